@@ -1,0 +1,246 @@
+# Sentinel.  GNU make, one file, no recursion but for variants.
+# `make help` lists the targets.  Nothing here installs packages: scripts/deps does.
+
+VERSION := 0.1.0
+VARIANT ?= release# release | debug | asan | tsan | cover | fuzz
+BUILD   ?= build
+ifeq ($(VARIANT),fuzz)
+override CC := $(or $(CLANG),clang)
+B       := $(BUILD)/fuzz
+else
+B       := $(BUILD)/$(VARIANT)$(if $(filter cc gcc,$(CC)),,-$(notdir $(firstword $(CC))))
+endif
+
+PREFIX     ?= /usr/local
+BINDIR     ?= $(PREFIX)/bin
+MANDIR     ?= $(PREFIX)/share/man
+DATADIR    ?= $(PREFIX)/share/sentinel
+DESTDIR    ?=
+INSTALL    ?= install
+PKG_CONFIG ?= pkg-config
+
+# --- what there is to build: the tree is the list --------------------------
+T       ?= *# a glob: which unit tests, corpora, fuzz targets and bats files run
+LIB_SRC := $(sort $(wildcard lib/*/*.c))
+SRV_SRC := $(sort $(wildcard server/*.c))
+CMD_SRC := $(sort $(wildcard cmd/*.c))
+UNT_SRC := $(sort $(wildcard tests/unit/test_$(T).c))
+UNT_LIB := $(filter-out tests/unit/test_%,$(wildcard tests/unit/*.c))
+FUZ_SRC := $(sort $(wildcard tests/fuzz/fuzz_$(T).c))
+BEN_SRC := $(sort $(wildcard tests/bench/bench_*.c))
+TOO_SRC := $(sort $(wildcard tests/tools/*.c))
+BATS    := $(sort $(wildcard tests/bats/$(T).bats))
+HOUSE   := layers names links pure banned headers docs schemas selftest
+LINTS   := format tidy cppcheck shell man spell
+MANS    := $(sort $(wildcard man/*.[1578]))
+SCHEMAS := $(sort $(wildcard share/schema/v1/*.json))
+C_ALL   := $(sort $(wildcard lib/*/*.[ch] server/*.[ch] cmd/*.[ch] tests/*/*.[ch]))
+SCRIPTS := check demo .ci/run $(sort $(wildcard scripts/* tests/*/*.sh tests/*/*.bash examples/*.sh))
+
+BINS  := $(CMD_SRC:cmd/%.c=$(B)/bin/%)
+UNITS := $(UNT_SRC:tests/unit/%.c=$(B)/unit/%)
+REPL  := $(FUZ_SRC:tests/fuzz/fuzz_%.c=$(B)/replay/fuzz_%)
+FUZZ  := $(FUZ_SRC:tests/fuzz/fuzz_%.c=$(B)/fuzz_%)
+BENCH := $(BEN_SRC:tests/bench/%.c=$(B)/bench/%)
+TOOLS := $(TOO_SRC:tests/tools/%.c=$(B)/tools/%)
+obj    = $(patsubst %.c,$(B)/obj/%.o,$(1))
+SRC   := $(LIB_SRC) $(SRV_SRC) $(CMD_SRC) $(UNT_SRC) $(UNT_LIB) $(FUZ_SRC) \
+         $(BEN_SRC) $(TOO_SRC) tests/fuzz/replay.c
+
+# --- flags: ours are appended, the user's CFLAGS and LDFLAGS are kept ------
+NEED   := libsodium sqlite3 jansson
+PROBE  := -Wlogical-op -Wduplicated-cond -fstack-clash-protection -fcf-protection \
+          -mbranch-protection=standard -ftrivial-auto-var-init=zero -fstrict-flex-arrays=3
+LIBS   := $(shell $(PKG_CONFIG) --libs $(NEED) 2>/dev/null)
+BUILDS := $(filter-out clean dist help format lint% uninstall,$(or $(MAKECMDGOALS),all))
+ifneq ($(BUILDS),)
+-include $(B)/probe.mk
+$(if $(LIBS),,$(error $(NEED) not found by $(PKG_CONFIG): run `scripts/deps build`))
+endif
+CFLAGS ?= -O2 -g
+STD    := -std=c11 -D_GNU_SOURCE -Ilib -I. -DVERSION='"$(VERSION)"'
+WARN   := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion \
+          -Wstrict-prototypes -Wmissing-prototypes -Wold-style-definition \
+          -Wcast-qual -Wcast-align -Wpointer-arith -Wwrite-strings -Wundef \
+          -Wvla -Wformat=2 -Wswitch-enum -Wimplicit-fallthrough -Wnull-dereference \
+          $(filter -W%,$(PROBED))
+HARD   := -fstack-protector-strong -fPIE -fno-common -fno-strict-overflow $(filter-out -W%,$(PROBED))
+HARDLD := -pie -Wl,-z,relro,-z,now,-z,noexecstack,-z,separate-code
+
+VAR_release := -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3 $(HARD)
+VAR_debug   := -O0 -g3 -DFAULTS
+VAR_asan    := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer -DFAULTS
+VAR_tsan    := -O1 -g -fsanitize=thread
+VAR_cover   := -O0 -g --coverage -DFAULTS
+VAR_fuzz    := -O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
+$(if $(VAR_$(VARIANT)),,$(error VARIANT=$(VARIANT): use release, debug, asan, tsan, cover or fuzz))
+
+ALL_CFLAGS  := $(STD) $(WARN) $(if $(WERROR),-Werror) $(CFLAGS) $(VAR_$(VARIANT)) \
+               $(shell $(PKG_CONFIG) --cflags $(NEED) 2>/dev/null) -MMD -MP
+ALL_LDFLAGS := $(LDFLAGS) -Wl,--as-needed $(filter -fsanitize=% --coverage,$(VAR_$(VARIANT))) \
+               $(if $(filter release,$(VARIANT)),$(HARDLD))
+, := ,
+Q := $(if $(V),,@)
+say = $(if $(V),,@echo '  $(1)	$(2)')
+
+# --- build ------------------------------------------------------------------
+all: $(BINS)
+
+$(B)/probe.mk: Makefile
+	@mkdir -p $(@D)
+	@for f in $(PROBE); do \
+	  $(CC) -Werror $$f -x c -c -o /dev/null /dev/null 2>/dev/null && echo "PROBED += $$f"; \
+	done >$@ || :
+
+# Two stamps, rewritten when what they hold changes: the flags (everything is
+# rebuilt) and the list of sources (the archives are).
+$(B)/flags: HOLDS = $(CC) $(subst ',,$(ALL_CFLAGS))
+$(B)/list: HOLDS = $(LIB_SRC) $(SRV_SRC) $(UNT_LIB)
+$(B)/flags $(B)/list: FORCE
+	@mkdir -p $(@D); echo '$(HOLDS)' | cmp -s - $@ || echo '$(HOLDS)' >$@
+
+$(B)/obj/%.o: %.c $(B)/flags
+	@mkdir -p $(@D)
+	$(call say,CC,$<)
+	$(Q)$(CC) $(ALL_CFLAGS) $(if $(filter tests/%,$<),-Itests/unit) -c -o $@ $<
+
+$(B)/libsentinel.a: $(call obj,$(LIB_SRC))
+$(B)/librelay.a: $(call obj,$(SRV_SRC))
+$(B)/libunit.a: $(call obj,$(UNT_LIB))
+$(B)/%.a: $(B)/list
+	$(call say,AR,$@)
+	$(Q)rm -f $@ && $(AR) rcs $@ $(filter %.o,$^)
+
+# the relay's archive first: it leans on the other, never the reverse
+define link
+@mkdir -p $(@D)
+$(call say,LD,$@)
+$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $(filter %.o,$^) \
+  $(filter %/libunit.a,$^) $(filter %/librelay.a,$^) $(filter %/libsentinel.a,$^) $(LIBS) $(1)
+endef
+$(B)/bin/%: $(B)/obj/cmd/%.o $(B)/libsentinel.a
+	$(call link)
+# only the relay may link the relay's code
+$(B)/bin/sentinel-relay: $(B)/librelay.a
+$(B)/unit/%: $(B)/obj/tests/unit/%.o $(B)/libunit.a $(B)/librelay.a $(B)/libsentinel.a
+	$(call link,-lcmocka)
+$(B)/replay/%: $(B)/obj/tests/fuzz/%.o $(B)/obj/tests/fuzz/replay.o $(B)/librelay.a $(B)/libsentinel.a
+	$(call link)
+$(B)/fuzz_%: $(B)/obj/tests/fuzz/fuzz_%.o $(B)/librelay.a $(B)/libsentinel.a
+	$(call link,-fsanitize=fuzzer)
+$(B)/bench/%: $(B)/obj/tests/bench/%.o $(B)/librelay.a $(B)/libsentinel.a
+	$(call link)
+$(B)/tools/%: $(B)/obj/tests/tools/%.o $(B)/libsentinel.a
+	$(call link)
+
+# --- check: each test leaves its TAP in $(B)/tap, scripts/tally sums it up ---
+TAP  = scripts/tap $(B)/tap/$(1).tap $(2)
+TAPS = $(HOUSE:%=$(B)/tap/house.%.tap) $(UNT_SRC:tests/unit/%.c=$(B)/tap/unit.%.tap) \
+       $(FUZ_SRC:tests/fuzz/fuzz_%.c=$(B)/tap/replay.%.tap) $(BATS:tests/bats/%.bats=$(B)/tap/bats.%.tap)
+check: check-house check-unit check-replay check-bats
+	@scripts/tally $(TAPS)
+
+export CMOCKA_MESSAGE_OUTPUT = TAP
+export SENTINEL_BIN = $(abspath $(B)/bin)
+export SENTINEL_TOOLS = $(abspath $(B)/tools)
+export ASAN_OPTIONS ?= exitcode=99:strict_string_checks=1:detect_stack_use_after_return=1
+export UBSAN_OPTIONS ?= print_stacktrace=1
+
+house  := $(HOUSE:%=house-%)
+unit   := $(UNT_SRC:tests/unit/%.c=unit-%)
+replay := $(FUZ_SRC:tests/fuzz/fuzz_%.c=replay-%)
+bats   := $(BATS:tests/bats/%.bats=bats-%)
+check-house: $(house)
+check-unit: $(unit)
+check-replay: $(replay)
+check-bats: $(bats)
+$(house): house-%: all
+	@CC='$(CC)' $(call TAP,house.$*,$(if $(filter selftest,$*),,-1) tests/house/$*.sh $(B))
+$(unit): unit-%: $(B)/unit/%
+	@$(call TAP,unit.$*,$<)
+$(replay): replay-%: $(B)/replay/fuzz_%
+	@$(call TAP,replay.$*,-1 $< tests/fuzz/corpus/$*/*)
+$(bats): bats-%: all $(TOOLS)
+	@$(call TAP,bats.$*,bats --formatter tap tests/bats/$*.bats)
+
+asan tsan debug:
+	$(Q)$(MAKE) VARIANT=$@ check-unit check-replay check-bats
+cover:
+	$(Q)$(MAKE) VARIANT=cover check-unit check-replay check-bats
+	@scripts/coverage $(BUILD)/cover
+# what takes too long for every change
+check-slow: tsan fuzz
+
+# --- fuzz, bench, lint ------------------------------------------------------
+FUZZ_TIME ?= 60
+fuzz:
+	$(Q)$(MAKE) VARIANT=fuzz run-fuzz
+fuzzing := $(FUZ_SRC:tests/fuzz/fuzz_%.c=run-fuzz-%)
+run-fuzz: $(fuzzing)
+$(fuzzing): run-fuzz-%: $(B)/fuzz_%
+	@mkdir -p $(B)/corpus/$* $(B)/crash
+	@echo '  FUZZ	$* $(FUZZ_TIME)s'
+	@$< -max_total_time=$(FUZZ_TIME) -timeout=10 -artifact_prefix=$(B)/crash/$*- \
+	  $(B)/corpus/$* tests/fuzz/corpus/$* >$(B)/$*.log 2>&1 || { tail -n 60 $(B)/$*.log; exit 1; }
+	@tail -n 1 $(B)/$*.log
+bench: $(BENCH) $(TOOLS) all
+	@for t in $(BENCH); do $$t || exit 1; done
+format:
+	clang-format -i $(C_ALL)
+# that out-parameters are unset after a failure is our rule; clang-tidy follows
+# the paths and knows, cppcheck does not
+CPPCHECK := --quiet --enable=warning,portability,performance --error-exitcode=1 \
+            --inline-suppr --library=tests/house/cppcheck.cfg --std=c11 -D_GNU_SOURCE \
+            --suppress=uninitvar --suppress=legacyUninitvar -Ilib -I.
+lint: $(LINTS:%=lint-%)
+	@scripts/tally $(LINTS:%=$(B)/tap/lint.%.tap)
+lint-format:
+	@$(call TAP,lint.format,-1 clang-format --dry-run -Werror $(C_ALL))
+lint-tidy:
+	@$(call TAP,lint.tidy,-1 $(MAKE) -ks lint-each)
+lint-each: $(patsubst %.c,$(B)/tidy/%.ok,$(LIB_SRC) $(SRV_SRC) $(CMD_SRC))
+$(B)/tidy/%.ok: %.c .clang-tidy $(filter %.h,$(C_ALL))
+	@clang-tidy --quiet $< -- $(STD) $(if $(filter lib/base/err.c,$<),,-include tests/house/analyze.h) 2>/dev/null && mkdir -p $(@D) && touch $@
+lint-cppcheck:
+	@$(call TAP,lint.cppcheck,-1 cppcheck $(CPPCHECK) lib server cmd)
+lint-shell:
+	@$(call TAP,lint.shell,-1 shellcheck $(SCRIPTS))
+lint-man:
+	@$(call TAP,lint.man,-1 sh -c '! mandoc -T lint -W style "$$@" 2>&1 | \
+	  grep -v -e "referenced manual not found" -e mandoc.db' mandoc $(MANS))
+lint-spell:
+	@$(call TAP,lint.spell,-1 codespell -L nd$(,)iif$(,)fro \
+	  $(wildcard *.md) $(SCRIPTS) $(C_ALL) $(MANS) $(BATS))
+
+# --- install ----------------------------------------------------------------
+install: all
+	$(INSTALL) -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(DATADIR)/schema/v1
+	$(INSTALL) -m 755 $(BINS) $(DESTDIR)$(BINDIR)
+	$(INSTALL) -m 644 $(SCHEMAS) $(DESTDIR)$(DATADIR)/schema/v1
+	@for m in $(MANS); do \
+	  d=$(DESTDIR)$(MANDIR)/man$${m##*.}; $(INSTALL) -d $$d && $(INSTALL) -m 644 $$m $$d || exit 1; \
+	done
+uninstall:
+	rm -f $(addprefix $(DESTDIR)$(BINDIR)/,$(notdir $(BINS)))
+	rm -rf $(DESTDIR)$(DATADIR)
+	@for m in $(MANS); do rm -f $(DESTDIR)$(MANDIR)/man$${m##*.}/$${m##*/}; done
+dist:
+	git archive --prefix=sentinel-$(VERSION)/ -o sentinel-$(VERSION).tar.gz HEAD
+clean:
+	rm -rf $(BUILD)
+help:
+	@echo 'all         the commands and the relay, in $(B)/bin'
+	@echo 'check       house rules, unit tests, fuzz corpora, bats      check-{house,unit,replay,bats}'
+	@echo 'asan tsan cover debug    the same tests in another variant'
+	@echo 'check-slow  tsan, then every fuzz target for FUZZ_TIME=$(FUZZ_TIME) seconds'
+	@echo 'lint        one by one: $(LINTS:%=lint-%)'
+	@echo 'format bench fuzz install uninstall dist clean'
+	@echo 'VARIANT=release|debug|asan|tsan|cover  WERROR=1  V=1  CC= CFLAGS= LDFLAGS= PREFIX= DESTDIR= BUILD='
+	@echo 'T=GLOB      only the tests of that name: make check-unit T=frame, make fuzz T=id'
+
+.PHONY: all check check-house check-unit check-replay check-bats check-slow $(house) $(unit) \
+        $(replay) $(bats) asan tsan cover debug fuzz run-fuzz $(fuzzing) bench format lint \
+        lint-each $(LINTS:%=lint-%) install uninstall dist clean help FORCE
+.DELETE_ON_ERROR:
+.SECONDARY:
+-include $(patsubst %.o,%.d,$(call obj,$(SRC)))

@@ -1,0 +1,61 @@
+#!/bin/sh
+# docs.sh BUILD: every command has a man page; the page tells all of the
+# command's long options, or sentinel(7) does for those that all share, and
+# lists none that the command does not have.  No page refers to one of ours
+# that is missing.
+set -eu
+bad=0
+complain() {
+	echo "docs: $*"
+	bad=1
+}
+
+# flags PAGE: the long options that stand behind a Fl macro
+flags() {
+	grep -E '^\.(.* )?Fl ' "$1" | tr ' ' '\n' |
+	    sed -n 's/^-\([a-z][a-z0-9-]*\)$/\1/p' | sort -u
+}
+
+# listed PAGE: those that are items of an option list
+listed() {
+	grep -E '^\.It Fl ' "$1" >"$work/items" || :
+	flags "$work/items"
+}
+
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+for source in cmd/*.c; do
+	name=$(basename "$source" .c)
+	page=
+	for section in 1 8; do
+		[ ! -f "man/$name.$section" ] || page=man/$name.$section
+	done
+	[ -n "$page" ] || { complain "no man page for $name"; continue; }
+
+	"$1/bin/$name" --dump-options >"$work/dump"
+	jq -r '(.options, .verbs[]?.options)[]?.name' "$work/dump" | sort -u >"$work/own"
+	jq -r '.common[]?.name' "$work/dump" | sort -u >"$work/common"
+	sort -u "$work/own" "$work/common" >"$work/all"
+	flags "$page" >"$work/told"
+	cat man/sentinel.7 "$page" >"$work/pages"
+	flags "$work/pages" >"$work/told_common"
+	listed "$page" >"$work/listed"
+
+	for o in $(comm -23 "$work/own" "$work/told"); do
+		complain "$page lacks --$o"
+	done
+	for o in $(comm -23 "$work/common" "$work/told_common"); do
+		complain "neither $page nor man/sentinel.7 has --$o"
+	done
+	for o in $(comm -13 "$work/all" "$work/listed"); do
+		complain "$page has --$o, which $name has not"
+	done
+done
+
+# a reference to a page of ours that is not there
+sed -n 's/^\.Xr \(sentinel[a-z-]*\) \([1-8]\).*/\1.\2/p' man/*.[1578] | sort -u |
+    while read -r page; do
+	[ -f "man/$page" ] || echo "docs: no man/$page to refer to"
+done >"$work/dangling"
+[ ! -s "$work/dangling" ] || { cat "$work/dangling"; bad=1; }
+exit $bad

@@ -1,0 +1,34 @@
+#!/bin/sh
+# headers.sh: every header of ours compiles alone and twice, is guarded by
+# FLOOR_MODULE_H and has at most 200 lines; nobody includes more than 12 of
+# ours; every source begins with the licence.
+set -eu
+bad=0
+complain() {
+	echo "headers: $*"
+	bad=1
+}
+
+alone() {
+	printf '#include "%s"\n#include "%s"\ntypedef int end;\n' "$1" "$1" |
+	    ${CC:-cc} -std=c11 -D_GNU_SOURCE -Ilib -I. -Wall -Wextra -Wpedantic \
+	    -Werror -fsyntax-only -x c - || complain "$1 does not stand alone"
+}
+
+for h in $(find lib server cmd -name '*.h' | sort); do
+	name=${h#lib/}
+	guard=$(echo "$name" | tr 'a-z./' 'A-Z__')
+	alone "$name"
+	grep -qx "#ifndef $guard" "$h" || complain "$h is not guarded by $guard"
+	lines=$(wc -l <"$h")
+	[ "$lines" -le 200 ] || complain "$h has $lines lines, more than 200"
+done
+for f in $(find lib server cmd tests -name '*.[ch]' | sort); do
+	case $(head -n 1 "$f") in
+	'/* SPDX-License-Identifier: ISC */') ;;
+	*)	complain "$f does not begin with the licence" ;;
+	esac
+	n=$(grep -c '^#include "' "$f") || :
+	[ "$n" -le 12 ] || complain "$f includes $n of our headers, more than 12"
+done
+exit $bad

@@ -1,0 +1,165 @@
+#!/bin/sh
+# selftest.sh: each check of this directory passes on a small clean tree and
+# fails, with the right words, once a violation is planted.  Prints TAP.
+set -eu
+top=$PWD
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+n=0
+: "${CC:=cc}"
+
+# A tree that breaks no rule, in the current directory, and its build in b.
+clean_tree() {
+	rm -rf "${work:?}/tree"
+	mkdir "$work/tree"
+	cd "$work/tree"
+	mkdir -p lib/base lib/wire lib/crypto lib/e2e lib/cli server cmd man tests b/bin
+	cp -R "$top/tests/house" tests/
+	for f in base/mark wire/mark crypto/mark e2e/mark cli/mark; do
+		header "$f"
+		write_c "lib/$f.c" "${f##*/}_make" "#include \"$f.h\""
+	done
+	write_c server/loop.c loop_run '#include <sys/epoll.h>'
+	write_c cmd/sentinel-send.c main '#include "base/mark.h"'
+	write_c cmd/sentinel-relay.c main '#include "base/mark.h"'
+	for c in send relay; do
+		fake_command "$c" '{"options":[{"name":"wait"}],"common":[{"name":"get"}]}'
+		printf '.It Fl -wait\n' >"man/sentinel-$c.1"
+	done
+	echo '.It Fl -get' >man/sentinel.7
+	objects
+}
+
+header() {
+	guard=$(echo "$1.h" | tr 'a-z./' 'A-Z__')
+	printf '/* SPDX-License-Identifier: ISC */\n#ifndef %s\n#define %s\nint %s_make(void);\n#endif\n' \
+	    "$guard" "$guard" "${1##*/}" >"lib/$1.h"
+}
+
+# write_c FILE FUNCTION [LINE [BODY]]
+write_c() {
+	printf '/* SPDX-License-Identifier: ISC */\n%s\nint %s(void);\nint %s(void) { %s return 0; }\n' \
+	    "${3:-}" "$2" "$2" "${4:-}" >"$1"
+}
+
+objects() {
+	find lib server cmd -name '*.c' | while read -r f; do
+		mkdir -p "b/obj/${f%/*}"
+		$CC -Ilib -I. -w -fno-builtin -c -o "b/obj/${f%.c}.o" "$f"
+	done
+}
+
+# fake_command NAME DUMP
+fake_command() {
+	printf '#!/bin/sh\necho '\''%s'\''\n' "$2" >"b/bin/sentinel-$1"
+	chmod +x "b/bin/sentinel-$1"
+}
+
+# binary NAME SYMBOL: a program that holds this symbol
+binary() {
+	printf 'int %s(void) { return 0; }\nint main(void) { return %s(); }\n' "$2" "$2" >x.c
+	$CC -w -o "b/bin/sentinel-$1" x.c
+}
+
+report() {
+	n=$((n + 1))
+	if [ "$1" = 0 ]; then
+		echo "ok $n - $2"
+	else
+		echo "not ok $n - $2"
+		sed 's/^/# /' "$work/out"
+	fi
+}
+
+run() {
+	"tests/house/$1.sh" b >"$work/out" 2>&1
+}
+
+passes() {
+	run "$1" && s=0 || s=1
+	report "$s" "$1: a clean tree passes"
+}
+
+# finds CHECK PATTERN WHAT
+finds() {
+	case $1 in
+	names|pure|banned) objects ;;
+	esac
+	if run "$1" || ! grep -q -- "$2" "$work/out"; then
+		report 1 "$1: finds $3"
+	else
+		report 0 "$1: finds $3"
+	fi
+	clean_tree
+}
+
+clean_tree
+for check in layers names pure banned headers docs; do
+	passes $check
+done
+binary relay relay_run
+binary send send_text
+passes links
+clean_tree
+
+write_c lib/base/mark.c mark_make '#include "wire/mark.h"'
+finds layers 'lib/base/mark.c:2 must not include "wire/mark.h"' 'an upward include'
+write_c lib/wire/mark.c mark_make '#include "mark.h"'
+finds layers 'must name the floor' 'an include without its floor'
+write_c cmd/sentinel-send.c main '# include "server/loop.h"'
+finds layers 'must not include "server/loop.h"' "a command that reaches into the relay"
+write_c lib/wire/mark.c mark_make '#include <sodium.h>'
+finds layers 'must not include <sodium.h>' 'an outside header on the wrong floor'
+mkdir lib/attic
+write_c lib/attic/mark.c mark_make '#include "base/mark.h"'
+finds layers 'stands on no floor' 'a floor nobody declared'
+
+write_c lib/wire/mark.c helper
+finds names 'lib/wire/mark.o exports helper' 'a symbol without its module'
+write_c cmd/sentinel-send.c main 'int spare;'
+finds names 'cmd/sentinel-send.o exports spare' 'a command that exports more than main'
+
+binary relay ratchet_encrypt
+binary send send_text
+finds links 'sentinel-relay holds ratchet_encrypt' 'a relay that could decrypt'
+binary relay relay_run
+binary send store_open
+finds links 'sentinel-send holds store_open' 'a command with a store'
+
+for call in malloc free printf time open read clock_gettime buf_new; do
+	write_c lib/crypto/mark.c mark_make "void $call(void);" "$call();"
+	finds pure "lib/crypto/mark.o: imports $call" "$call in a cipher"
+done
+
+for call in strcpy strcat sprintf gets strtok atoi system popen mktemp rand; do
+	write_c lib/cli/mark.c mark_make "void $call(void);" "$call();"
+	finds banned "lib/cli/mark.o: calls $call" "$call"
+done
+write_c lib/cli/mark.c mark_make '' 'char *p = __builtin_alloca (1); (void)p; alloca(1);'
+finds banned 'alloca' 'alloca'
+
+echo 'size_t mark_size(void);' >>lib/wire/mark.h
+finds headers 'wire/mark.h does not stand alone' 'a header that leans on its includer'
+sed -i 's/MARK_H/MARKED_H/' lib/wire/mark.h
+finds headers 'lib/wire/mark.h is not guarded by WIRE_MARK_H' 'a wrong guard'
+yes '' | head -n 200 >>lib/wire/mark.h
+finds headers 'mark.h has 205 lines' 'a header that is too long'
+sed -i 1d lib/wire/mark.c
+finds headers 'lib/wire/mark.c does not begin with the licence' 'a missing licence'
+for i in 1 2 3 4 5 6 7 8 9 10 11 12 13; do
+	echo "#include \"wire/mark.h\" /* $i */"
+done >>lib/wire/mark.c
+finds headers 'mark.c includes 14 of our headers' 'too many includes'
+
+rm man/sentinel-send.1
+finds docs 'no man page for sentinel-send' 'a command without a page'
+echo .Sh >man/sentinel-send.1
+finds docs 'man/sentinel-send.1 lacks --wait' 'an option that is not in the page'
+echo .Sh >man/sentinel.7
+finds docs 'neither .* nor man/sentinel.7 has --get' 'a common option told nowhere'
+echo '.It Fl n , -nope Ar N' >>man/sentinel-send.1
+finds docs 'man/sentinel-send.1 has --nope' 'an option that is only in the page'
+echo '.Xr sentinel-gone 1 ,' >>man/sentinel-send.1
+finds docs 'no man/sentinel-gone.1' 'a reference to a page that is not there'
+
+echo "1..$n"
