@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: ISC */
+#include "base/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/err.h"
+
+#define PIECE 65536
+
+static int
+fault(int code, const char *path)
+{
+	code = err_sys(code, "%s", path);
+	err_path(path);
+	return code;
+}
+
+/*
+ * Whether a read or write that failed is to be repeated.  Another process
+ * that shares a standard stream may have made it non-blocking.
+ */
+static bool
+again(int fd, short events)
+{
+	struct pollfd p = { .fd = fd, .events = events };
+
+	if (errno == EAGAIN && poll(&p, 1, -1) >= 0)
+		return true;
+	return errno == EINTR;
+}
+
+static ssize_t
+read_some(int fd, void *out, size_t len)
+{
+	ssize_t n;
+
+	do {
+		n = read(fd, out, len);
+	} while (n < 0 && again(fd, POLLIN));
+	return n;
+}
+
+int
+file_slurp(struct buf *b, int fd, const char *name)
+{
+	const size_t max = buf_room(b);
+	uint8_t *to, over;
+	ssize_t n;
+	int r;
+
+	while (buf_room(b) > 0) {
+		size_t len = buf_room(b) < PIECE ? buf_room(b) : PIECE;
+
+		r = buf_reserve(b, &to, len);
+		if (r < 0)
+			return r;
+		n = read_some(fd, to, len);
+		if (n < 0)
+			return fault(ERR_IO, name);
+		if (n == 0)
+			return 0;
+		buf_commit(b, (size_t)n);
+	}
+	n = read_some(fd, &over, 1);
+	if (n < 0)
+		return fault(ERR_IO, name);
+	if (n > 0)
+		return err_set(ERR_USAGE, "%s: more than %zu bytes", name, max);
+	return 0;
+}
+
+int
+file_write(int fd, const void *bytes, size_t len, const char *name)
+{
+	const uint8_t *p = bytes;
+
+	while (len > 0) {
+		ssize_t n = write(fd, p, len);
+
+		if (n < 0 && again(fd, POLLOUT))
+			continue;
+		if (n < 0)
+			return fault(ERR_IO, name);
+		p += n;
+		len -= (size_t)n;
+	}
+	return 0;
+}
+
+/* Make a new name in the directory of path durable. */
+static int
+sync_dir(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	char dir[PATH_MAX] = ".";
+	int fd, r;
+
+	if (slash)
+		snprintf(dir, sizeof(dir), "%.*s", (int)(slash - path + 1),
+		    path);
+	fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return -1;
+	r = fsync(fd);
+	close(fd);
+	return r;
+}
+
+/* Rename without replacing. */
+static int
+settle(const char *from, const char *to)
+{
+	if (renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE) == 0)
+		return 0;
+	if (errno != EINVAL)
+		return -1;
+	/* NFS knows links only */
+	if (link(from, to) < 0)
+		return -1;
+	return unlink(from);
+}
+
+int
+file_create(const char *path, const void *bytes, size_t len)
+{
+	char draft[PATH_MAX];
+	int fd, n, r;
+
+	n = snprintf(draft, sizeof(draft), "%s.XXXXXX", path);
+	if (n < 0 || (size_t)n >= sizeof(draft)) {
+		errno = ENAMETOOLONG;
+		return fault(ERR_IO, path);
+	}
+	fd = mkostemp(draft, O_CLOEXEC);
+	if (fd < 0)
+		return fault(ERR_IO, path);
+	r = file_write(fd, bytes, len, path);
+	if (r == 0 && fsync(fd) < 0)
+		r = fault(ERR_IO, path);
+	close(fd);
+	if (r == 0 && settle(draft, path) < 0)
+		r = fault(errno == EEXIST ? ERR_EXISTS : ERR_IO, path);
+	if (r < 0)
+		unlink(draft);
+	else if (sync_dir(path) < 0)
+		r = fault(ERR_IO, path);
+	return r;
+}
+
+int
+file_make_parents(const char *path)
+{
+	char dir[PATH_MAX];
+
+	for (const char *p = strchr(path, '/'); p; p = strchr(p + 1, '/')) {
+		size_t len = (size_t)(p - path);
+
+		if (len == 0)
+			continue;
+		if (len >= sizeof(dir)) {
+			errno = ENAMETOOLONG;
+			return fault(ERR_IO, path);
+		}
+		memcpy(dir, path, len);
+		dir[len] = '\0';
+		if (mkdir(dir, 0700) < 0 && errno != EEXIST)
+			return fault(ERR_IO, dir);
+	}
+	return 0;
+}

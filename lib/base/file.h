@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: ISC */
+/* Files and streams, with partial reads and writes dealt with. */
+#ifndef BASE_FILE_H
+#define BASE_FILE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/attr.h"
+#include "base/buf.h"
+
+/*
+ * Append everything up to end of file on fd to b.  ERR_USAGE when it is more
+ * than b has room for, ERR_IO.  name is for the error text.
+ */
+int file_slurp(struct buf *b, int fd, const char *name) MUST_USE;
+
+/* All len bytes, whatever the pieces; ERR_IO. */
+int file_write(int fd, const void *bytes, size_t len, const char *name)
+    MUST_USE;
+
+/*
+ * Make path, 0600, never replacing; durable with its name on return.
+ * ERR_EXISTS, ERR_IO.
+ */
+int file_create(const char *path, const void *bytes, size_t len) MUST_USE;
+
+/* The directories above path, 0700 where they are missing; ERR_IO. */
+int file_make_parents(const char *path) MUST_USE;
+
+#endif
