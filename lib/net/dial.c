@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: ISC */
+#include "net/dial.h"
+
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/secret.h"
+#include "net/sock.h"
+
+#define PAUSE_MIN_MS 50
+#define PAUSE_MAX_MS 1000
+
+/*
+ * Two bytes first: the clear error is shorter than message 2 and a relay
+ * that is none may say anything.
+ */
+static int
+read_answer(int fd, uint8_t in[static TRANSPORT_ANSWER_LEN], uint64_t deadline)
+{
+	int r;
+
+	r = sock_read_all(fd, in, TRANSPORT_LENGTH_LEN, deadline);
+	if (r < 0)
+		return r;
+	if (memcmp(in, transport_refusal, TRANSPORT_LENGTH_LEN) == 0) {
+		r = err_set(ERR_PROTOCOL, "the relay does not speak version 3");
+		err_hint("one of the two programs is too old");
+		return r;
+	}
+	if (transport_length(in) != TRANSPORT_ANSWER_LEN - TRANSPORT_LENGTH_LEN)
+		return err_set(ERR_PROTOCOL, "what answers is no relay");
+	return sock_read_all(fd, in + TRANSPORT_LENGTH_LEN,
+	    TRANSPORT_ANSWER_LEN - TRANSPORT_LENGTH_LEN, deadline);
+}
+
+static int
+greet(struct transport *t, struct transport_answer *answer, int fd,
+    uint64_t deadline)
+{
+	uint8_t hello[TRANSPORT_HELLO_LEN], in[TRANSPORT_ANSWER_LEN];
+	uint8_t fresh_e[KEY_LEN];
+	int r;
+
+	secret_random(fresh_e, sizeof(fresh_e));
+	r = transport_hello(t, hello, fresh_e);
+	secret_wipe(fresh_e, sizeof(fresh_e));
+	if (r == 0)
+		r = sock_write(fd, hello, sizeof(hello), deadline);
+	if (r == 0)
+		r = read_answer(fd, in, deadline);
+	if (r == 0)
+		r = transport_read_answer(t, answer, in);
+	return r;
+}
+
+static int
+try_host(int *fd, struct transport *t, struct transport_answer *answer,
+    const struct addr_host *h, uint64_t deadline)
+{
+	int s, r;
+
+	r = sock_connect(&s, h, deadline);
+	if (r < 0)
+		return r;
+	r = greet(t, answer, s, deadline);
+	if (r < 0)
+		close(s);
+	else
+		*fd = s;
+	return r;
+}
+
+/* A relay that starts, or has no room just now, does this. */
+static bool
+was_turned_away(void)
+{
+	int number = err_last()->number;
+
+	return number == ECONNREFUSED || number == ECONNRESET ||
+	    number == EPIPE;
+}
+
+/* Each host once; *again when it is worth another round. */
+static int
+try_all(int *fd, struct transport *t, struct dial_met *met,
+    const struct addr *a, uint64_t deadline, bool *again)
+{
+	int r = ERR_UNREACHABLE;
+
+	*again = false;
+	for (size_t i = 0; i < a->hosts_n && r == ERR_UNREACHABLE; i++) {
+		r = try_host(fd, t, &met->answer, &a->hosts[i],
+		    sock_share(deadline, a->hosts_n - i));
+		if (r == 0)
+			met->host = i;
+		if (r == ERR_UNREACHABLE && was_turned_away())
+			*again = true;
+	}
+	return r;
+}
+
+/*
+ * Half of pause_ms, and at random up to all of it; false when the deadline
+ * comes first.
+ */
+static bool
+rest(uint64_t pause_ms, uint64_t deadline)
+{
+	int left = clock_left(deadline);
+	uint32_t random;
+	uint64_t ms;
+
+	secret_random(&random, sizeof(random));
+	ms = pause_ms / 2 + random % (pause_ms / 2 + 1);
+	if (left >= 0 && ms >= (uint64_t)left)
+		return false;
+	clock_sleep(ms);
+	return true;
+}
+
+int
+dial_relay(int *fd, struct transport *t, struct dial_met *met,
+    const struct addr *a, uint64_t deadline)
+{
+	uint64_t pause_ms = PAUSE_MIN_MS;
+	bool again;
+	int r;
+
+	for (;;) {
+		r = try_all(fd, t, met, a, deadline, &again);
+		if (r != ERR_UNREACHABLE || !again || !rest(pause_ms, deadline))
+			return r;
+		pause_ms *= 2;
+		if (pause_ms > PAUSE_MAX_MS)
+			pause_ms = PAUSE_MAX_MS;
+	}
+}
