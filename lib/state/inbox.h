@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * What has come in and is acknowledged to the relay: messages and events, in
+ * the order of their arrival, until they were printed.  A row is new, then
+ * shown (committed before it is printed), then done; a finished row loses
+ * its record at once and keeps its id for INBOX_KEEP_MS, so that nothing is
+ * taken in twice.
+ */
+#ifndef STATE_INBOX_H
+#define STATE_INBOX_H
+
+#include "base/buf.h"
+#include "base/clock.h"
+#include "state/keyfile.h"
+
+#define INBOX_KEEP_MS  (30 * CLOCK_DAY)
+#define INBOX_PAGE_MAX 64
+
+/* Kinds, as bits: a filter is a set of them. */
+enum inbox_kind {
+	INBOX_MESSAGE = 1,
+	INBOX_FILE = 2,
+	INBOX_KEY_REQUEST = 4,
+	INBOX_KEY_RECEIVED = 8,
+	INBOX_GAP = 16,
+	INBOX_UNDECRYPTABLE = 32,
+};
+
+enum inbox_state {
+	INBOX_NEW = 1,
+	INBOX_SHOWN = 2,
+	INBOX_DONE = 3,
+};
+
+struct inbox {
+	int64_t n;
+	uint8_t peer[ID_LEN];
+	uint8_t message_id[ID_LEN];
+	uint64_t seq; /* 0 where there is none */
+	enum inbox_kind kind;
+	enum inbox_state state;
+	uint64_t at; /* unix ms: received */
+};
+
+struct inbox_filter {
+	unsigned kinds;      /* set of inbox_kind; 0 = all */
+	const uint8_t *peer; /* NULL = all */
+};
+
+/*
+ * Add in state INBOX_NEW; i->n is set.  *fresh is false, and nothing
+ * changes, when (peer, kind, message_id) was there before.
+ */
+int inbox_add(struct keyfile *kf, struct inbox *i, const uint8_t *record,
+    size_t len, bool *fresh) MUST_USE;
+
+/* Up to max rows, not done, that pass the filter, after row number after. */
+int inbox_page(struct keyfile *kf, const struct inbox_filter *f, int64_t after,
+    struct inbox *out, size_t max, size_t *n) MUST_USE;
+
+/* The record of a row appended to out; nothing when it is done by now. */
+int inbox_read(struct keyfile *kf, int64_t n, struct buf *out) MUST_USE;
+
+int inbox_set(struct keyfile *kf, int64_t n, enum inbox_state state) MUST_USE;
+
+/* Rows not done. */
+int inbox_count(struct keyfile *kf, size_t *n) MUST_USE;
+int inbox_expire(struct keyfile *kf, uint64_t now) MUST_USE;
+
+#endif

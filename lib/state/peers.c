@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: ISC */
+#include "state/peers.h"
+
+#include <string.h>
+
+#include "base/err.h"
+#include "base/le.h"
+#include "state/db.h"
+#include "wire/id.h"
+
+#define SELECT                                                              \
+	"SELECT id, name, alias, pin, blocked, reset_needed, first_seen, "  \
+	"next_seq, expect_seq, last_init_ts, last_sent_ts, undecryptable, " \
+	"rowid FROM peers "
+
+/*
+ * What the box "pin" holds; the names in it vouch for the columns of that
+ * name, which are there to be searched:
+ *
+ *	verified 1 | issued_at 8 | bundle 160 | name, alias, signed name
+ *
+ * each name as its length 1 | bytes.
+ */
+#define PIN_NAMES (1 + 8 + BUNDLE_LEN)
+#define PIN_MAX   (PIN_NAMES + 3 * NAME_SIZE)
+
+static struct colbox_place
+place(const uint8_t id[static ID_LEN])
+{
+	struct colbox_place at = { .table = "peers", .column = "pin" };
+
+	colbox_add_bytes(&at, id, ID_LEN);
+	return at;
+}
+
+static uint8_t *
+put_name(uint8_t *to, const char *name)
+{
+	const size_t len = strnlen(name, NAME_MAX_LEN);
+
+	*to++ = (uint8_t)len;
+	memcpy(to, name, len);
+	return to + len;
+}
+
+static size_t
+pack_pin(uint8_t out[static PIN_MAX], const struct peer *p)
+{
+	uint8_t *end = out + PIN_NAMES;
+
+	out[0] = p->verified;
+	le_put64(out + 1, p->issued_at);
+	bundle_pack(out + 9, &p->bundle);
+	end = put_name(end, p->name);
+	end = put_name(end, p->alias);
+	end = put_name(end, p->signed_name);
+	return (size_t)(end - out);
+}
+
+/* NULL when there is no name at from. */
+static const uint8_t *
+get_name(char name[static NAME_SIZE], const uint8_t *from, const uint8_t *end)
+{
+	size_t len;
+
+	if (!from || from == end)
+		return NULL;
+	len = *from++;
+	if (len > NAME_MAX_LEN || len > (size_t)(end - from))
+		return NULL;
+	memcpy(name, from, len);
+	name[len] = '\0';
+	return from + len;
+}
+
+static bool
+unpack_pin(struct peer *p, const uint8_t *in, size_t len)
+{
+	const uint8_t *end = in + len;
+
+	if (len < PIN_NAMES || in[0] > 1)
+		return false;
+	p->verified = in[0] == 1;
+	p->issued_at = le_get64(in + 1);
+	bundle_unpack(&p->bundle, in + 9);
+	in = get_name(p->name, in + PIN_NAMES, end);
+	in = get_name(p->alias, in, end);
+	in = get_name(p->signed_name, in, end);
+	return in == end;
+}
+
+static void
+read_pin(struct query *q, struct peer *p)
+{
+	const struct colbox_place at = place(p->id);
+	char name[NAME_SIZE], alias[NAME_SIZE];
+	uint8_t pin[PIN_MAX];
+	size_t len;
+
+	query_get_text(q, name, sizeof(name));
+	query_get_text(q, alias, sizeof(alias));
+	len = query_get_box_some(q, &at, pin, sizeof(pin));
+	if (!unpack_pin(p, pin, len) || strcmp(p->name, name) != 0 ||
+	    strcmp(p->alias, alias) != 0)
+		query_spoil(q, "the pin of a peer");
+}
+
+/* A query with one row at most. */
+static int
+fetch(struct query *q, struct peer *out, uint64_t *row, bool *found)
+{
+	struct peer p = { .issued_at = 0 };
+	const bool has = query_row(q);
+	uint64_t n = 0;
+	int r;
+
+	if (has) {
+		query_get_blob(q, p.id, ID_LEN);
+		read_pin(q, &p);
+		p.blocked = query_get_bool(q);
+		p.reset_needed = query_get_bool(q);
+		p.first_seen = query_get_u64(q);
+		p.next_seq = query_get_u64(q);
+		p.expect_seq = query_get_u64(q);
+		p.last_init_ts = query_get_u64(q);
+		p.last_sent_ts = query_get_u64(q);
+		p.undecryptable = query_get_enum(q, 0, UINT32_MAX);
+		n = query_get_u64(q);
+	}
+	r = query_end(q);
+	if (r < 0)
+		return r;
+	*found = has;
+	if (has) {
+		*out = p;
+		*row = n;
+	}
+	return 0;
+}
+
+int
+peers_get(struct keyfile *kf, const uint8_t id[static ID_LEN], struct peer *out,
+    bool *found)
+{
+	struct query *q = query_of(keyfile_db(kf), SELECT "WHERE id = ?1");
+	uint64_t row;
+
+	query_bind_blob(q, id, ID_LEN);
+	return fetch(q, out, &row, found);
+}
+
+static int
+get_by_text(struct keyfile *kf, const char *sql, const char *text,
+    struct peer *out, bool *found)
+{
+	struct query *q = query_of(keyfile_db(kf), sql);
+	uint64_t row;
+
+	query_bind_text(q, text);
+	return fetch(q, out, &row, found);
+}
+
+int
+peers_named(struct keyfile *kf, const char *name, struct peer *out, bool *found)
+{
+	int r;
+
+	r = get_by_text(kf, SELECT "WHERE alias = ?1 AND alias <> ''", name,
+	    out, found);
+	if (r < 0 || *found)
+		return r;
+	return get_by_text(kf, SELECT "WHERE name = ?1 AND name <> ''", name,
+	    out, found);
+}
+
+int
+peers_find(struct keyfile *kf, const char *who, struct peer *out)
+{
+	uint8_t id[ID_LEN];
+	bool found;
+	int r;
+
+	if (id_is_text(who)) {
+		r = id_parse(id, who);
+		if (r == 0)
+			r = peers_get(kf, id, out, &found);
+	} else {
+		r = peers_named(kf, who, out, &found);
+	}
+	if (r < 0 || found)
+		return r;
+	err_set(ERR_UNKNOWN_PEER, "no peer \"%s\" in the key file", who);
+	err_peer(who);
+	err_hint("sentinel-keys fetch %s", who);
+	return ERR_UNKNOWN_PEER;
+}
+
+/* Apart, so that the indices are written only when a name has changed. */
+static int
+put_names(struct db *db, const struct peer *p)
+{
+	struct query *q = query_of(db,
+	    "UPDATE peers SET name = ?2, "
+	    "alias = ?3 WHERE id = ?1 AND "
+	    "(name <> ?2 OR alias <> ?3)");
+
+	query_bind_blob(q, p->id, ID_LEN);
+	query_bind_text(q, p->name);
+	query_bind_text(q, p->alias);
+	return query_run(q);
+}
+
+int
+peers_put(struct keyfile *kf, const struct peer *p)
+{
+	const struct colbox_place at = place(p->id);
+	uint8_t pin[PIN_MAX];
+	struct query *q;
+	int r;
+
+	q = query_of(keyfile_db(kf),
+	    "INSERT INTO peers (id, pin, blocked, reset_needed, first_seen, "
+	    "next_seq, expect_seq, last_init_ts, last_sent_ts, undecryptable, "
+	    "name, alias) "
+	    "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, '', '') "
+	    "ON CONFLICT (id) DO UPDATE SET pin = ?2, blocked = ?3, "
+	    "reset_needed = ?4, first_seen = ?5, next_seq = ?6, "
+	    "expect_seq = ?7, last_init_ts = ?8, last_sent_ts = ?9, "
+	    "undecryptable = ?10");
+	query_bind_blob(q, p->id, ID_LEN);
+	query_bind_box(q, &at, pin, pack_pin(pin, p));
+	query_bind_u64(q, p->blocked);
+	query_bind_u64(q, p->reset_needed);
+	query_bind_u64(q, p->first_seen);
+	query_bind_u64(q, p->next_seq);
+	query_bind_u64(q, p->expect_seq);
+	query_bind_u64(q, p->last_init_ts);
+	query_bind_u64(q, p->last_sent_ts);
+	query_bind_u64(q, p->undecryptable);
+	r = query_run(q);
+	return r < 0 ? r : put_names(keyfile_db(kf), p);
+}
+
+int
+peers_next(struct keyfile *kf, uint64_t *cursor, struct peer *out, bool *found)
+{
+	struct query *q = query_of(keyfile_db(kf),
+	    SELECT "WHERE (name, id) > "
+		   "(ifnull((SELECT name FROM peers WHERE rowid = ?1), ''), "
+		   "ifnull((SELECT id FROM peers WHERE rowid = ?1), x'')) "
+		   "ORDER BY name, id LIMIT 1");
+
+	query_bind_u64(q, *cursor);
+	return fetch(q, out, cursor, found);
+}

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Known peers: who is pinned, under what name, and how far the conversation
+ * has come.  A row exists once a bundle was checked and pinned; pin and the
+ * verified mark are encrypted, for their integrity.
+ */
+#ifndef STATE_PEERS_H
+#define STATE_PEERS_H
+
+#include "state/keyfile.h"
+#include "wire/bundle.h"
+
+struct peer {
+	uint8_t id[ID_LEN];
+	char name[NAME_SIZE];        /* resolves to this peer; "" = none */
+	char alias[NAME_SIZE];       /* local; "" = none */
+	char signed_name[NAME_SIZE]; /* in the bundle, whatever it is */
+	struct bundle bundle;
+	uint64_t issued_at;
+	bool verified;
+	bool blocked;
+	bool reset_needed;      /* sessions are no more to be trusted to work */
+	uint64_t first_seen;    /* unix ms */
+	uint64_t next_seq;      /* of the next message to the peer */
+	uint64_t expect_seq;    /* of the next message from the peer */
+	uint64_t last_init_ts;  /* of the peer's newest type 1 */
+	uint64_t last_sent_ts;  /* of our newest type 1 */
+	unsigned undecryptable; /* in a row, under an active session */
+};
+
+/* By id; *found false when it is not known. */
+int peers_get(struct keyfile *kf, const uint8_t id[static ID_LEN],
+    struct peer *out, bool *found) MUST_USE;
+
+/* By UUID text, alias or name, in this order.  ERR_UNKNOWN_PEER. */
+int peers_find(struct keyfile *kf, const char *who, struct peer *out) MUST_USE;
+
+/* The peer with that name or alias, and no UUID. */
+int peers_named(struct keyfile *kf, const char *name, struct peer *out,
+    bool *found) MUST_USE;
+
+/* Insert, or replace the row with that id. */
+int peers_put(struct keyfile *kf, const struct peer *p) MUST_USE;
+
+/* Ascending by name, then id: the first after *cursor; starts at 0. */
+int peers_next(struct keyfile *kf, uint64_t *cursor, struct peer *out,
+    bool *found) MUST_USE;
+
+#endif

@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: ISC */
+#include "state/schema.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/err.h"
+
+/*
+ * What is a box (colbox.h) is marked so.  A row of outbox or inbox that is
+ * done has no content; the partial indices hold those that are not, however
+ * many done ones are kept.
+ */
+static const char *const tables[] = {
+	"CREATE TABLE self ("
+	" id INTEGER PRIMARY KEY CHECK (id = 1),"
+	" file_uuid BLOB NOT NULL,"
+	" ops INTEGER NOT NULL,"     /* 0: dek_box is the data key */
+	" mem_kib INTEGER NOT NULL," /* 0 */
+	" salt BLOB NOT NULL,"
+	" dek_box BLOB NOT NULL,"
+	" name TEXT NOT NULL,"
+	" client_id BLOB NOT NULL,"
+	" identity_pk BLOB NOT NULL,"
+	" identity_sk BLOB NOT NULL," /* box: Ed25519 seed */
+	" issued_at INTEGER NOT NULL,"
+	" relay_addr TEXT NOT NULL," /* hosts */
+	" relay_pin BLOB NOT NULL,"  /* box: the relay's key, or nothing */
+	" last_contact INTEGER NOT NULL"
+	") STRICT",
+
+	"CREATE TABLE own_keys ("
+	" n INTEGER PRIMARY KEY,"
+	" state INTEGER NOT NULL,"
+	" issued_at INTEGER NOT NULL,"
+	" static_sk BLOB NOT NULL," /* box */
+	" prekey_sk BLOB NOT NULL," /* box */
+	" expires_at INTEGER NOT NULL"
+	") STRICT",
+
+	"CREATE TABLE peers ("
+	" id BLOB PRIMARY KEY NOT NULL,"
+	" name TEXT NOT NULL,"
+	" alias TEXT NOT NULL,"
+	" pin BLOB NOT NULL," /* box, see peers.c */
+	" blocked INTEGER NOT NULL,"
+	" reset_needed INTEGER NOT NULL,"
+	" first_seen INTEGER NOT NULL,"
+	" next_seq INTEGER NOT NULL,"
+	" expect_seq INTEGER NOT NULL,"
+	" last_init_ts INTEGER NOT NULL,"
+	" last_sent_ts INTEGER NOT NULL,"
+	" undecryptable INTEGER NOT NULL"
+	") STRICT",
+	"CREATE INDEX peers_order ON peers (name, id)",
+	"CREATE UNIQUE INDEX peers_name ON peers (name) WHERE name <> ''",
+	"CREATE UNIQUE INDEX peers_alias ON peers (alias) WHERE alias <> ''",
+
+	"CREATE TABLE shakes ("
+	" peer BLOB NOT NULL,"
+	" role INTEGER NOT NULL,"
+	" stage INTEGER NOT NULL,"
+	" hsid BLOB NOT NULL,"
+	" by_itself INTEGER NOT NULL,"
+	" state BLOB," /* box */
+	" sent BLOB NOT NULL,"
+	" request_header BLOB NOT NULL,"
+	" answer BLOB NOT NULL,"
+	" ts INTEGER NOT NULL,"
+	" at INTEGER NOT NULL,"
+	" sent_at INTEGER NOT NULL,"
+	" PRIMARY KEY (peer, role)"
+	") STRICT, WITHOUT ROWID",
+
+	"CREATE TABLE requests ("
+	" peer BLOB PRIMARY KEY NOT NULL,"
+	" hsid BLOB NOT NULL,"
+	" content BLOB NOT NULL,"
+	" authenticated INTEGER NOT NULL,"
+	" ts INTEGER NOT NULL,"
+	" at INTEGER NOT NULL"
+	") STRICT, WITHOUT ROWID",
+
+	"CREATE TABLE finished ("
+	" n INTEGER PRIMARY KEY,"
+	" peer BLOB NOT NULL,"
+	" hsid BLOB NOT NULL,"
+	" at INTEGER NOT NULL,"
+	" UNIQUE (peer, hsid)"
+	") STRICT",
+
+	"CREATE TABLE sessions ("
+	" peer BLOB NOT NULL,"
+	" sid BLOB NOT NULL,"
+	" active INTEGER NOT NULL,"
+	" state BLOB NOT NULL,"         /* box */
+	" expires_at INTEGER NOT NULL," /* 0: does not, or not yet */
+	" PRIMARY KEY (peer, sid)"
+	") STRICT",
+
+	"CREATE TABLE skipped ("
+	" sid BLOB NOT NULL,"
+	" dh BLOB NOT NULL,"
+	" n INTEGER NOT NULL,"
+	" mk BLOB NOT NULL," /* box */
+	" at INTEGER NOT NULL,"
+	" PRIMARY KEY (sid, dh, n)"
+	") STRICT, WITHOUT ROWID",
+
+	"CREATE TABLE held ("
+	" n INTEGER PRIMARY KEY,"
+	" peer BLOB NOT NULL,"
+	" at INTEGER NOT NULL,"
+	" content BLOB NOT NULL"
+	") STRICT",
+	"CREATE INDEX held_peer ON held (peer)",
+
+	"CREATE TABLE outbox ("
+	" n INTEGER PRIMARY KEY,"
+	" peer BLOB NOT NULL,"
+	" message_id BLOB NOT NULL,"
+	" seq INTEGER NOT NULL,"
+	" type INTEGER NOT NULL,"
+	" state INTEGER NOT NULL,"
+	" at INTEGER NOT NULL,"
+	" content BLOB," /* box */
+	" UNIQUE (peer, message_id)"
+	") STRICT",
+	"CREATE INDEX outbox_open ON outbox (n) WHERE content IS NOT NULL",
+
+	"CREATE TABLE inbox ("
+	" n INTEGER PRIMARY KEY,"
+	" peer BLOB NOT NULL,"
+	" kind INTEGER NOT NULL,"
+	" message_id BLOB NOT NULL,"
+	" seq INTEGER NOT NULL,"
+	" state INTEGER NOT NULL,"
+	" at INTEGER NOT NULL,"
+	" record BLOB," /* box */
+	" UNIQUE (peer, kind, message_id)"
+	") STRICT",
+	"CREATE INDEX inbox_open ON inbox (n) WHERE record IS NOT NULL",
+};
+
+/* SQLite's header is big-endian. */
+static uint32_t
+be32(const uint8_t *p)
+{
+	return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 |
+	    (uint32_t)p[2] << 8 | p[3];
+}
+
+int
+schema_check(const uint8_t header[static SCHEMA_HEADER_LEN])
+{
+	static const char magic[16] = "SQLite format 3";
+	const uint32_t version = be32(header + 60);
+
+	if (memcmp(header, magic, sizeof(magic)) != 0 ||
+	    be32(header + 68) != SCHEMA_APPLICATION_ID)
+		return err_set(ERR_CORRUPT, "not a key file");
+	if (version != SCHEMA_VERSION)
+		return err_set(ERR_CORRUPT,
+		    "key file of format %u; this program knows %u", version,
+		    SCHEMA_VERSION);
+	/* pages of 4096 bytes; a rollback journal, not WAL */
+	if (memcmp(header + 16, "\x10\x00\x01\x01", 4) != 0)
+		return err_set(ERR_CORRUPT, "key file in a foreign mode");
+	return 0;
+}
+
+int
+schema_create(struct db *db)
+{
+	char sql[96];
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < ARRAY_LEN(tables); i++)
+		r = db_exec(db, tables[i]);
+	if (r < 0)
+		return r;
+	snprintf(sql, sizeof(sql),
+	    "PRAGMA application_id = %d; PRAGMA user_version = %d",
+	    SCHEMA_APPLICATION_ID, SCHEMA_VERSION);
+	return db_exec(db, sql);
+}

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * SQLite's secure_delete erases rows where they stand, but when rows move
+ * between pages it leaves copies in the unused middle of a page, and does not
+ * find them again when the row is deleted.  A scrub wipes that middle in each
+ * page on its way to the file.  Internal to this floor.
+ */
+#ifndef STATE_SCRUB_H
+#define STATE_SCRUB_H
+
+#include "base/attr.h"
+
+#define SCRUB_PAGE_LEN 4096 /* of the key file; other sizes pass as they are \
+			     */
+
+struct scrub;
+struct sqlite3;
+
+/* Put one before the open file of db; free it when db is closed. */
+int scrub_new(struct scrub **out, struct sqlite3 *db) MUST_USE;
+void scrub_free(struct scrub *s); /* NULL is fine */
+
+#endif
