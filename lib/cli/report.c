@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: ISC */
+#include "cli/report.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "base/file.h"
+#include "cli/record.h"
+#include "cli/render.h"
+
+#define LINE_SIZE 1024
+
+static bool
+wants_json(const struct settings *s)
+{
+	if (s->errors)
+		return strcmp(s->errors, "json") == 0;
+	return isatty(STDERR_FILENO) == 0;
+}
+
+/* The fault that code stands for: what is known of it, else its sentence. */
+static struct err_info
+known(int code)
+{
+	struct err_info e = *err_last();
+
+	if (e.code != code)
+		e = (struct err_info){ .code = code };
+	if (!e.message[0])
+		snprintf(e.message, sizeof(e.message), "%s",
+		    err_sentence(code));
+	return e;
+}
+
+static void
+put_known(struct record *r, const char *key, const char *s)
+{
+	if (s[0])
+		record_str(r, key, s);
+}
+
+static struct record *
+fault_record(const char *tool, const struct err_info *e)
+{
+	struct record *r = record_new("error");
+
+	record_str(r, "tool", tool);
+	record_str(r, "code", err_token(e->code));
+	record_int(r, "exit_code", (uint64_t)err_exit(e->code));
+	record_str(r, "message", e->message);
+	put_known(r, "hint", e->hint);
+	record_bool(r, "retryable", err_is_retryable(e->code));
+	if (e->retry_after_ms > 0)
+		record_int(r, "retry_after_seconds",
+		    (e->retry_after_ms + UINT64_C(999)) / 1000);
+	if (e->number != 0)
+		record_int(r, "errno", (uint64_t)e->number);
+	put_known(r, "path", e->path);
+	put_known(r, "peer", e->peer);
+	if (e->in_doubt)
+		record_bool(r, "in_doubt", true);
+	put_known(r, "id", e->id);
+	return r;
+}
+
+static int
+put_json(struct buf *out, struct record *r)
+{
+	const int code = record_json(r, out);
+
+	record_free(r);
+	return code;
+}
+
+static int put_line(struct buf *out, const char *fmt, ...) PRINTFLIKE(2, 3);
+
+static int
+put_line(struct buf *out, const char *fmt, ...)
+{
+	char line[LINE_SIZE];
+	va_list ap;
+	int r;
+
+	va_start(ap, fmt);
+	vsnprintf(line, sizeof(line), fmt, ap);
+	va_end(ap);
+	r = render_text(out, line, strlen(line));
+	return r < 0 ? r : buf_put(out, "\n", 1);
+}
+
+static int
+put_fault(struct buf *out, const char *tool, const struct err_info *e)
+{
+	int r =
+	    put_line(out, "%s: %s [%s]", tool, e->message, err_token(e->code));
+
+	if (r == 0 && e->hint[0])
+		r = put_line(out, "hint: %s", e->hint);
+	return r;
+}
+
+/* Write out and free it; where that cannot be (r), say so much at least. */
+static void
+print(struct buf *out, int r, const char *tool, const char *sentence)
+{
+	if (r == 0)
+		r = file_write(STDERR_FILENO, buf_peek(out), buf_len(out),
+		    "stderr");
+	if (r < 0)
+		dprintf(STDERR_FILENO, "%s: %s\n", tool, sentence);
+	buf_free(out);
+}
+
+void
+report_fault(const struct settings *s, const char *tool, int code)
+{
+	const struct err_info e = known(code);
+	struct buf *out = buf_new(RENDER_MAX);
+	int r = ERR_NOMEM;
+
+	if (out && wants_json(s))
+		r = put_json(out, fault_record(tool, &e));
+	else if (out)
+		r = put_fault(out, tool, &e);
+	print(out, r, tool, err_sentence(code));
+}
+
+void
+report_warning(const struct settings *s, const char *tool, const char *message)
+{
+	struct record *record;
+	struct buf *out = buf_new(RENDER_MAX);
+	int r = ERR_NOMEM;
+
+	if (out && wants_json(s)) {
+		record = record_new("warning");
+		record_str(record, "tool", tool);
+		record_str(record, "message", message);
+		r = put_json(out, record);
+	} else if (out) {
+		r = put_line(out, "%s: warning: %s", tool, message);
+	}
+	print(out, r, tool, "warning lost: out of memory");
+}
