@@ -1,0 +1,340 @@
+/* SPDX-License-Identifier: ISC */
+#include "server/conn.h"
+
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/err.h"
+#include "net/transport.h"
+#include "server/log.h"
+#include "server/vault.h"
+
+#define HANDSHAKE_MS   5000
+#define FRAME_GRACE_MS 10000
+#define FRAME_BPS      16384 /* bytes a second that a sender must reach */
+#define IDLE_MS        60000
+#define LINGER_MS      1000
+#define LIFE_MS        CLOCK_DAY
+
+int
+conn_start(struct conn_set *cs, struct loop *loop, struct serve *serve,
+    const uint8_t *relay_sk, size_t max)
+{
+	*cs = (struct conn_set){
+		.loop = loop,
+		.serve = serve,
+		.relay_sk = relay_sk,
+		.keys = vault_new(sizeof(struct transport)),
+		.scratch = malloc(CONN_READ_SCRATCH),
+		.max = max,
+	};
+	TAILQ_INIT(&cs->unbound);
+	TAILQ_INIT(&cs->bound);
+	if (!cs->keys || !cs->scratch) {
+		conn_stop(cs);
+		return err_set(ERR_NOMEM, "connections");
+	}
+	return 0;
+}
+
+static void
+drop(struct conn *c)
+{
+	struct conn_set *cs = c->set;
+
+	if (c->unbound) {
+		TAILQ_REMOVE(&cs->unbound, c, link);
+		cs->unbound_n--;
+	} else {
+		TAILQ_REMOVE(&cs->bound, c, link);
+	}
+	cs->n--;
+	serve_close(cs->serve, &c->session);
+	loop_timer_remove(cs->loop, &c->timer);
+	loop_remove(cs->loop, &c->watch);
+	close(c->watch.fd);
+	vault_give(cs->keys, c->keys);
+	buf_free(c->raw);
+	buf_free(c->frames);
+	sender_clear(&c->out);
+	free(c);
+}
+
+void
+conn_stop(struct conn_set *cs)
+{
+	struct conn *c;
+
+	while ((c = TAILQ_FIRST(&cs->unbound)) || (c = TAILQ_FIRST(&cs->bound)))
+		drop(c);
+	vault_free(cs->keys);
+	free(cs->scratch);
+	cs->keys = NULL;
+	cs->scratch = NULL;
+}
+
+bool
+conn_has_room(const struct conn *c)
+{
+	size_t held = c->session.held ? buf_len(c->session.held) : 0;
+
+	return held + sender_pending(&c->out) + FRAME_MAX + FRAME_REPLY_LEN <=
+	    SERVE_HELD_MAX;
+}
+
+/* All is sent, the close included. */
+static int
+finish(struct conn *c)
+{
+	if (c->peer_ended || shutdown(c->watch.fd, SHUT_WR) < 0)
+		return err_set(ERR_UNREACHABLE, "closed");
+	c->state = CONN_LINGER;
+	c->linger_due = loop_now(c->set->loop) + LINGER_MS;
+	return 0;
+}
+
+static int
+flush(struct conn *c)
+{
+	uint64_t now = loop_now(c->set->loop);
+	int r = sender_flush(&c->out, c->watch.fd, c->keys, now);
+
+	if (r == 0 && c->ending && sender_pending(&c->out) == 0) {
+		c->ending = false;
+		c->state = CONN_LAST;
+		r = sender_put_close(&c->out, c->keys);
+		if (r == 0)
+			r = sender_flush(&c->out, c->watch.fd, c->keys, now);
+	}
+	if (r < 0 || sender_pending(&c->out) > 0)
+		return r;
+	/* while output waited, nothing was expected of the other side */
+	c->active_at = now;
+	if (c->partial_at != 0)
+		c->partial_at = now;
+	return c->state == CONN_LAST ? finish(c) : 0;
+}
+
+static uint64_t
+earlier(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+static uint64_t
+due_open(const struct conn *c)
+{
+	const struct session *ss = &c->session;
+	bool sending = sender_pending(&c->out) > 0;
+
+	if (c->stalled && conn_has_room(c))
+		return loop_now(c->set->loop);
+	if (ss->waiting && sending)
+		return earlier(ss->wait_until, c->out.due);
+	if (ss->waiting)
+		return ss->wait_until;
+	if (sending)
+		return c->out.due;
+	if (c->partial_at != 0)
+		return c->partial_at + FRAME_GRACE_MS +
+		    (uint64_t)ss->frame * 1000 / FRAME_BPS;
+	return c->active_at + IDLE_MS;
+}
+
+/* When something must have happened. */
+static uint64_t
+due(const struct conn *c)
+{
+	switch (c->state) {
+	case CONN_HELLO:
+	case CONN_FINISH:
+		return c->born + HANDSHAKE_MS;
+	case CONN_OPEN:
+		return earlier(due_open(c), c->born + LIFE_MS);
+	case CONN_LAST:
+		return c->out.due;
+	case CONN_LINGER:
+		return c->linger_due;
+	}
+	return 0;
+}
+
+/*
+ * What to wait for next.  A timer that would come too early is left alone,
+ * and set again when it does.
+ */
+static void
+arrange(struct conn *c)
+{
+	bool reads = c->state == CONN_LINGER ||
+	    (c->state <= CONN_OPEN && !c->stalled && !c->session.closing &&
+		conn_has_room(c));
+	bool writes = sender_pending(&c->out) > 0;
+	uint64_t at = due(c);
+
+	loop_want(c->set->loop, &c->watch,
+	    (reads ? LOOP_READ : 0) | (writes ? LOOP_WRITE : 0));
+	if (at < c->timer.at)
+		loop_timer_set(c->set->loop, &c->timer, at);
+}
+
+/* What every callback ends with. */
+static void
+end(struct conn *c, int r)
+{
+	if (r == 0) {
+		arrange(c);
+		return;
+	}
+	log_fault(LOG_DEBUG, "connection_ended");
+	drop(c);
+}
+
+/* Its time is over; what follows depends on what it was doing. */
+static int
+expire(struct conn *c)
+{
+	uint64_t now = loop_now(c->set->loop);
+	struct session *ss = &c->session;
+
+	if (c->state == CONN_OPEN && ss->waiting && ss->wait_until <= now) {
+		serve_wait_over(c->set->serve, ss);
+		return 0;
+	}
+	if (c->state != CONN_OPEN || ss->closing ||
+	    (now < c->born + LIFE_MS &&
+		(c->partial_at != 0 || sender_pending(&c->out) > 0)))
+		return err_set(ERR_TIMEOUT, "too slow");
+	serve_finish(c->set->serve, ss);
+	return 0;
+}
+
+static void
+on_timer(void *arg)
+{
+	struct conn *c = arg;
+	int r = 0;
+
+	if (c->stalled && conn_has_room(c))
+		r = conn_read_again(c);
+	else if (due(c) <= loop_now(c->set->loop))
+		r = expire(c);
+	end(c, r);
+}
+
+static void
+on_ready(void *arg, unsigned events)
+{
+	struct conn *c = arg;
+	int r = 0;
+
+	events &= c->watch.events;
+	if (events == 0)
+		r = err_set(ERR_UNREACHABLE, "hung up");
+	if (events & LOOP_WRITE)
+		r = flush(c);
+	if (r == 0 && (events & LOOP_READ)) {
+		r = conn_read(c);
+		/* a handshake has nothing that must be durable first */
+		if (r == 0 && c->state != CONN_OPEN)
+			r = flush(c);
+	}
+	end(c, r);
+}
+
+static int
+set_up(struct conn *c)
+{
+	struct conn_set *cs = c->set;
+	const int on = 1;
+	int r;
+
+	setsockopt(c->watch.fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+	c->keys = vault_take(cs->keys);
+	if (!c->keys)
+		return err_set(ERR_NOMEM, "connection");
+	r = loop_add(cs->loop, &c->watch);
+	if (r == 0)
+		r = loop_timer_add(cs->loop, &c->timer, due(c));
+	return r;
+}
+
+void
+conn_accept(struct conn_set *cs, int fd)
+{
+	struct conn *c = cs->n < cs->max ? calloc(1, sizeof(*c)) : NULL;
+
+	if (!c) {
+		close(fd);
+		return;
+	}
+	if (cs->unbound_n == CONN_UNBOUND_MAX)
+		drop(TAILQ_FIRST(&cs->unbound));
+	c->set = cs;
+	c->watch = (struct loop_fd){ fd, LOOP_READ, on_ready, c };
+	c->timer = (struct loop_timer){ .fn = on_timer, .arg = c };
+	c->born = loop_now(cs->loop);
+	c->unbound = true;
+	TAILQ_INSERT_TAIL(&cs->unbound, c, link);
+	cs->unbound_n++;
+	cs->n++;
+	if (set_up(c) < 0)
+		drop(c);
+}
+
+static int
+let_go(struct conn *c)
+{
+	struct session *ss = &c->session;
+	struct buf *held = ss->held;
+	int r = 0;
+
+	ss->held = NULL;
+	ss->held_n = 0;
+	if (held)
+		r = sender_take(&c->out, held);
+	if (ss->failed)
+		r = err_set(ERR_NOMEM, "reply");
+	if (ss->closing && c->state == CONN_OPEN)
+		c->ending = true;
+	if (r == 0)
+		r = flush(c);
+	/* others wait for this end, it cannot wait for its reader */
+	if (r == 0 && ss->kicked && c->state < CONN_LINGER)
+		r = err_set(ERR_UNREACHABLE, "kicked");
+	return r;
+}
+
+void
+conn_release(struct conn_set *cs)
+{
+	struct session *ss;
+
+	while ((ss = serve_next_held(cs->serve))) {
+		struct conn *c = (struct conn *)(void *)ss;
+
+		end(c, let_go(c));
+	}
+}
+
+void
+conn_drain(struct conn_set *cs)
+{
+	struct conn *c, *next;
+
+	for (c = TAILQ_FIRST(&cs->unbound); c; c = next) {
+		next = TAILQ_NEXT(c, link);
+		if (c->state < CONN_OPEN)
+			drop(c);
+		else if (c->state == CONN_OPEN)
+			serve_finish(cs->serve, &c->session);
+	}
+	TAILQ_FOREACH(c, &cs->bound, link) {
+		if (c->state == CONN_OPEN)
+			serve_finish(cs->serve, &c->session);
+	}
+}

@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: ISC */
+#include "server/listener.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/err.h"
+#include "net/sock.h"
+#include "server/log.h"
+
+#define TURN_MAX 64 /* connections taken from one socket in one turn */
+#define PAUSE_MS 200
+
+static int
+open_reserve(void)
+{
+	return open("/dev/null", O_RDONLY | O_CLOEXEC);
+}
+
+static void
+want(struct listener_set *ls)
+{
+	bool take = !ls->shut && ls->pause.at == CLOCK_NEVER;
+
+	for (size_t i = 0; i < ls->n; i++)
+		loop_want(ls->loop, &ls->listeners[i].watch,
+		    take ? LOOP_READ : 0);
+}
+
+static void
+on_pause_over(void *arg)
+{
+	want(arg);
+}
+
+int
+listener_start(struct listener_set *ls, struct loop *loop, listener_fn fn,
+    void *arg)
+{
+	*ls = (struct listener_set){
+		.loop = loop,
+		.fn = fn,
+		.arg = arg,
+		.reserve = open_reserve(),
+		.pause = { .fn = on_pause_over, .arg = ls },
+	};
+	if (ls->reserve < 0)
+		return err_sys(ERR_IO, "/dev/null");
+	return loop_timer_add(loop, &ls->pause, CLOCK_NEVER);
+}
+
+void
+listener_stop(struct listener_set *ls)
+{
+	if (!ls->loop)
+		return;
+	for (size_t i = 0; i < ls->n; i++) {
+		loop_remove(ls->loop, &ls->listeners[i].watch);
+		close(ls->listeners[i].watch.fd);
+	}
+	ls->n = 0;
+	loop_timer_remove(ls->loop, &ls->pause);
+	if (ls->reserve >= 0)
+		close(ls->reserve);
+	ls->loop = NULL;
+}
+
+/* Something that will pass: out of descriptors, out of memory. */
+static void
+on_shortage(struct listener_set *ls, int socket)
+{
+	int fd;
+
+	err_sys(ERR_IO, "accept");
+	log_fault(LOG_WARN, "accept_failed");
+	if (ls->reserve >= 0) {
+		close(ls->reserve);
+		fd = accept4(socket, NULL, NULL, SOCK_CLOEXEC);
+		if (fd >= 0)
+			close(fd);
+		ls->reserve = open_reserve();
+	}
+	loop_timer_set(ls->loop, &ls->pause, loop_now(ls->loop) + PAUSE_MS);
+	want(ls);
+}
+
+static void
+on_ready(void *arg, unsigned events)
+{
+	struct listener *l = arg;
+
+	(void)events;
+	for (int i = 0; i < TURN_MAX && !l->set->shut; i++) {
+		int fd = accept4(l->watch.fd, NULL, NULL,
+		    SOCK_NONBLOCK | SOCK_CLOEXEC);
+
+		if (fd >= 0) {
+			l->set->fn(l->set->arg, fd);
+		} else if (errno == EAGAIN) {
+			break;
+		} else if (errno != ECONNABORTED && errno != EINTR) {
+			on_shortage(l->set, l->watch.fd);
+			break;
+		}
+	}
+}
+
+int
+listener_add(struct listener_set *ls, struct addr_host *h)
+{
+	struct listener *l = &ls->listeners[ls->n];
+	int fd, r;
+
+	if (ls->n == LISTENER_MAX)
+		return err_set(ERR_USAGE, "more than %d addresses to listen on",
+		    LISTENER_MAX);
+	r = sock_listen(&fd, &h->port, h);
+	if (r < 0)
+		return r;
+	*l = (struct listener){ ls, { fd, LOOP_READ, on_ready, l } };
+	r = loop_add(ls->loop, &l->watch);
+	if (r < 0)
+		close(fd);
+	else
+		ls->n++;
+	return r;
+}
+
+void
+listener_shut(struct listener_set *ls, bool shut)
+{
+	if (ls->shut == shut)
+		return;
+	ls->shut = shut;
+	want(ls);
+}

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Listening sockets and what comes in by them.  When no descriptor is left,
+ * one kept in reserve lets a connection in and out again, so that it is told
+ * and the loop does not spin on it.
+ */
+#ifndef SERVER_LISTENER_H
+#define SERVER_LISTENER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/attr.h"
+#include "server/loop.h"
+#include "wire/addr.h"
+
+#define LISTENER_MAX ADDR_HOSTS_MAX
+
+/* A connection: non-blocking, close-on-exec, the callee's. */
+typedef void (*listener_fn)(void *arg, int fd);
+
+struct listener_set;
+
+struct listener {
+	struct listener_set *set;
+	struct loop_fd watch;
+};
+
+struct listener_set {
+	struct loop *loop; /* NULL = stopped */
+	listener_fn fn;
+	void *arg;
+	int reserve;
+	bool shut; /* no more connections for now */
+	struct loop_timer pause;
+	size_t n;
+	struct listener listeners[LISTENER_MAX];
+};
+
+/* ERR_IO, ERR_NOMEM. */
+int listener_start(struct listener_set *ls, struct loop *loop, listener_fn fn,
+    void *arg) MUST_USE;
+void listener_stop(struct listener_set *ls); /* zeroed or again: nothing */
+
+/* Listen on h; the port it got is put into h.  At most LISTENER_MAX. */
+int listener_add(struct listener_set *ls, struct addr_host *h) MUST_USE;
+
+/* Leave what comes where it is, or take it again. */
+void listener_shut(struct listener_set *ls, bool shut);
+
+#endif

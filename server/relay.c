@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: ISC */
+#include "server/relay.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <sys/resource.h>
+
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/secret.h"
+#include "crypto/noise.h"
+#include "server/conn.h"
+#include "server/listener.h"
+#include "server/relaykey.h"
+
+#define CONNECTIONS_MAX  16384
+#define DESCRIPTORS_KEPT 32 /* for the store, the listeners and the loop */
+#define DRAIN_MS         9000
+
+struct relay {
+	struct loop *loop;
+	struct store *store;
+	struct serve serve;
+	struct conn_set conns;
+	struct listener_set listeners;
+	struct loop_timer drain; /* the last moment of a stop */
+	bool stopping;
+	uint8_t *sk; /* locked */
+};
+
+/* As many descriptors as there may be, and how many clients that allows. */
+static int
+find_room(size_t *connections)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+		return err_sys(ERR_IO, "limit of descriptors");
+	limit.rlim_cur = limit.rlim_max;
+	if (limit.rlim_cur > CONNECTIONS_MAX + DESCRIPTORS_KEPT)
+		limit.rlim_cur = CONNECTIONS_MAX + DESCRIPTORS_KEPT;
+	if (setrlimit(RLIMIT_NOFILE, &limit) < 0)
+		return err_sys(ERR_IO, "limit of descriptors");
+	if (limit.rlim_cur <= DESCRIPTORS_KEPT)
+		return err_set(ERR_USAGE, "%d descriptors are too few",
+		    (int)limit.rlim_cur);
+	*connections = limit.rlim_cur - DESCRIPTORS_KEPT;
+	return 0;
+}
+
+static void
+on_connection(void *arg, int fd)
+{
+	struct relay *r = arg;
+
+	conn_accept(&r->conns, fd);
+}
+
+static void
+on_drain_over(void *arg)
+{
+	struct relay *r = arg;
+
+	loop_stop(r->loop, 0);
+}
+
+static void
+on_signal(void *arg, int signo)
+{
+	struct relay *r = arg;
+
+	log_event(LOG_INFO, "stopping", "signal",
+	    signo == SIGTERM ? "TERM" : "INT", (const char *)NULL);
+	if (r->stopping) {
+		loop_stop(r->loop, 0);
+		return;
+	}
+	r->stopping = true;
+	listener_stop(&r->listeners);
+	conn_drain(&r->conns);
+	loop_timer_set(r->loop, &r->drain, loop_now(r->loop) + DRAIN_MS);
+}
+
+/* Group commit: a turn is made durable at once, then it is answered. */
+static void
+before_sleep(void *arg)
+{
+	struct relay *r = arg;
+	int code = serve_settle(&r->serve);
+
+	conn_release(&r->conns);
+	if (code == 0)
+		code = store_rest(r->store);
+	if (code < 0) {
+		log_fault(LOG_ERROR, "store_failed");
+		loop_stop(r->loop, code);
+	}
+	listener_shut(&r->listeners, r->conns.n >= r->conns.max);
+	if (r->stopping && r->conns.n == 0)
+		loop_stop(r->loop, code);
+}
+
+static int
+watch_signals(struct relay *r)
+{
+	const struct sigaction ignore = { .sa_handler = SIG_IGN };
+	sigset_t set;
+
+	sigaction(SIGPIPE, &ignore, NULL);
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	return loop_signals(r->loop, &set, on_signal, r);
+}
+
+static int
+parse_hosts(struct addr *out, const struct relay_config *config)
+{
+	*out = (struct addr){ .has_key = true };
+	if (config->listen_n > ADDR_HOSTS_MAX)
+		return err_set(ERR_USAGE, "more than %d addresses to listen on",
+		    ADDR_HOSTS_MAX);
+	for (size_t i = 0; i < config->listen_n; i++) {
+		int code = addr_parse_host(&out->hosts[i], config->listen[i]);
+
+		if (code < 0)
+			return code;
+	}
+	out->hosts_n = config->listen_n;
+	return 0;
+}
+
+static int
+start_inside(struct relay *r, const struct relay_config *config)
+{
+	int code = loop_new(&r->loop);
+
+	if (code == 0)
+		code = watch_signals(r);
+	if (code == 0)
+		code = relaykey_load(r->sk, config->key);
+	if (code == 0)
+		code = store_open(&r->store, config->store);
+	if (code == 0)
+		code = serve_start(&r->serve, r->store, FRAME_MAX,
+		    config->registration);
+	return code;
+}
+
+static int
+start_outside(struct relay *r, struct addr *a)
+{
+	size_t connections = 0;
+	int code = find_room(&connections);
+
+	if (code == 0)
+		code = conn_start(&r->conns, r->loop, &r->serve, r->sk,
+		    connections);
+	if (code == 0)
+		code = loop_timer_add(r->loop, &r->drain, CLOCK_NEVER);
+	if (code == 0)
+		code = listener_start(&r->listeners, r->loop, on_connection, r);
+	for (size_t i = 0; code == 0 && i < a->hosts_n; i++)
+		code = listener_add(&r->listeners, &a->hosts[i]);
+	return code;
+}
+
+static int
+run(struct relay *r, const struct relay_config *config)
+{
+	struct addr address;
+	char connections[24];
+	int code = parse_hosts(&address, config);
+
+	if (code == 0)
+		code = start_inside(r, config);
+	if (code == 0)
+		code = start_outside(r, &address);
+	if (code < 0)
+		return code;
+	noise_public(address.key, r->sk);
+	loop_before_sleep(r->loop, before_sleep, r);
+	snprintf(connections, sizeof(connections), "%zu", r->conns.max);
+	log_event(LOG_INFO, "started", "connections_max", connections,
+	    (const char *)NULL);
+	code = config->ready(&address);
+	return code < 0 ? code : loop_run(r->loop);
+}
+
+int
+relay_run(const struct relay_config *config)
+{
+	struct relay r = { .drain = { .fn = on_drain_over, .arg = &r } };
+	int code;
+
+	log_open(config->log_format, config->log_level);
+	r.sk = secret_new(KEY_LEN);
+	if (!r.sk)
+		return err_set(ERR_NOMEM, "relay key");
+	code = run(&r, config);
+	listener_stop(&r.listeners);
+	conn_stop(&r.conns);
+	serve_stop(&r.serve);
+	store_close(r.store);
+	loop_free(r.loop);
+	secret_free(r.sk);
+	log_event(LOG_INFO, "stopped", "status", err_token(code),
+	    (const char *)NULL);
+	return code;
+}
+
+int
+relay_address(struct addr *out, const struct relay_config *config)
+{
+	uint8_t sk[KEY_LEN];
+	int code = parse_hosts(out, config);
+
+	for (size_t i = 0; code == 0 && i < out->hosts_n; i++) {
+		if (out->hosts[i].port == 0)
+			code = err_set(ERR_USAGE,
+			    "the port of %s is not known before the relay runs",
+			    config->listen[i]);
+	}
+	if (code == 0)
+		code = relaykey_load(sk, config->key);
+	if (code == 0)
+		noise_public(out->key, sk);
+	secret_wipe(sk, sizeof(sk));
+	return code;
+}

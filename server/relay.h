@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The relay as a whole: from its options to the end of its run.  It needs
+ * what the main function of every program sets up (base/proc, base/secret).
+ */
+#ifndef SERVER_RELAY_H
+#define SERVER_RELAY_H
+
+#include <stddef.h>
+
+#include "base/attr.h"
+#include "server/log.h"
+#include "server/serve.h"
+#include "wire/addr.h"
+
+/*
+ * Called once connections are taken, with the relay's key and the ports it
+ * got; a negative code ends the relay.
+ */
+typedef int (*relay_ready_fn)(const struct addr *address);
+
+/* Strings are borrowed. */
+struct relay_config {
+	const char *const *listen; /* HOST:PORT, port 0 = any */
+	size_t listen_n;
+	const char *store; /* see store_open */
+	const char *key;   /* path, see relaykey.h */
+	enum serve_registration registration;
+	enum log_format log_format;
+	enum log_level log_level;
+	relay_ready_fn ready;
+};
+
+/*
+ * Run until SIGTERM or SIGINT: then no more connections are taken, what was
+ * asked is answered, and it is over within 10 s; at a second signal, at once.
+ * 0, or why it could not start or go on.
+ */
+int relay_run(const struct relay_config *config) MUST_USE;
+
+/* The address that a relay of this configuration has; makes its key. */
+int relay_address(struct addr *out, const struct relay_config *config) MUST_USE;
+
+#endif

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: ISC */
+/* 1104: messages of the caller's mailbox, now or when one comes. */
+#include "base/clock.h"
+#include "server/serve.h"
+
+struct page {
+	struct buf *out;
+	size_t max; /* unless the first message alone is more */
+	int r;
+};
+
+static bool
+add(void *arg, const struct body_message *m)
+{
+	struct page *p = arg;
+	uint8_t head[PULL_ITEM_LEN];
+
+	if (buf_len(p->out) > 0 &&
+	    buf_len(p->out) + PULL_ITEM_LEN + m->content_len > p->max)
+		return false;
+	body_pack_message(head, m);
+	p->r = buf_put(p->out, head, sizeof(head));
+	if (p->r == 0)
+		p->r = buf_put(p->out, m->content, m->content_len);
+	return p->r == 0;
+}
+
+int
+req_pull_try(struct serve *sv, struct session *ss, bool *answered)
+{
+	struct page p = { .out = sv->page,
+		.max = sv->max_frame - FRAME_REPLY_LEN };
+	int r;
+
+	if (ss->pull.max_bytes > 0 && ss->pull.max_bytes < p.max)
+		p.max = ss->pull.max_bytes;
+	buf_clear(sv->page);
+	r = store_pull(sv->store, ss->id, &ss->pull, add, &p);
+	if (r == 0)
+		r = p.r;
+	if (r != 0)
+		return r;
+	*answered = buf_len(sv->page) > 0;
+	if (*answered)
+		serve_reply(sv, ss, CODE_PULL, buf_peek(sv->page),
+		    buf_len(sv->page));
+	return 0;
+}
+
+int
+req_pull(struct serve *sv, struct session *ss, const uint8_t *in, size_t len)
+{
+	struct body_pull q;
+	bool answered;
+	int r;
+
+	r = body_unpack_pull(&q, in, len);
+	if (r < 0)
+		return r;
+	ss->pull = q;
+	r = req_pull_try(sv, ss, &answered);
+	if (r != 0 || answered)
+		return r;
+	if (q.wait_ms == 0) {
+		serve_reply(sv, ss, CODE_PULL, NULL, 0);
+		return 0;
+	}
+	ss->waiting = true;
+	ss->wait_until = clock_deadline(q.wait_ms);
+	return 0;
+}

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The way out of one connection: frame bytes that may leave are sealed into
+ * records, a bounded amount at a time, and sent as the socket takes them.
+ * Nothing is kept in memory while there is nothing to send.
+ */
+#ifndef SERVER_SENDER_H
+#define SERVER_SENDER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/attr.h"
+#include "base/buf.h"
+#include "net/transport.h"
+
+struct sender {
+	struct buf *frames; /* not sealed yet; NULL = none */
+	struct buf *wire;   /* sealed, or of the handshake; NULL = none */
+	uint64_t due;       /* monotonic ms; 0 = nothing waits */
+};
+
+/* Zeroed is empty.  Gives the memory back. */
+void sender_clear(struct sender *s);
+
+/* Bytes that wait. */
+size_t sender_pending(const struct sender *s);
+
+/* Bytes in clear, before there is a channel; ERR_NOMEM. */
+int sender_put_clear(struct sender *s, const void *bytes, size_t len) MUST_USE;
+
+/* Frames; the buffer is taken.  ERR_NOMEM. */
+int sender_take(struct sender *s, struct buf *frames) MUST_USE;
+
+/* The orderly close, after all frames were sealed; ERR_NOMEM, ERR_PROTOCOL. */
+int sender_put_close(struct sender *s, struct transport *t) MUST_USE;
+
+/*
+ * Seal and send until nothing is left or the socket takes no more; what waits
+ * then is to be gone by s->due, which allows for 16 KiB/s.  t may be NULL
+ * before there is a channel.  ERR_UNREACHABLE: the connection is broken.
+ */
+int sender_flush(struct sender *s, int fd, struct transport *t,
+    uint64_t now) MUST_USE;
+
+#endif

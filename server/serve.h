@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Requests and their replies, without sockets and ciphers: frames go in as
+ * bytes, replies gather per session and are let go once a turn, when what
+ * they say is durable.
+ *
+ * A session is one channel; zeroed, it is none yet.  It is bound when its
+ * static key is the one that is registered for its id; otherwise it may send
+ * one request, to register.
+ *
+ * The turn: serve_frame for whatever came; serve_settle, which commits once
+ * and answers the pulls that were waiting for it; then the replies of every
+ * session on the list of serve_next_held may leave, in its order.
+ */
+#ifndef SERVER_SERVE_H
+#define SERVER_SERVE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/queue.h>
+
+#include "base/attr.h"
+#include "base/buf.h"
+#include "server/store.h"
+#include "wire/body.h"
+#include "wire/codes.h"
+
+struct hub;
+
+/* Replies that one session may hold before it is no longer listened to. */
+#define SERVE_HELD_MAX (2 * 1024 * 1024)
+
+enum serve_registration { SERVE_OPEN, SERVE_CLOSED };
+
+struct session {
+	uint8_t id[ID_LEN]; /* proven once bound */
+	uint8_t static_pk[KEY_LEN];
+	bool bound;
+	bool closing; /* takes no more requests; closes after its replies */
+	bool kicked;  /* closing, and before anybody is answered */
+	bool failed;  /* a reply was lost for want of memory: drop it */
+
+	bool waiting; /* a pull, until wait_until or a message */
+	bool woken;
+	struct body_pull pull;
+	uint64_t wait_until; /* monotonic ms */
+
+	uint32_t skip;    /* payload bytes of a refused request to come */
+	uint32_t frame;   /* size of the frame begun, 0 before its header */
+	uint64_t seen_at; /* wall ms, as last told to the store */
+
+	struct buf *held; /* replies of this turn; NULL = none */
+	unsigned held_n;
+	bool listed; /* to be looked at when the turn ends */
+	TAILQ_ENTRY(session) held_link;
+	TAILQ_ENTRY(session) woken_link;
+	LIST_ENTRY(session) hub_link;
+};
+
+TAILQ_HEAD(session_list, session);
+
+struct serve {
+	struct store *store;
+	struct hub *hub;
+	struct buf *page; /* the payload being made */
+	uint32_t max_frame;
+	enum serve_registration registration;
+	struct session_list held;
+	struct session_list woken;
+};
+
+/* store stays the caller's.  ERR_NOMEM. */
+int serve_start(struct serve *sv, struct store *store, uint32_t max_frame,
+    enum serve_registration registration) MUST_USE;
+void serve_stop(struct serve *sv); /* zeroed: nothing */
+
+/*
+ * A channel was made by id with this static key: look whether that binds it.
+ * A negative code: it cannot be told; drop the channel.
+ */
+int serve_open(struct serve *sv, struct session *ss,
+    const uint8_t id[static ID_LEN],
+    const uint8_t static_pk[static KEY_LEN]) MUST_USE;
+
+/* Forget a session; not answered and not woken any more. */
+void serve_close(struct serve *sv, struct session *ss);
+
+/*
+ * Take one frame, or the rest of one that was refused, from the front of in:
+ * how many bytes are done with, 0 when more must come first.
+ */
+size_t serve_frame(struct serve *sv, struct session *ss, const uint8_t *in,
+    size_t len);
+
+/* End a waiting pull with what there is: nothing. */
+void serve_wait_over(struct serve *sv, struct session *ss);
+
+/* The other side has closed, or the relay is stopping: no more requests. */
+void serve_finish(struct serve *sv, struct session *ss);
+
+/*
+ * End of a turn.  When the group is lost every reply held becomes 9000 busy;
+ * ERR_IO: and the relay must end.
+ */
+int serve_settle(struct serve *sv) MUST_USE;
+
+/*
+ * One session that holds replies, is closing or has failed, kicked ones first;
+ * NULL: none left.  It leaves the list; what it holds is the caller's to take.
+ */
+struct session *serve_next_held(struct serve *sv);
+
+/* --- for the handlers, req_*.c ------------------------------------------ */
+
+/*
+ * A handler reads its payload, of a size its table row allows, and puts its
+ * reply.  It answers 0; or an enum reason, or ERR_PROTOCOL for a malformed
+ * payload, or another negative code when the store fails: then no reply was
+ * put, and 9000 follows.
+ */
+typedef int (*serve_fn)(struct serve *sv, struct session *ss, const uint8_t *in,
+    size_t len);
+
+int req_register(struct serve *sv, struct session *ss, const uint8_t *in,
+    size_t len);
+int req_list(struct serve *sv, struct session *ss, const uint8_t *in,
+    size_t len);
+int req_key(struct serve *sv, struct session *ss, const uint8_t *in,
+    size_t len);
+int req_send(struct serve *sv, struct session *ss, const uint8_t *in,
+    size_t len);
+int req_pull(struct serve *sv, struct session *ss, const uint8_t *in,
+    size_t len);
+int req_ack(struct serve *sv, struct session *ss, const uint8_t *in,
+    size_t len);
+int req_unregister(struct serve *sv, struct session *ss, const uint8_t *in,
+    size_t len);
+int req_block(struct serve *sv, struct session *ss, const uint8_t *in,
+    size_t len);
+
+/* Answer ss->pull if anything matches it by now. */
+int req_pull_try(struct serve *sv, struct session *ss, bool *answered) MUST_USE;
+
+/* The reply to a request of this code. */
+void serve_reply(struct serve *sv, struct session *ss, enum code code,
+    const void *payload, size_t len);
+
+/* Close every bound channel of ss->id but ss itself. */
+void serve_kick_others(struct serve *sv, struct session *ss);
+
+/* A message has come for id: look again for pulls that wait, at the commit. */
+void serve_wake(struct serve *sv, const uint8_t id[static ID_LEN]);
+
+#endif

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The relay's SQLite database, driven by a table of statements: settings for
+ * durability and for one process alone, statements prepared once, one
+ * transaction at a time, and what a failure means.  What the statements say is
+ * the store's.
+ *
+ * A failure breaks the open transaction: until sql_end every call answers
+ * ERR_BUSY (no space, no memory: it may be tried again) or ERR_IO (the
+ * database can no longer be trusted to hold what it was told; this is for
+ * good).
+ *
+ * One connection reads, writes and checkpoints, and keeps every other one
+ * away; so the WAL-reset bug of SQLite before 3.51.3 has no place to occur.
+ */
+#ifndef SERVER_SQL_H
+#define SERVER_SQL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/attr.h"
+
+struct sql;
+
+/* What a database of ours is. */
+struct sql_plan {
+	int32_t application_id;
+	int32_t version;
+	const char *schema; /* run once, in an empty database */
+	const char *const *queries;
+	size_t queries_n;
+};
+
+/*
+ * Open or make path.  ERR_LOCKED: another process has it.  ERR_CORRUPT: not a
+ * database of this plan.  ERR_IO, ERR_NOMEM.
+ */
+int sql_open(struct sql **out, const char *path,
+    const struct sql_plan *plan) MUST_USE;
+void sql_close(struct sql *s); /* rolls back; NULL is fine */
+
+/* 0, or what broke the transaction. */
+int sql_state(const struct sql *s);
+
+/* Start the transaction unless there is one. */
+int sql_begin(struct sql *s) MUST_USE;
+bool sql_is_open(const struct sql *s);
+
+/* Durable on 0.  On failure it is rolled back, and so it is by sql_undo. */
+int sql_commit(struct sql *s) MUST_USE;
+void sql_undo(struct sql *s);
+
+/*
+ * Move what was committed from the log into the database file, when it is
+ * worth it.  To be called outside a transaction; ERR_IO.
+ */
+int sql_checkpoint(struct sql *s) MUST_USE;
+
+/*
+ * Values for query q, numbered from 1; bytes and text are borrowed until it
+ * is done.
+ */
+void sql_set_int(struct sql *s, size_t q, int i, int64_t n);
+void sql_set_blob(struct sql *s, size_t q, int i, const void *bytes,
+    size_t len);
+void sql_set_text(struct sql *s, size_t q, int i, const char *text);
+
+/*
+ * 1: a row is there; step again, or sql_settle the query.  0: done.  What is
+ * read of a row is borrowed until then.
+ */
+int sql_step(struct sql *s, size_t q) MUST_USE;
+void sql_settle(struct sql *s, size_t q);
+
+/* A query that answers no rows, or one whose rows do not matter. */
+int sql_run(struct sql *s, size_t q) MUST_USE;
+
+/* Rows changed by the last INSERT, UPDATE or DELETE. */
+int64_t sql_changes(const struct sql *s);
+
+/* Columns, numbered from 0. */
+int64_t sql_get_int(struct sql *s, size_t q, int i);
+
+/* A blob or text; empty or NULL is damage. */
+int sql_get_blob(struct sql *s, size_t q, int i, const uint8_t **bytes,
+    size_t *len) MUST_USE;
+
+/* A value is not what the store ever writes: break, ERR_IO. */
+int sql_damaged(struct sql *s) MUST_USE;
+
+#endif

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: ISC */
+#include "server/store.h"
+
+#include <string.h>
+
+#include "base/err.h"
+
+int
+store_open(struct store **out, const char *where)
+{
+	static const char sqlite[] = "sqlite:";
+
+	if (strncmp(where, sqlite, strlen(sqlite)) != 0 ||
+	    where[strlen(sqlite)] == '\0')
+		return err_set(ERR_USAGE, "store \"%s\" is not sqlite:PATH",
+		    where);
+	return store_sqlite_open(out, where + strlen(sqlite));
+}
+
+void
+store_close(struct store *st)
+{
+	if (st)
+		st->ops->close(st);
+}
+
+int
+store_find(struct store *st, struct body_key *out,
+    const uint8_t id[static ID_LEN])
+{
+	return st->ops->find(st, out, id);
+}
+
+int
+store_list(struct store *st, const struct body_list *q, store_client_fn fn,
+    void *arg)
+{
+	return st->ops->list(st, q, fn, arg);
+}
+
+int
+store_register(struct store *st, const struct body_key *c, uint64_t now)
+{
+	return st->ops->enrol(st, c, now);
+}
+
+int
+store_unregister(struct store *st, const uint8_t id[static ID_LEN])
+{
+	return st->ops->unregister(st, id);
+}
+
+int
+store_block(struct store *st, const uint8_t id[static ID_LEN],
+    const struct body_block *op)
+{
+	return st->ops->block(st, id, op);
+}
+
+int
+store_put(struct store *st, const struct body_send *m,
+    const uint8_t from[static ID_LEN], uint64_t now)
+{
+	return st->ops->put(st, m, from, now);
+}
+
+int
+store_pull(struct store *st, const uint8_t id[static ID_LEN],
+    const struct body_pull *q, store_message_fn fn, void *arg)
+{
+	return st->ops->pull(st, id, q, fn, arg);
+}
+
+int
+store_ack(struct store *st, const uint8_t id[static ID_LEN],
+    const struct body_range *range, uint32_t *n)
+{
+	return st->ops->ack(st, id, range, n);
+}
+
+int
+store_seen(struct store *st, const uint8_t id[static ID_LEN], uint64_t now)
+{
+	return st->ops->seen(st, id, now);
+}
+
+int
+store_commit(struct store *st)
+{
+	return st->ops->commit(st);
+}
+
+int
+store_rest(struct store *st)
+{
+	return st->ops->rest(st);
+}
+
+bool
+store_is_same(const struct body_key *a, const struct body_key *b)
+{
+	return a->issued_at == b->issued_at && strcmp(a->name, b->name) == 0 &&
+	    memcmp(&a->bundle, &b->bundle, sizeof(a->bundle)) == 0;
+}

@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * What the relay remembers: clients, their mailboxes, their blocks.  This is
+ * the seam between the request handlers and a database; they know nothing
+ * below it.  Every call names one mailbox (the client it is about), so that a
+ * store may be spread by it.
+ *
+ * Answers: 0; or > 0, an enum reason: the request is refused and nothing was
+ * changed; or < 0, an enum err: the store failed.  Out-parameters are written
+ * only on 0.
+ *
+ * Changes gather in one open group and mean nothing until store_commit: after
+ * a failure the whole group is gone, and with it everything answered since
+ * the last commit.  What is read includes the open group.
+ */
+#ifndef SERVER_STORE_H
+#define SERVER_STORE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/attr.h"
+#include "wire/body.h"
+
+struct store;
+
+/* Called per row; false = no more. */
+typedef bool (*store_client_fn)(void *arg, const struct body_client *c);
+typedef bool (*store_message_fn)(void *arg, const struct body_message *m);
+
+/* "sqlite:PATH".  ERR_USAGE, ERR_LOCKED, ERR_CORRUPT, ERR_IO, ERR_NOMEM. */
+int store_open(struct store **out, const char *where) MUST_USE;
+
+/* Gives up what is not committed.  NULL is fine. */
+void store_close(struct store *st);
+
+/* REASON_UNKNOWN_CLIENT also for one that has unregistered. */
+int store_find(struct store *st, struct body_key *out,
+    const uint8_t id[static ID_LEN]) MUST_USE;
+
+/*
+ * The registered clients with an id above q->after, ascending; with q->name,
+ * the one of that name.  q->limit is the caller's to count.
+ */
+int store_list(struct store *st, const struct body_list *q, store_client_fn fn,
+    void *arg) MUST_USE;
+
+/*
+ * Register, or replace what is registered under c->id.  REASON_NAME_TAKEN;
+ * REASON_STALE: one with a later issued_at is held, or another of the same.
+ * The same again is done without effect.
+ */
+int store_register(struct store *st, const struct body_key *c,
+    uint64_t now) MUST_USE;
+
+/* Forget name, key, mailbox and blocks; message ids go on where they were. */
+int store_unregister(struct store *st,
+    const uint8_t id[static ID_LEN]) MUST_USE;
+
+/* Whom id takes nothing from, or again; whoever that is. */
+int store_block(struct store *st, const uint8_t id[static ID_LEN],
+    const struct body_block *op) MUST_USE;
+
+/*
+ * Append to the mailbox of m->to.  REASON_UNKNOWN_CLIENT, REASON_DENIED
+ * (blocked), REASON_MAILBOX_FULL (the last message id is reached).
+ */
+int store_put(struct store *st, const struct body_send *m,
+    const uint8_t from[static ID_LEN], uint64_t now) MUST_USE;
+
+/* The messages of id after q->after, ascending, all or without type 4. */
+int store_pull(struct store *st, const uint8_t id[static ID_LEN],
+    const struct body_pull *q, store_message_fn fn, void *arg) MUST_USE;
+
+/* Delete those of one range that are there, and add their number to *n. */
+int store_ack(struct store *st, const uint8_t id[static ID_LEN],
+    const struct body_range *range, uint32_t *n) MUST_USE;
+
+/* id was here at this time; kept in memory until a group is committed. */
+int store_seen(struct store *st, const uint8_t id[static ID_LEN],
+    uint64_t now) MUST_USE;
+
+/*
+ * Make the open group durable; 0 also when there is none.  ERR_BUSY: the
+ * group is lost, the store is well (no space, no memory).  ERR_IO: nothing
+ * can be said about it, the process must end and open it again.
+ */
+int store_commit(struct store *st) MUST_USE;
+
+/* Housekeeping that may take a while, between two groups.  ERR_IO. */
+int store_rest(struct store *st) MUST_USE;
+
+/* What an implementation is; its own struct begins with struct store. */
+struct store_ops {
+	int (*find)(struct store *, struct body_key *, const uint8_t *);
+	int (*list)(struct store *, const struct body_list *, store_client_fn,
+	    void *);
+	int (*enrol)(struct store *, const struct body_key *, uint64_t);
+	int (*unregister)(struct store *, const uint8_t *);
+	int (
+	    *block)(struct store *, const uint8_t *, const struct body_block *);
+	int (*put)(struct store *, const struct body_send *, const uint8_t *,
+	    uint64_t);
+	int (*pull)(struct store *, const uint8_t *, const struct body_pull *,
+	    store_message_fn, void *);
+	int (*ack)(struct store *, const uint8_t *, const struct body_range *,
+	    uint32_t *);
+	int (*seen)(struct store *, const uint8_t *, uint64_t);
+	int (*commit)(struct store *);
+	int (*rest)(struct store *);
+	void (*close)(struct store *);
+};
+
+struct store {
+	const struct store_ops *ops;
+};
+
+/* For implementations: the same name, bundle and time. */
+bool store_is_same(const struct body_key *a, const struct body_key *b);
+
+int store_sqlite_open(struct store **out, const char *path) MUST_USE;
+
+/* Nothing durable, for tests: the first message of a mailbox is first_id. */
+int store_mem_open(struct store **out, uint32_t first_id) MUST_USE;
+
+#endif

@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: ISC */
+#include "server/store_sqlite.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/err.h"
+#include "wire/codes.h"
+
+#define SEEN_EVERY_MS (60ULL * 60 * 1000)
+
+int
+store_sqlite_bytes(struct store_sqlite *s, enum store_sqlite_query q, int i,
+    void *out, size_t len)
+{
+	const uint8_t *bytes;
+	size_t n;
+	int r;
+
+	r = sql_get_blob(s->sql, q, i, &bytes, &n);
+	if (r < 0)
+		return r;
+	if (n != len)
+		return sql_damaged(s->sql);
+	memcpy(out, bytes, len);
+	return 0;
+}
+
+void
+store_sqlite_counted(struct store_sqlite *s, struct mailbox *m)
+{
+	m->counters_changed = true;
+	mailbox_touch(s->boxes, m);
+}
+
+static int
+write_counters(struct sql *sql, const struct mailbox *m)
+{
+	sql_set_int(sql, QUERY_SET_COUNTERS, 1, m->number);
+	sql_set_int(sql, QUERY_SET_COUNTERS, 2, m->next_message);
+	sql_set_int(sql, QUERY_SET_COUNTERS, 3, m->messages);
+	sql_set_int(sql, QUERY_SET_COUNTERS, 4, m->message_bytes);
+	sql_set_int(sql, QUERY_SET_COUNTERS, 5, m->chunks);
+	sql_set_int(sql, QUERY_SET_COUNTERS, 6, m->chunk_bytes);
+	sql_set_int(sql, QUERY_SET_COUNTERS, 7, m->blocks);
+	return sql_run(sql, QUERY_SET_COUNTERS);
+}
+
+static int
+write_seen(struct sql *sql, const struct mailbox *m)
+{
+	sql_set_int(sql, QUERY_SET_SEEN, 1, m->number);
+	sql_set_int(sql, QUERY_SET_SEEN, 2, (int64_t)m->last_seen);
+	return sql_run(sql, QUERY_SET_SEEN);
+}
+
+/* Bring the tables up to what is kept in memory. */
+static int
+write_changed(struct store_sqlite *s)
+{
+	struct mailbox *m;
+
+	while ((m = mailbox_take_changed(s->boxes))) {
+		int r = sql_begin(s->sql);
+
+		if (r == 0 && m->counters_changed)
+			r = write_counters(s->sql, m);
+		if (r == 0 && m->seen_changed)
+			r = write_seen(s->sql, m);
+		if (r < 0)
+			return r;
+		m->counters_changed = m->seen_changed = false;
+	}
+	return 0;
+}
+
+static int
+keep(struct store_sqlite *s, struct mailbox **out, const struct mailbox *m)
+{
+	int r;
+
+	*out = mailbox_add(s->boxes, m);
+	if (*out)
+		return 0;
+	r = write_changed(s);
+	if (r < 0)
+		return r;
+	mailbox_clear(s->boxes);
+	*out = mailbox_add(s->boxes, m);
+	return 0;
+}
+
+static int
+load(struct store_sqlite *s, struct mailbox **out, const uint8_t *id)
+{
+	struct mailbox m = { 0 };
+	int r;
+
+	sql_set_blob(s->sql, QUERY_MAILBOX, 1, id, ID_LEN);
+	r = sql_step(s->sql, QUERY_MAILBOX);
+	if (r <= 0)
+		return r < 0 ? r : REASON_UNKNOWN_CLIENT;
+	memcpy(m.id, id, ID_LEN);
+	m.number = sql_get_int(s->sql, QUERY_MAILBOX, 0);
+	m.registered = sql_get_int(s->sql, QUERY_MAILBOX, 1) != 0;
+	m.last_seen = (uint64_t)sql_get_int(s->sql, QUERY_MAILBOX, 2);
+	m.next_message = (uint32_t)sql_get_int(s->sql, QUERY_MAILBOX, 3);
+	m.messages = sql_get_int(s->sql, QUERY_MAILBOX, 4);
+	m.message_bytes = sql_get_int(s->sql, QUERY_MAILBOX, 5);
+	m.chunks = sql_get_int(s->sql, QUERY_MAILBOX, 6);
+	m.chunk_bytes = sql_get_int(s->sql, QUERY_MAILBOX, 7);
+	m.blocks = sql_get_int(s->sql, QUERY_MAILBOX, 8);
+	sql_settle(s->sql, QUERY_MAILBOX);
+	return keep(s, out, &m);
+}
+
+int
+store_sqlite_mailbox(struct store_sqlite *s, struct mailbox **out,
+    const uint8_t id[static ID_LEN])
+{
+	int r = sql_state(s->sql);
+
+	if (r < 0)
+		return r;
+	*out = mailbox_find(s->boxes, id);
+	if (!*out)
+		r = load(s, out, id);
+	if (r == 0 && !(*out)->registered)
+		r = REASON_UNKNOWN_CLIENT;
+	return r;
+}
+
+void
+store_sqlite_registered(struct store_sqlite *s, const uint8_t id[static ID_LEN])
+{
+	struct mailbox *m = mailbox_find(s->boxes, id);
+
+	if (m)
+		m->registered = true;
+}
+
+static int
+seen(struct store *st, const uint8_t *id, uint64_t now)
+{
+	struct store_sqlite *s = store_sqlite_of(st);
+	struct mailbox *m;
+	int r;
+
+	r = store_sqlite_mailbox(s, &m, id);
+	if (r != 0 || now < m->last_seen + SEEN_EVERY_MS)
+		return r;
+	m->last_seen = now;
+	m->seen_changed = true;
+	mailbox_touch(s->boxes, m);
+	return 0;
+}
+
+static int
+commit(struct store *st)
+{
+	struct store_sqlite *s = store_sqlite_of(st);
+	int r;
+
+	if (sql_is_open(s->sql))
+		(void)write_changed(s); /* the commit tells how it went */
+	r = sql_commit(s->sql);
+	if (r < 0)
+		mailbox_clear(s->boxes);
+	return r;
+}
+
+static int
+rest(struct store *st)
+{
+	return sql_checkpoint(store_sqlite_of(st)->sql);
+}
+
+/* What was seen since the last group, in one of its own. */
+static int
+write_seen_late(struct store_sqlite *s)
+{
+	int r;
+
+	if (!s->boxes || sql_is_open(s->sql))
+		return 0;
+	r = write_changed(s);
+	return r == 0 ? sql_commit(s->sql) : r;
+}
+
+static void
+finish(struct store *st)
+{
+	struct store_sqlite *s = store_sqlite_of(st);
+
+	if (write_seen_late(s) < 0)
+		sql_undo(s->sql); /* times that are lost do no harm */
+	sql_close(s->sql);
+	mailbox_free(s->boxes);
+	free(s);
+}
+
+static const struct store_ops ops = {
+	.find = store_sqlite_clients_find,
+	.list = store_sqlite_clients_list,
+	.enrol = store_sqlite_clients_enrol,
+	.unregister = store_sqlite_clients_unregister,
+	.block = store_sqlite_clients_block,
+	.put = store_sqlite_mail_put,
+	.pull = store_sqlite_mail_pull,
+	.ack = store_sqlite_mail_ack,
+	.seen = seen,
+	.commit = commit,
+	.rest = rest,
+	.close = finish,
+};
+
+int
+store_sqlite_open(struct store **out, const char *path)
+{
+	struct store_sqlite *s = calloc(1, sizeof(*s));
+	int r;
+
+	if (!s)
+		return err_set(ERR_NOMEM, "store");
+	s->store.ops = &ops;
+	r = sql_open(&s->sql, path, &store_sqlite_plan);
+	if (r < 0) {
+		free(s);
+		return r;
+	}
+	s->boxes = mailbox_new();
+	if (!s->boxes) {
+		finish(&s->store);
+		return err_set(ERR_NOMEM, "store");
+	}
+	*out = &s->store;
+	return 0;
+}

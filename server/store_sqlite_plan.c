@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: ISC */
+#include "server/store_sqlite.h"
+
+static const char schema[] =
+    "CREATE TABLE clients ("
+    " number INTEGER PRIMARY KEY,"
+    " ID BLOB NOT NULL UNIQUE,"
+    " userName TEXT UNIQUE,"
+    " publicKey BLOB,"
+    " issuedAt INTEGER NOT NULL,"
+    " lastSeen INTEGER NOT NULL"
+    ") STRICT;"
+    "CREATE TABLE mailboxes ("
+    " client INTEGER PRIMARY KEY,"
+    " nextMessage INTEGER NOT NULL DEFAULT 1,"
+    " messages INTEGER NOT NULL DEFAULT 0,"
+    " messageBytes INTEGER NOT NULL DEFAULT 0,"
+    " chunks INTEGER NOT NULL DEFAULT 0,"
+    " chunkBytes INTEGER NOT NULL DEFAULT 0,"
+    " blocks INTEGER NOT NULL DEFAULT 0"
+    ") STRICT;"
+    "CREATE TABLE messages ("
+    " toClient INTEGER NOT NULL,"
+    " ID INTEGER NOT NULL,"
+    " fromClient INTEGER NOT NULL,"
+    " type INTEGER NOT NULL,"
+    " storedAt INTEGER NOT NULL,"
+    " content BLOB NOT NULL"
+    ") STRICT;"
+    "CREATE UNIQUE INDEX messagesByMailbox ON messages (toClient, ID);"
+    "CREATE TABLE blocks ("
+    " client INTEGER NOT NULL,"
+    " blocked BLOB NOT NULL,"
+    " PRIMARY KEY (client, blocked)"
+    ") STRICT, WITHOUT ROWID;";
+
+static const char *const queries[QUERY_N] = {
+	[QUERY_FIND] = "SELECT userName, publicKey, issuedAt FROM clients"
+		       " WHERE ID = ?1 AND userName IS NOT NULL",
+	[QUERY_LIST] = "SELECT ID, userName FROM clients"
+		       " WHERE ID > ?1 AND userName IS NOT NULL ORDER BY ID",
+	[QUERY_LIST_NAME] = "SELECT ID, userName FROM clients"
+			    " WHERE ID > ?1 AND userName = ?2",
+	[QUERY_NAME_OWNER] = "SELECT ID FROM clients WHERE userName = ?1",
+	[QUERY_REGISTER] = "INSERT INTO clients"
+			   " (ID, userName, publicKey, issuedAt, lastSeen)"
+			   " VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT (ID) DO"
+			   " UPDATE SET userName = ?2, publicKey = ?3,"
+			   " issuedAt = ?4, lastSeen = ?5",
+	[QUERY_ADD_MAILBOX] = "INSERT OR IGNORE INTO mailboxes (client)"
+			      " SELECT number FROM clients WHERE ID = ?1",
+	[QUERY_FORGET_CLIENT] = "UPDATE clients SET userName = NULL,"
+				" publicKey = NULL, issuedAt = 0"
+				" WHERE number = ?1",
+	[QUERY_FORGET_MESSAGES] = "DELETE FROM messages WHERE toClient = ?1",
+	[QUERY_FORGET_BLOCKS] = "DELETE FROM blocks WHERE client = ?1",
+	[QUERY_MAILBOX] = "SELECT number, userName IS NOT NULL, lastSeen,"
+			  " nextMessage, messages, messageBytes, chunks,"
+			  " chunkBytes, blocks FROM clients"
+			  " JOIN mailboxes ON client = number WHERE ID = ?1",
+	[QUERY_SET_COUNTERS] = "UPDATE mailboxes SET nextMessage = ?2,"
+			       " messages = ?3, messageBytes = ?4,"
+			       " chunks = ?5, chunkBytes = ?6, blocks = ?7"
+			       " WHERE client = ?1",
+	[QUERY_SET_SEEN] = "UPDATE clients SET lastSeen = ?2"
+			   " WHERE number = ?1",
+	[QUERY_BLOCK] = "INSERT OR IGNORE INTO blocks VALUES (?1, ?2)",
+	[QUERY_UNBLOCK] = "DELETE FROM blocks"
+			  " WHERE client = ?1 AND blocked = ?2",
+	[QUERY_IS_BLOCKED] = "SELECT 1 FROM blocks"
+			     " WHERE client = ?1 AND blocked = ?2",
+	[QUERY_PUT] = "INSERT INTO messages VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+	[QUERY_PULL] = "SELECT c.ID, m.ID, m.type, m.content"
+		       " FROM messages AS m"
+		       " JOIN clients AS c ON c.number = m.fromClient"
+		       " WHERE m.toClient = ?1 AND m.ID > ?2"
+		       " AND (?3 = 0 OR m.type <> 4) ORDER BY m.ID",
+	[QUERY_COUNT] = "SELECT count(*), coalesce(sum(length(content)), 0),"
+			" count(*) FILTER (WHERE type = 4), coalesce("
+			"sum(length(content)) FILTER (WHERE type = 4), 0)"
+			" FROM messages"
+			" WHERE toClient = ?1 AND ID BETWEEN ?2 AND ?3",
+	[QUERY_DELETE] = "DELETE FROM messages"
+			 " WHERE toClient = ?1 AND ID BETWEEN ?2 AND ?3",
+};
+
+const struct sql_plan store_sqlite_plan = {
+	.application_id = 0x534e544c, /* "SNTL" */
+	.version = 1,
+	.schema = schema,
+	.queries = queries,
+	.queries_n = QUERY_N,
+};

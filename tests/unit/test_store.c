@@ -1,0 +1,839 @@
+/* SPDX-License-Identifier: ISC */
+/* What every store must do; each test runs on each of them. */
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+#include <sqlite3.h>
+
+#include "base/err.h"
+#include "base/secret.h"
+#include "caller.h"
+#include "server/store.h"
+#include "wire/codes.h"
+
+#define NOW 1700000000000
+
+enum kind { MEMORY, SQLITE };
+
+struct fixture {
+	enum kind kind;
+	struct store *st;
+	char dir[64];
+	char path[96];
+};
+
+static struct caller alice, bob, carol;
+
+static int
+set_up(void **state)
+{
+	struct fixture *f = calloc(1, sizeof(*f));
+
+	if (!f)
+		return -1;
+	f->kind = *(const enum kind *)*state;
+	snprintf(f->dir, sizeof(f->dir), "/tmp/test_store.XXXXXX");
+	if (!mkdtemp(f->dir))
+		return -1;
+	snprintf(f->path, sizeof(f->path), "%s/relay.db", f->dir);
+	*state = f;
+	return f->kind == MEMORY ? store_mem_open(&f->st, 1)
+				 : store_sqlite_open(&f->st, f->path);
+}
+
+static int
+tear_down(void **state)
+{
+	struct fixture *f = *state;
+	char log[128];
+
+	store_close(f->st);
+	snprintf(log, sizeof(log), "%s-wal", f->path);
+	unlink(log);
+	unlink(f->path);
+	rmdir(f->dir);
+	free(f);
+	return 0;
+}
+
+/* --- short words for the calls --- */
+
+static void
+enrol(struct store *st, const struct caller *c)
+{
+	assert_int_equal(store_register(st, &c->key, NOW), 0);
+}
+
+static void
+enrol_all(struct store *st)
+{
+	enrol(st, &alice);
+	enrol(st, &bob);
+	enrol(st, &carol);
+	assert_int_equal(store_commit(st), 0);
+}
+
+static int
+put(struct store *st, const struct caller *from, const struct caller *to,
+    uint8_t type, const char *content)
+{
+	struct body_send m = { .type = type,
+		.content = (const uint8_t *)content,
+		.content_len = (uint32_t)strlen(content) };
+
+	memcpy(m.to, to->key.id, ID_LEN);
+	return store_put(st, &m, from->key.id, NOW);
+}
+
+/* What a pull brings, as "id:type:content " each, with the senders checked. */
+struct pulled {
+	char text[4096];
+	const struct caller *from;
+	unsigned left;
+};
+
+static bool
+add_pulled(void *arg, const struct body_message *m)
+{
+	struct pulled *p = arg;
+	size_t n = strlen(p->text);
+
+	if (p->from)
+		assert_memory_equal(m->from, p->from->key.id, ID_LEN);
+	snprintf(p->text + n, sizeof(p->text) - n, "%u:%u:%.*s ", m->id,
+	    m->type, (int)m->content_len, (const char *)m->content);
+	return --p->left > 0;
+}
+
+static void
+expect_pull(struct store *st, const struct caller *c, struct body_pull q,
+    unsigned at_most, const struct caller *from, const char *expected)
+{
+	struct pulled p = { .from = from, .left = at_most };
+
+	assert_int_equal(store_pull(st, c->key.id, &q, add_pulled, &p), 0);
+	assert_string_equal(p.text, expected);
+}
+
+static void
+expect_all(struct store *st, const struct caller *c, const char *expected)
+{
+	expect_pull(st, c, (struct body_pull){ 0 }, 1000, NULL, expected);
+}
+
+static uint32_t
+ack(struct store *st, const struct caller *c, uint32_t first, uint32_t last)
+{
+	struct body_range range = { first, last };
+	uint32_t n = 0;
+
+	assert_int_equal(store_ack(st, c->key.id, &range, &n), 0);
+	return n;
+}
+
+static void
+block(struct store *st, const struct caller *c, bool on, const uint8_t *whom)
+{
+	struct body_block op = { .block = on };
+
+	memcpy(op.id, whom, ID_LEN);
+	assert_int_equal(store_block(st, c->key.id, &op), 0);
+}
+
+static void
+expect_unknown(struct store *st, const struct caller *c)
+{
+	struct body_key k;
+
+	assert_int_equal(store_find(st, &k, c->key.id), REASON_UNKNOWN_CLIENT);
+}
+
+static void
+expect_known(struct store *st, const struct caller *c)
+{
+	struct body_key k;
+
+	assert_int_equal(store_find(st, &k, c->key.id), 0);
+	assert_true(store_is_same(&k, &c->key));
+	assert_memory_equal(k.id, c->key.id, ID_LEN);
+}
+
+/* --- clients --- */
+
+static void
+test_register_and_find(void **state)
+{
+	struct store *st = ((struct fixture *)*state)->st;
+
+	expect_unknown(st, &alice);
+	enrol(st, &alice);
+	expect_known(st, &alice);
+	assert_int_equal(store_commit(st), 0);
+	expect_known(st, &alice);
+	expect_unknown(st, &bob);
+	/* the same again, and once more after a commit */
+	enrol(st, &alice);
+	assert_int_equal(store_commit(st), 0);
+	enrol(st, &alice);
+	expect_known(st, &alice);
+}
+
+static void
+test_names_are_unique(void **state)
+{
+	struct store *st = ((struct fixture *)*state)->st;
+	struct caller b = bob, a = alice;
+
+	enrol(st, &alice);
+	memcpy(b.key.name, alice.key.name, sizeof(b.key.name));
+	assert_int_equal(store_register(st, &b.key, NOW), REASON_NAME_TAKEN);
+	expect_unknown(st, &bob);
+	/* names compare byte for byte */
+	snprintf(b.key.name, sizeof(b.key.name), "Alice");
+	enrol(st, &b);
+	/* a new name frees the old one */
+	snprintf(a.key.name, sizeof(a.key.name), "alison");
+	a.key.issued_at++;
+	enrol(st, &a);
+	memcpy(b.key.name, alice.key.name, sizeof(b.key.name));
+	b.key.issued_at++;
+	enrol(st, &b);
+	expect_known(st, &a);
+	expect_known(st, &b);
+	/* and so does unregistering */
+	assert_int_equal(store_unregister(st, bob.key.id), 0);
+	memcpy(a.key.name, b.key.name, sizeof(a.key.name));
+	a.key.issued_at++;
+	enrol(st, &a);
+}
+
+static void
+test_stale_bundles(void **state)
+{
+	struct store *st = ((struct fixture *)*state)->st;
+	struct caller a = alice;
+
+	enrol(st, &alice);
+	a.key.issued_at--;
+	assert_int_equal(store_register(st, &a.key, NOW), REASON_STALE);
+	a.key.issued_at++;
+	a.key.bundle.prekey_pk[0] ^= 1;
+	assert_int_equal(store_register(st, &a.key, NOW), REASON_STALE);
+	a = alice;
+	snprintf(a.key.name, sizeof(a.key.name), "alison");
+	assert_int_equal(store_register(st, &a.key, NOW), REASON_STALE);
+	expect_known(st, &alice);
+	a.key.issued_at++;
+	enrol(st, &a);
+	expect_known(st, &a);
+	/* forgotten with the registration */
+	assert_int_equal(store_unregister(st, alice.key.id), 0);
+	enrol(st, &alice);
+	expect_known(st, &alice);
+}
+
+struct listed {
+	unsigned n;
+	unsigned most;
+	uint8_t last[ID_LEN];
+};
+
+static bool
+add_listed(void *arg, const struct body_client *c)
+{
+	struct listed *l = arg;
+
+	assert_true(memcmp(c->id, l->last, ID_LEN) > 0);
+	assert_int_equal(strncmp(c->name, "client-", 7), 0);
+	memcpy(l->last, c->id, ID_LEN);
+	return ++l->n < l->most;
+}
+
+static void
+test_list_pages(void **state)
+{
+	struct store *st = ((struct fixture *)*state)->st;
+	struct listed l = { .n = 0 };
+	struct body_list q = { .limit = 256 };
+	struct caller c;
+
+	for (unsigned i = 0; i < 100; i++) {
+		char name[32];
+
+		snprintf(name, sizeof(name), "client-%u", i);
+		caller_make(&c, 1000 + i, name);
+		enrol(st, &c);
+	}
+	assert_int_equal(store_unregister(st, c.key.id), 0);
+	do {
+		l.most = l.n + 7;
+		memcpy(q.after, l.last, ID_LEN);
+		assert_int_equal(store_list(st, &q, add_listed, &l), 0);
+	} while (l.n == l.most);
+	assert_int_equal(l.n, 99);
+	/* one name, and only above after */
+	snprintf(q.name, sizeof(q.name), "client-42");
+	l = (struct listed){ .most = 1000 };
+	memset(q.after, 0, ID_LEN);
+	assert_int_equal(store_list(st, &q, add_listed, &l), 0);
+	assert_int_equal(l.n, 1);
+	memcpy(q.after, l.last, ID_LEN);
+	assert_int_equal(store_list(st, &q, add_listed, &l), 0);
+	snprintf(q.name, sizeof(q.name), "client-99");
+	assert_int_equal(store_list(st, &q, add_listed, &l), 0);
+	assert_int_equal(l.n, 1);
+}
+
+/* --- mail --- */
+
+static void
+test_put_pull_ack(void **state)
+{
+	struct store *st = ((struct fixture *)*state)->st;
+
+	enrol_all(st);
+	expect_all(st, &bob, "");
+	assert_int_equal(put(st, &alice, &bob, 1, "one"), 0);
+	assert_int_equal(put(st, &alice, &carol, 3, "other"), 0);
+	assert_int_equal(put(st, &alice, &bob, 4, "two"), 0);
+	/* seen before the commit, as after it */
+	expect_all(st, &bob, "1:1:one 2:4:two ");
+	assert_int_equal(store_commit(st), 0);
+	assert_int_equal(put(st, &alice, &bob, 3, "three"), 0);
+	assert_int_equal(store_commit(st), 0);
+	expect_all(st, &bob, "1:1:one 2:4:two 3:3:three ");
+	/* after, without chunks, a page */
+	expect_pull(st, &bob, (struct body_pull){ .after = 1 }, 9, &alice,
+	    "2:4:two 3:3:three ");
+	expect_pull(st, &bob, (struct body_pull){ .no_chunks = true }, 9,
+	    &alice, "1:1:one 3:3:three ");
+	expect_pull(st, &bob, (struct body_pull){ 0 }, 2, &alice,
+	    "1:1:one 2:4:two ");
+	expect_pull(st, &bob, (struct body_pull){ .after = UINT32_MAX }, 9,
+	    NULL, "");
+	/* what is missing is skipped */
+	assert_int_equal(ack(st, &bob, 2, 2), 1);
+	assert_int_equal(ack(st, &bob, 2, 2), 0);
+	assert_int_equal(ack(st, &bob, 0, 1), 1);
+	assert_int_equal(ack(st, &bob, 4, UINT32_MAX), 0);
+	assert_int_equal(store_commit(st), 0);
+	expect_all(st, &bob, "3:3:three ");
+	assert_int_equal(ack(st, &bob, 0, UINT32_MAX), 1);
+	expect_all(st, &bob, "");
+	expect_all(st, &carol, "1:3:other ");
+	/* ids go on where they were */
+	assert_int_equal(put(st, &carol, &bob, 2, "four"), 0);
+	expect_pull(st, &bob, (struct body_pull){ 0 }, 9, &carol, "4:2:four ");
+}
+
+static void
+test_refusals(void **state)
+{
+	struct store *st = ((struct fixture *)*state)->st;
+
+	enrol(st, &alice);
+	assert_int_equal(put(st, &alice, &bob, 3, "x"), REASON_UNKNOWN_CLIENT);
+	assert_int_equal(put(st, &bob, &alice, 3, "x"), REASON_NOT_REGISTERED);
+	expect_all(st, &alice, "");
+	enrol(st, &bob);
+	assert_int_equal(put(st, &alice, &bob, 3, "x"), 0);
+	assert_int_equal(store_unregister(st, bob.key.id), 0);
+	assert_int_equal(put(st, &alice, &bob, 3, "x"), REASON_UNKNOWN_CLIENT);
+	assert_int_equal(store_unregister(st, bob.key.id),
+	    REASON_UNKNOWN_CLIENT);
+	assert_int_equal(store_seen(st, bob.key.id, NOW),
+	    REASON_UNKNOWN_CLIENT);
+	assert_int_equal(store_seen(st, alice.key.id, NOW), 0);
+}
+
+static void
+test_unregister_keeps_the_counter(void **state)
+{
+	struct store *st = ((struct fixture *)*state)->st;
+
+	enrol_all(st);
+	assert_int_equal(put(st, &alice, &bob, 3, "gone"), 0);
+	assert_int_equal(put(st, &bob, &alice, 3, "stays"), 0);
+	block(st, &bob, true, carol.key.id);
+	assert_int_equal(store_commit(st), 0);
+	assert_int_equal(store_unregister(st, bob.key.id), 0);
+	assert_int_equal(store_commit(st), 0);
+	expect_unknown(st, &bob);
+	expect_pull(st, &alice, (struct body_pull){ 0 }, 9, &bob, "1:3:stays ");
+	enrol(st, &bob);
+	expect_all(st, &bob, "");
+	assert_int_equal(put(st, &carol, &bob, 3, "new"), 0);
+	expect_all(st, &bob, "2:3:new ");
+}
+
+static void
+test_block(void **state)
+{
+	struct store *st = ((struct fixture *)*state)->st;
+	static const uint8_t nobody[ID_LEN] = "nobody";
+
+	enrol_all(st);
+	block(st, &bob, true, nobody);
+	block(st, &bob, true, alice.key.id);
+	block(st, &bob, true, alice.key.id);
+	assert_int_equal(put(st, &alice, &bob, 3, "x"), REASON_DENIED);
+	assert_int_equal(put(st, &carol, &bob, 3, "y"), 0);
+	assert_int_equal(put(st, &bob, &alice, 3, "z"), 0);
+	assert_int_equal(store_commit(st), 0);
+	assert_int_equal(put(st, &alice, &bob, 3, "x"), REASON_DENIED);
+	block(st, &bob, false, nobody);
+	block(st, &bob, false, carol.key.id);
+	assert_int_equal(put(st, &alice, &bob, 3, "x"), REASON_DENIED);
+	block(st, &bob, false, alice.key.id);
+	assert_int_equal(put(st, &alice, &bob, 3, "x"), 0);
+	expect_all(st, &bob, "1:3:y 2:3:x ");
+}
+
+/* --- at random, against a model that keeps no more than it must --- */
+
+#define PEOPLE   12
+#define MAIL_MAX 20000
+#define STEPS    20000
+
+struct model {
+	struct caller who[PEOPLE];
+	bool registered[PEOPLE];
+	bool blocks[PEOPLE][PEOPLE];
+	uint32_t next[PEOPLE];
+	struct {
+		unsigned to;
+		uint32_t id;
+		uint8_t type;
+		uint32_t len;
+		bool gone;
+	} mail[MAIL_MAX];
+	unsigned mail_n;
+};
+
+static uint32_t seed;
+
+static unsigned
+pick(unsigned n)
+{
+	seed = seed * 1664525 + 1013904223;
+	return (seed >> 8) % n;
+}
+
+static void
+step_register(struct model *m, struct store *st, unsigned a, unsigned b)
+{
+	(void)b;
+	if (m->registered[a] && pick(8) == 0) {
+		assert_int_equal(store_unregister(st, m->who[a].key.id), 0);
+		m->registered[a] = false;
+		memset(m->blocks[a], 0, sizeof(m->blocks[a]));
+		for (unsigned i = 0; i < m->mail_n; i++) {
+			if (m->mail[i].to == a)
+				m->mail[i].gone = true;
+		}
+	} else {
+		enrol(st, &m->who[a]);
+		m->registered[a] = true;
+	}
+}
+
+static void
+step_put(struct model *m, struct store *st, unsigned a, unsigned b)
+{
+	static const char content[] =
+	    "0123456789012345678901234567890123456789";
+	struct body_send msg = { .type = (uint8_t)(1 + pick(4)),
+		.content = (const uint8_t *)content,
+		.content_len = 1 + pick(sizeof(content) - 1) };
+	int expected = 0;
+
+	if (!m->registered[a])
+		expected = REASON_NOT_REGISTERED;
+	else if (!m->registered[b])
+		expected = REASON_UNKNOWN_CLIENT;
+	else if (m->blocks[b][a])
+		expected = REASON_DENIED;
+	memcpy(msg.to, m->who[b].key.id, ID_LEN);
+	assert_int_equal(store_put(st, &msg, m->who[a].key.id, NOW), expected);
+	if (expected != 0)
+		return;
+	assert_true(m->mail_n < MAIL_MAX);
+	m->mail[m->mail_n].to = b;
+	m->mail[m->mail_n].id = ++m->next[b];
+	m->mail[m->mail_n].type = msg.type;
+	m->mail[m->mail_n++].len = msg.content_len;
+}
+
+static void
+step_ack(struct model *m, struct store *st, unsigned a, unsigned b)
+{
+	struct body_range range = { pick(m->next[a] + 2), 0 };
+	uint32_t n = 0, expected = 0;
+	int r;
+
+	(void)b;
+	range.last = range.first + pick(20);
+	r = store_ack(st, m->who[a].key.id, &range, &n);
+	assert_int_equal(r, m->registered[a] ? 0 : REASON_UNKNOWN_CLIENT);
+	for (unsigned i = 0; i < m->mail_n; i++) {
+		if (m->mail[i].to != a || m->mail[i].gone ||
+		    m->mail[i].id < range.first || m->mail[i].id > range.last)
+			continue;
+		m->mail[i].gone = true;
+		expected++;
+	}
+	assert_int_equal(n, expected);
+}
+
+static void
+step_block(struct model *m, struct store *st, unsigned a, unsigned b)
+{
+	if (!m->registered[a])
+		return;
+	m->blocks[a][b] = pick(3) == 0;
+	block(st, &m->who[a], m->blocks[a][b], m->who[b].key.id);
+}
+
+struct walk {
+	const struct model *m;
+	unsigned who;
+	unsigned at; /* in m->mail */
+	bool no_chunks;
+	uint32_t after;
+};
+
+/* The next message that the model has for the walk, or mail_n. */
+static unsigned
+next_mail(struct walk *w)
+{
+	for (; w->at < w->m->mail_n; w->at++) {
+		if (w->m->mail[w->at].to == w->who && !w->m->mail[w->at].gone &&
+		    w->m->mail[w->at].id > w->after &&
+		    !(w->no_chunks && w->m->mail[w->at].type == MESSAGE_CHUNK))
+			break;
+	}
+	return w->at;
+}
+
+static bool
+compare(void *arg, const struct body_message *msg)
+{
+	struct walk *w = arg;
+	unsigned i = next_mail(w);
+
+	assert_true(i < w->m->mail_n);
+	assert_int_equal(msg->id, w->m->mail[i].id);
+	assert_int_equal(msg->type, w->m->mail[i].type);
+	assert_int_equal(msg->content_len, w->m->mail[i].len);
+	w->at++;
+	return true;
+}
+
+static void
+step_pull(struct model *m, struct store *st, unsigned a, unsigned b)
+{
+	struct body_pull q = { .after = pick(m->next[a] + 1),
+		.no_chunks = b % 2 == 0 };
+	struct walk w = { .m = m,
+		.who = a,
+		.no_chunks = q.no_chunks,
+		.after = q.after };
+	int r = store_pull(st, m->who[a].key.id, &q, compare, &w);
+
+	assert_int_equal(r, m->registered[a] ? 0 : REASON_UNKNOWN_CLIENT);
+	assert_int_equal(next_mail(&w), m->mail_n);
+}
+
+/* One number that SQL knows of a store that is closed. */
+static int64_t
+ask(const char *path, const char *text)
+{
+	sqlite3_stmt *stmt;
+	sqlite3 *db;
+	int64_t n;
+
+	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+	assert_int_equal(sqlite3_prepare_v2(db, text, -1, &stmt, NULL),
+	    SQLITE_OK);
+	assert_int_equal(sqlite3_step(stmt), SQLITE_ROW);
+	n = sqlite3_column_int64(stmt, 0);
+	sqlite3_finalize(stmt);
+	sqlite3_close(db);
+	return n;
+}
+
+static void
+expect_exact_counters(const char *path)
+{
+	assert_int_equal(
+	    ask(path, "SELECT quick_check = 'ok' FROM pragma_quick_check"), 1);
+	assert_int_equal(ask(path,
+			     "SELECT count(*) FROM mailboxes WHERE messages <>"
+			     " (SELECT count(*) FROM messages WHERE toClient ="
+			     " client AND type < 4) OR chunks <>"
+			     " (SELECT count(*) FROM messages WHERE toClient ="
+			     " client AND type = 4)"),
+	    0);
+	assert_int_equal(ask(path,
+			     "SELECT sum(messageBytes + chunkBytes) - (SELECT"
+			     " coalesce(sum(length(content)), 0) FROM messages)"
+			     " FROM mailboxes"),
+	    0);
+	assert_int_equal(ask(path,
+			     "SELECT count(*) FROM mailboxes WHERE blocks <>"
+			     " (SELECT count(*) FROM blocks WHERE"
+			     " blocks.client = mailboxes.client)"),
+	    0);
+}
+
+static void
+test_random_steps(void **state)
+{
+	static void (*const steps[])(struct model *, struct store *, unsigned,
+	    unsigned) = { step_register, step_put, step_put, step_put, step_put,
+		step_put, step_ack, step_block, step_pull };
+	struct fixture *f = *state;
+	struct model *m = calloc(1, sizeof(*m));
+
+	assert_non_null(m);
+	seed = 20231114;
+	for (unsigned i = 0; i < PEOPLE; i++) {
+		char name[32];
+
+		snprintf(name, sizeof(name), "p%u", i);
+		caller_make(&m->who[i], 500 + i, name);
+	}
+	for (unsigned i = 0; i < STEPS; i++) {
+		unsigned what = pick(ARRAY_LEN(steps));
+
+		steps[what](m, f->st, pick(PEOPLE), pick(PEOPLE));
+		if (pick(20) == 0)
+			assert_int_equal(store_commit(f->st), 0);
+		if (pick(500) == 0)
+			assert_int_equal(store_rest(f->st), 0);
+	}
+	assert_int_equal(store_commit(f->st), 0);
+	store_close(f->st);
+	f->st = NULL;
+	if (f->kind == SQLITE)
+		expect_exact_counters(f->path);
+	free(m);
+}
+
+/* --- where the stores differ --- */
+
+/* SQL on a closed store. */
+static void
+run(const char *path, const char *text)
+{
+	sqlite3 *db;
+
+	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(db, text, NULL, NULL, NULL), SQLITE_OK);
+	sqlite3_close(db);
+}
+
+/* The same on one that is open before and after. */
+static void
+change(struct fixture *f, const char *text)
+{
+	store_close(f->st);
+	run(f->path, text);
+	assert_int_equal(store_sqlite_open(&f->st, f->path), 0);
+}
+
+static void
+test_last_message_id(void **state)
+{
+	struct fixture *f = *state;
+
+	if (f->kind == MEMORY) {
+		store_close(f->st);
+		assert_int_equal(store_mem_open(&f->st, UINT32_MAX - 1), 0);
+	}
+	enrol_all(f->st);
+	if (f->kind == SQLITE)
+		change(f, "UPDATE mailboxes SET nextMessage = 4294967294");
+	assert_int_equal(put(f->st, &alice, &bob, 3, "last"), 0);
+	assert_int_equal(store_commit(f->st), 0);
+	assert_int_equal(put(f->st, &alice, &bob, 3, "x"), REASON_MAILBOX_FULL);
+	expect_all(f->st, &bob, "4294967294:3:last ");
+	assert_int_equal(ack(f->st, &bob, 1, UINT32_MAX), 1);
+	assert_int_equal(put(f->st, &alice, &bob, 3, "x"), REASON_MAILBOX_FULL);
+}
+
+static void
+test_more_mailboxes_than_are_kept(void **state)
+{
+	enum { MANY = 2500 };
+	struct fixture *f = *state;
+	struct caller *who = calloc(MANY, sizeof(*who));
+
+	assert_non_null(who);
+	enrol(f->st, &alice);
+	for (unsigned i = 0; i < MANY; i++) {
+		char name[32];
+
+		/* keys are slow to make, and the store asks for none */
+		snprintf(name, sizeof(name), "many-%u", i);
+		who[i].key = alice.key;
+		snprintf(who[i].key.name, sizeof(who[i].key.name), "%s", name);
+		memcpy(who[i].key.id, &i, sizeof(i));
+		enrol(f->st, &who[i]);
+	}
+	/* in one group: each twice, far apart */
+	for (unsigned n = 0; n < 2 * MANY; n++)
+		assert_int_equal(put(f->st, &alice, &who[n % MANY], 3, "x"), 0);
+	assert_int_equal(store_commit(f->st), 0);
+	for (unsigned i = 0; i < MANY; i++)
+		expect_all(f->st, &who[i], "1:3:x 2:3:x ");
+	free(who);
+	store_close(f->st);
+	f->st = NULL;
+	expect_exact_counters(f->path);
+}
+
+static void
+test_reopen(void **state)
+{
+	struct fixture *f = *state;
+	struct store *second;
+
+	enrol_all(f->st);
+	assert_int_equal(put(f->st, &alice, &bob, 3, "kept"), 0);
+	assert_int_equal(store_commit(f->st), 0);
+	assert_int_equal(put(f->st, &alice, &bob, 3, "lost"), 0);
+	assert_int_equal(store_sqlite_open(&second, f->path), ERR_LOCKED);
+	store_close(f->st);
+	assert_int_equal(store_sqlite_open(&f->st, f->path), 0);
+	expect_known(f->st, &carol);
+	expect_all(f->st, &bob, "1:3:kept ");
+}
+
+static void
+test_last_seen(void **state)
+{
+	static const char since[] =
+	    "SELECT max(lastSeen) - 1700000000000 FROM clients";
+	struct fixture *f = *state;
+
+	enrol_all(f->st);
+	assert_int_equal(store_seen(f->st, bob.key.id, NOW + 1000), 0);
+	assert_int_equal(store_commit(f->st), 0);
+	assert_int_equal(store_seen(f->st, bob.key.id, NOW + 7200000), 0);
+	store_close(f->st);
+	f->st = NULL;
+	assert_int_equal(ask(f->path, since), 7200000);
+}
+
+static void
+test_not_a_store(void **state)
+{
+	struct fixture *f = *state;
+	struct store *st;
+	FILE *file;
+
+	store_close(f->st);
+	f->st = NULL;
+	assert_int_equal(store_open(&st, f->path), ERR_USAGE);
+	assert_int_equal(store_open(&st, "sqlite:"), ERR_USAGE);
+	assert_int_equal(store_open(&st, "sqlite:/nowhere/x"), ERR_IO);
+	/* of another version, another's, none */
+	run(f->path, "PRAGMA user_version = 2");
+	assert_int_equal(store_sqlite_open(&st, f->path), ERR_CORRUPT);
+	run(f->path, "PRAGMA user_version = 1; PRAGMA application_id = 1");
+	assert_int_equal(store_sqlite_open(&st, f->path), ERR_CORRUPT);
+	file = fopen(f->path, "wb");
+	assert_non_null(file);
+	for (int i = 0; i < 1000; i++)
+		fputs("no database", file);
+	fclose(file);
+	assert_int_equal(store_sqlite_open(&st, f->path), ERR_CORRUPT);
+}
+
+/* No more than so many bytes in a file: what a disk does when it breaks. */
+static void
+limit_files(rlim_t bytes)
+{
+	struct rlimit limit;
+
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &limit), 0);
+	limit.rlim_cur = bytes < limit.rlim_max ? bytes : limit.rlim_max;
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+}
+
+static void
+test_failed_write_is_for_good(void **state)
+{
+	struct fixture *f = *state;
+	struct body_key k;
+
+	enrol_all(f->st);
+	assert_int_equal(put(f->st, &alice, &bob, 3, "kept"), 0);
+	assert_int_equal(store_commit(f->st), 0);
+	signal(SIGXFSZ, SIG_IGN);
+	limit_files(8192);
+	assert_int_equal(put(f->st, &alice, &bob, 3, "lost"), 0);
+	assert_int_equal(store_commit(f->st), ERR_IO);
+	limit_files(RLIM_INFINITY);
+	assert_int_equal(put(f->st, &alice, &bob, 3, "x"), ERR_IO);
+	assert_int_equal(store_find(f->st, &k, bob.key.id), ERR_IO);
+	assert_int_equal(store_commit(f->st), ERR_IO);
+	store_close(f->st);
+	assert_int_equal(store_sqlite_open(&f->st, f->path), 0);
+	expect_all(f->st, &bob, "1:3:kept ");
+	assert_int_equal(put(f->st, &alice, &bob, 3, "next"), 0);
+	assert_int_equal(store_commit(f->st), 0);
+	expect_all(f->st, &bob, "1:3:kept 2:3:next ");
+}
+
+static int
+start(void **state)
+{
+	(void)state;
+	if (secret_start() < 0)
+		return -1;
+	caller_make(&alice, 1, "alice");
+	caller_make(&bob, 2, "bob");
+	caller_make(&carol, 3, "carol");
+	return 0;
+}
+
+int
+main(void)
+{
+	static enum kind memory = MEMORY, sqlite = SQLITE;
+#define ON(kind, test)                                                 \
+	{                                                              \
+#test " (" #kind ")", test, set_up, tear_down, &(kind) \
+	}
+#define ON_BOTH(test) ON(memory, test), ON(sqlite, test)
+	const struct CMUnitTest tests[] = {
+		ON_BOTH(test_register_and_find),
+		ON_BOTH(test_names_are_unique),
+		ON_BOTH(test_stale_bundles),
+		ON_BOTH(test_list_pages),
+		ON_BOTH(test_put_pull_ack),
+		ON_BOTH(test_refusals),
+		ON_BOTH(test_unregister_keeps_the_counter),
+		ON_BOTH(test_block),
+		ON_BOTH(test_last_message_id),
+		ON_BOTH(test_random_steps),
+		ON(sqlite, test_more_mailboxes_than_are_kept),
+		ON(sqlite, test_reopen),
+		ON(sqlite, test_last_seen),
+		ON(sqlite, test_not_a_store),
+		ON(sqlite, test_failed_write_is_for_good),
+	};
+
+	return cmocka_run_group_tests(tests, start, NULL);
+}
