@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: ISC */
+#include "client/book.h"
+
+#include <string.h>
+
+#include "base/err.h"
+#include "base/secret.h"
+#include "base/text.h"
+#include "state/handshake.h"
+#include "state/own.h"
+#include "state/session.h"
+
+const char *
+book_session_word(enum book_session s)
+{
+	static const char *const words[] = {
+		[BOOK_NONE] = "none",
+		[BOOK_REQUEST_SENT] = "request_sent",
+		[BOOK_REQUEST_RECEIVED] = "request_received",
+		[BOOK_KEY_SENT] = "key_sent",
+		[BOOK_KEY_RECEIVED] = "key_received",
+		[BOOK_ESTABLISHED] = "established",
+		[BOOK_RESET_NEEDED] = "reset_needed",
+	};
+
+	return words[s];
+}
+
+/* All that the answer depends on. */
+struct facts {
+	bool requested, responding, initiating, active, reset;
+	enum handshake_stage stage; /* as initiator */
+};
+
+static int
+gather(struct client *c, const uint8_t id[static ID_LEN], struct facts *f)
+{
+	struct keyfile *kf = client_keyfile(c);
+	struct handshake_request q;
+	struct handshake h;
+	struct peer p;
+	bool known;
+	int r = handshake_get_request(kf, id, &q, &f->requested);
+
+	if (r == 0)
+		r = handshake_get(kf, id, HANDSHAKE_RESPONDER, &h,
+		    &f->responding);
+	if (r == 0)
+		r = handshake_get(kf, id, HANDSHAKE_INITIATOR, &h,
+		    &f->initiating);
+	if (r == 0 && f->initiating)
+		f->stage = h.stage;
+	secret_wipe(&h, sizeof(h));
+	if (r == 0)
+		r = session_has_active(kf, id, &f->active);
+	if (r == 0)
+		r = peers_get(kf, id, &p, &known);
+	if (r == 0)
+		f->reset = known && p.reset_needed;
+	return r;
+}
+
+int
+book_session(struct client *c, const uint8_t id[static ID_LEN],
+    enum book_session *out)
+{
+	struct facts f = { 0 };
+	int r = gather(c, id, &f);
+
+	if (r < 0)
+		return r;
+	if (f.requested)
+		*out = BOOK_REQUEST_RECEIVED;
+	else if (f.initiating && f.stage == HANDSHAKE_ANSWERED)
+		*out = BOOK_KEY_RECEIVED;
+	else if (f.reset)
+		*out = BOOK_RESET_NEEDED;
+	else if (f.active)
+		*out = BOOK_ESTABLISHED;
+	else if (f.responding)
+		*out = BOOK_KEY_SENT;
+	else if (f.initiating)
+		*out = BOOK_REQUEST_SENT;
+	else
+		*out = BOOK_NONE;
+	return 0;
+}
+
+int
+book_find(struct client *c, const char *who, struct peer *out)
+{
+	int r = peers_find(client_keyfile(c), who, out);
+
+	if (r == ERR_UNKNOWN_PEER) {
+		err_peer(who);
+		err_hint("sentinel-keys fetch %s", who);
+	}
+	return r;
+}
+
+int
+book_get(struct client *c, const uint8_t id[static ID_LEN], struct peer *out,
+    bool *known)
+{
+	int r = peers_get(client_keyfile(c), id, out, known);
+
+	if (r == 0 && !*known) {
+		*out = (struct peer){ 0 };
+		memcpy(out->id, id, ID_LEN);
+	}
+	return r;
+}
+
+int
+book_fits(struct client *c, const uint8_t id[static ID_LEN], const char *name,
+    bool *fits)
+{
+	struct peer other;
+	bool taken = false;
+	int r = 0;
+
+	*fits = text_is_name(name);
+	if (*fits)
+		r = peers_named(client_keyfile(c), name, &other, &taken);
+	*fits = *fits && (!taken || memcmp(other.id, id, ID_LEN) == 0);
+	return r;
+}
+
+int
+book_each(struct client *c, int (*each)(void *arg, const struct peer *p),
+    void *arg)
+{
+	uint64_t cursor = 0;
+	struct peer p;
+	bool found;
+	int r;
+
+	for (;;) {
+		r = peers_next(client_keyfile(c), &cursor, &p, &found);
+		if (r < 0 || !found)
+			return r;
+		r = each(arg, &p);
+		if (r < 0)
+			return r;
+	}
+}
+
+int
+book_own_bundle(struct client *c, struct bundle *out, uint64_t *issued_at,
+    bool *found)
+{
+	struct own own;
+	int r = own_get(client_keyfile(c), OWN_CURRENT, &own, found);
+
+	if (r == 0 && *found) {
+		*issued_at = own.issued_at;
+		r = own_bundle(client_keyfile(c), &own, out);
+	}
+	secret_wipe(&own, sizeof(own));
+	return r;
+}
+
+void
+book_safety(struct client *c, const struct peer *p,
+    char out[static IDENT_SAFETY_LEN + 1])
+{
+	ident_safety(out, client_self(c)->identity_pk, p->bundle.identity_pk);
+}
+
+static int
+mark(struct client *c, struct peer *p, bool verified)
+{
+	struct keyfile *kf = client_keyfile(c);
+	bool known;
+	int r = keyfile_begin(kf);
+
+	if (r == 0)
+		r = peers_get(kf, p->id, p, &known);
+	if (r == 0 && !known)
+		r = err_set(ERR_UNKNOWN_PEER, "the peer was forgotten");
+	p->verified = verified;
+	if (r == 0)
+		r = peers_put(kf, p);
+	if (r == 0)
+		r = keyfile_commit(kf);
+	keyfile_rollback(kf);
+	return r;
+}
+
+int
+book_verify(struct client *c, struct peer *p, const char *number)
+{
+	char safety[IDENT_SAFETY_LEN + 1], given[IDENT_SAFETY_LEN + 1];
+	size_t n = 0;
+	int r;
+
+	for (; *number; number++) {
+		if (*number == ' ')
+			continue;
+		if (*number < '0' || *number > '9' || n == IDENT_SAFETY_LEN)
+			return err_set(ERR_USAGE,
+			    "a safety number is %d digits", IDENT_SAFETY_LEN);
+		given[n++] = *number;
+	}
+	if (n != IDENT_SAFETY_LEN)
+		return err_set(ERR_USAGE, "a safety number is %d digits",
+		    IDENT_SAFETY_LEN);
+	given[n] = '\0';
+	book_safety(c, p, safety);
+	if (!secret_equal(given, safety, IDENT_SAFETY_LEN)) {
+		r = err_set(ERR_NOT_VERIFIED,
+		    "that is not the safety number with \"%s\"", p->name);
+		err_peer(p->name);
+		err_hint("somebody may sit in between: compare both sides of "
+			 "sentinel-keys fingerprint over another way");
+		return r;
+	}
+	return mark(c, p, true);
+}
+
+int
+book_unverify(struct client *c, struct peer *p)
+{
+	return mark(c, p, false);
+}

@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: ISC */
+#include "client/client.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/secret.h"
+#include "base/text.h"
+#include "state/own.h"
+
+struct client {
+	const struct settings *settings;
+	char path[KEYFILE_PATH_SIZE];
+	struct keyfile *keyfile;
+	struct keyfile_self self;
+	struct chan *chan;
+};
+
+static int
+load(struct client *c)
+{
+	int r =
+	    keyfile_open(&c->keyfile, c->path, c->settings->lock_timeout_ms);
+
+	return r < 0 ? r : client_reload(c);
+}
+
+int
+client_prepare(struct client **out, const struct settings *s, bool *found)
+{
+	struct client *c = calloc(1, sizeof(*c));
+	int r;
+
+	if (!c)
+		return err_set(ERR_NOMEM, "no memory for a client");
+	c->settings = s;
+	r = keyfile_path(c->path, s->keyfile, s->identity);
+	if (r == 0)
+		r = load(c);
+	*found = r == 0;
+	if (r < 0 && r != ERR_NO_KEYFILE) {
+		client_close(c);
+		return r;
+	}
+	*out = c;
+	return 0;
+}
+
+int
+client_open(struct client **out, const struct settings *s)
+{
+	struct client *c;
+	bool found;
+	int r = client_prepare(&c, s, &found);
+
+	if (r < 0)
+		return r;
+	if (!found) {
+		client_close(c);
+		return ERR_NO_KEYFILE;
+	}
+	*out = c;
+	return 0;
+}
+
+void
+client_close(struct client *c)
+{
+	if (!c)
+		return;
+	chan_close(c->chan);
+	keyfile_close(c->keyfile);
+	free(c);
+}
+
+/* Where to connect, and the key that must answer there. */
+static int
+choose(const struct client *c, struct addr *where)
+{
+	const struct addr *known = &c->self.relay;
+	int r;
+
+	if (!c->settings->relay && known->hosts_n == 0) {
+		r = err_set(ERR_USAGE, "no relay given");
+		err_hint("--relay sentinel://KEY@HOST:PORT, or SENTINEL_RELAY");
+		return r;
+	}
+	if (!c->settings->relay) {
+		*where = *known;
+		return 0;
+	}
+	r = addr_parse(where, c->settings->relay);
+	if (r < 0 || !known->has_key)
+		return r;
+	if (where->has_key && !secret_equal(where->key, known->key, KEY_LEN))
+		return err_set(ERR_UNTRUSTED,
+		    "the relay address has another key than the pinned one");
+	where->has_key = true;
+	memcpy(where->key, known->key, KEY_LEN);
+	return 0;
+}
+
+/* Nobody has vouched for the key that answered. */
+static int
+refuse_unknown(struct client *c)
+{
+	char key[TEXT_KEY_SIZE];
+	int r;
+
+	text_key(key, chan_relay_key(c->chan));
+	r = err_set(ERR_UNTRUSTED, "no key is known for this relay; it has %s",
+	    key);
+	err_hint("compare that key with the operator's, then give "
+		 "sentinel://%s@HOST:PORT, or --tofu to trust it unseen",
+	    key);
+	return r;
+}
+
+int
+client_reach(struct client *c)
+{
+	struct addr where;
+	int r;
+
+	if (c->chan)
+		return 0;
+	r = choose(c, &where);
+	if (r < 0)
+		return r;
+	r = chan_open(&c->chan, &where, where.has_key ? where.key : NULL,
+	    c->settings->timeout_ms);
+	if (r < 0)
+		return r;
+	if (!where.has_key && !c->settings->tofu) {
+		r = refuse_unknown(c);
+		client_hang_up(c);
+	}
+	return r;
+}
+
+int
+client_adopt(struct client *c, const char *name)
+{
+	struct addr relay;
+	int r;
+
+	chan_address(c->chan, &relay);
+	r = keyfile_create(&c->keyfile, c->path, name, &relay,
+	    c->settings->lock_timeout_ms);
+	return r < 0 ? r : client_reload(c);
+}
+
+int
+client_connect(struct client *c)
+{
+	struct own own;
+	bool found;
+	int r;
+
+	if (c->chan)
+		return 0;
+	r = own_get(c->keyfile, OWN_CURRENT, &own, &found);
+	if (r < 0)
+		return r;
+	if (!found) {
+		r = err_set(ERR_DENIED, "this key file is not registered");
+		err_hint("sentinel-register %s", c->self.name);
+		return r;
+	}
+	r = client_reach(c);
+	if (r == 0)
+		r = chan_bind(c->chan, c->self.id, own.static_sk);
+	if (r < 0)
+		client_hang_up(c);
+	secret_wipe(&own, sizeof(own));
+	return r;
+}
+
+void
+client_hang_up(struct client *c)
+{
+	chan_close(c->chan);
+	c->chan = NULL;
+}
+
+int
+client_check_clock(struct client *c)
+{
+	uint64_t ours = clock_wall_ms(), theirs = chan_relay_time(c->chan);
+	uint64_t off = ours > theirs ? ours - theirs : theirs - ours;
+	int r;
+
+	if (off <= CLOCK_SKEW_MS)
+		return 0;
+	r = err_set(ERR_PROTOCOL,
+	    "this clock and the relay's are %llu hours "
+	    "apart",
+	    (unsigned long long)(off / (CLOCK_DAY / 24)));
+	err_hint("set the clock of this machine");
+	return r;
+}
+
+struct keyfile *
+client_keyfile(struct client *c)
+{
+	return c->keyfile;
+}
+
+struct chan *
+client_chan(struct client *c)
+{
+	return c->chan;
+}
+
+const struct keyfile_self *
+client_self(const struct client *c)
+{
+	return &c->self;
+}
+
+const struct settings *
+client_settings(const struct client *c)
+{
+	return c->settings;
+}
+
+int
+client_reload(struct client *c)
+{
+	return keyfile_get_self(c->keyfile, &c->self);
+}

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Receiving: a page of the mailbox is judged and committed to the inbox in
+ * one transaction, then acknowledged, then printed from the inbox.
+ */
+#ifndef CLIENT_PULL_H
+#define CLIENT_PULL_H
+
+#include "client/book.h"
+#include "client/client.h"
+#include "state/inbox.h"
+#include "wire/plain.h"
+
+/* What this run has taken in. */
+struct pull_tally {
+	size_t messages;      /* that authenticated */
+	size_t undecryptable; /* that did not */
+};
+
+struct pull; /* a run over the mailbox; holds FILE.pull */
+
+/* ERR_LOCKED at once when another command is pulling. */
+int pull_open(struct pull **out, struct client *c) MUST_USE;
+void pull_close(struct pull *p); /* NULL is fine */
+
+/*
+ * Take one page into the inbox, waiting up to wait_ms (at most a minute) at
+ * the relay for it.  *got: whether there was anything.
+ */
+int pull_fetch(struct pull *p, uint64_t wait_ms, bool *got) MUST_USE;
+
+const struct pull_tally *pull_tally(const struct pull *p);
+
+/* One entry of the inbox, ready to print; bytes are borrowed for the call. */
+struct pull_item {
+	struct inbox row;
+	struct peer peer;
+	bool known;
+	bool redelivered;
+	enum book_session session; /* of key events */
+	uint64_t sent_at;          /* of messages */
+	struct plain_text text;    /* of messages */
+	bool authenticated;        /* of key requests */
+	uint64_t first, last;      /* of gaps */
+	char error[32];            /* of undecryptable ones: a stable word */
+};
+
+/*
+ * Print up to max entries that pass the filter through each, oldest first: a
+ * page is committed as shown, then each is called, then it is committed as
+ * done.  *n counts them.  A failing each leaves the rest as they were.
+ */
+int pull_print(struct pull *p, const struct inbox_filter *f, uint64_t max,
+    int (*each)(void *arg, const struct pull_item *item), void *arg,
+    uint64_t *n) MUST_USE;
+
+#endif

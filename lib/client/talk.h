@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Sending: the channel first, then one commit with the ciphertext in the
+ * outbox, then the bytes, then one commit when the relay has answered.
+ */
+#ifndef CLIENT_TALK_H
+#define CLIENT_TALK_H
+
+#include "client/client.h"
+#include "state/peers.h"
+#include "wire/plain.h"
+
+struct talk_sent {
+	struct peer peer;
+	uint8_t id[ID_LEN];
+	uint64_t seq;
+	uint64_t sent_at;
+	size_t size;
+};
+
+/*
+ * Send a text.  On success the relay has committed it.  ERR_NO_SESSION, and
+ * what channel and relay answer; an answer that never came is
+ * ERR_UNREACHABLE with err_in_doubt set, and the next talk_flush delivers.
+ */
+int talk_send(struct client *c, const char *who, const uint8_t *text,
+    size_t len, struct talk_sent *out) MUST_USE;
+
+/*
+ * Deliver what earlier commands left in doubt, in order, unless another
+ * process is at it.
+ */
+int talk_flush(struct client *c) MUST_USE;
+
+/* One 1103 and its answer. */
+int talk_post(struct client *c, const uint8_t to[static ID_LEN], uint8_t type,
+    const uint8_t *content, size_t len) MUST_USE;
+
+#endif

@@ -1,0 +1,346 @@
+/* SPDX-License-Identifier: ISC */
+#include "view/view.h"
+
+#include <string.h>
+
+#include "base/text.h"
+#include "cli/record.h"
+#include "wire/id.h"
+
+/* What to call a peer: a name that is safe as a file name, or the UUID. */
+static const char *
+call(const struct peer *p, char uuid[static ID_TEXT_SIZE])
+{
+	if (p->alias[0])
+		return p->alias;
+	if (p->name[0])
+		return p->name;
+	id_text(uuid, p->id);
+	return uuid;
+}
+
+static int
+give_up(struct record *r, int e)
+{
+	record_free(r);
+	return e;
+}
+
+/* "id", "name" and, where it is another, "relay_name". */
+static void
+put_names(struct record *r, const struct peer *p, bool known)
+{
+	char uuid[ID_TEXT_SIZE];
+
+	id_text(uuid, p->id);
+	record_str(r, "id", uuid);
+	if (!known) {
+		record_str(r, "name", NULL);
+		return;
+	}
+	record_str(r, "name", p->name[0] ? p->name : uuid);
+	if (strcmp(p->name, p->signed_name) != 0)
+		record_str(r, "relay_name", p->signed_name);
+}
+
+static void
+put_party(struct record *r, const char *key, const struct peer *p)
+{
+	record_begin(r, key);
+	put_names(r, p, true);
+	record_bool(r, "verified", p->verified);
+	record_end(r);
+}
+
+static void
+put_keys(struct record *r, const struct bundle *b)
+{
+	char fingerprint[65];
+	uint8_t packed[BUNDLE_LEN];
+
+	ident_fingerprint(fingerprint, b->identity_pk);
+	record_str(r, "fingerprint", fingerprint);
+	bundle_pack(packed, b);
+	record_base64(r, "public_key_base64", packed, sizeof(packed));
+}
+
+/* Fingerprint, bundle and date of oneself; the latter two null before 2100. */
+static int
+put_own_keys(struct record *r, struct client *c)
+{
+	char fingerprint[65];
+	uint64_t issued_at;
+	struct bundle b;
+	bool found;
+	int e = book_own_bundle(c, &b, &issued_at, &found);
+
+	if (e < 0)
+		return e;
+	if (found) {
+		put_keys(r, &b);
+		record_time(r, "issued_at", issued_at);
+		return 0;
+	}
+	ident_fingerprint(fingerprint, client_self(c)->identity_pk);
+	record_str(r, "fingerprint", fingerprint);
+	record_str(r, "public_key_base64", NULL);
+	record_str(r, "issued_at", NULL);
+	return 0;
+}
+
+static void
+put_session(struct record *r, enum book_session s)
+{
+	record_str(r, "session", book_session_word(s));
+}
+
+int
+view_registration(struct client *c, const char *status)
+{
+	const struct keyfile_self *self = client_self(c);
+	struct record *r = record_new("registration");
+	char address[ADDR_TEXT_SIZE];
+	int e;
+
+	record_str(r, "status", status);
+	record_id(r, "id", self->id);
+	record_str(r, "name", self->name);
+	e = put_own_keys(r, c);
+	if (e < 0)
+		return give_up(r, e);
+	record_str(r, "keyfile", keyfile_name(client_keyfile(c)));
+	addr_text(address, &self->relay);
+	record_begin(r, "relay");
+	record_str(r, "address", address);
+	record_str(r, "trust",
+	    client_settings(c)->tofu ? "first_use" : "pinned");
+	record_end(r);
+	record_line(r, "%s: %s", self->name, status);
+	return record_emit(r);
+}
+
+int
+view_client(struct client *c, const struct body_client *b)
+{
+	struct record *r = record_new("client");
+	enum book_session session;
+	char uuid[ID_TEXT_SIZE];
+	struct peer p;
+	bool known, fit;
+	int e = book_get(c, b->id, &p, &known);
+
+	if (e == 0)
+		e = book_session(c, b->id, &session);
+	if (e == 0)
+		e = book_fits(c, b->id, b->name, &fit);
+	if (e < 0)
+		return give_up(r, e);
+	id_text(uuid, b->id);
+	record_str(r, "id", uuid);
+	record_str(r, "name", fit ? b->name : uuid);
+	if (!fit)
+		record_str(r, "relay_name", b->name);
+	record_bool(r, "known", known);
+	record_bool(r, "verified", p.verified);
+	put_session(r, session);
+	record_line(r, "%s %s %s%s", uuid, fit ? b->name : "-",
+	    book_session_word(session), p.verified ? " verified" : "");
+	return record_emit(r);
+}
+
+int
+view_peer(struct client *c, const struct peer *p, const char *status)
+{
+	struct record *r = record_new("peer");
+	enum book_session session;
+	char uuid[ID_TEXT_SIZE];
+	int e = book_session(c, p->id, &session);
+
+	if (e < 0)
+		return give_up(r, e);
+	record_str(r, "status", status);
+	put_names(r, p, true);
+	if (p->alias[0])
+		record_str(r, "alias", p->alias);
+	put_keys(r, &p->bundle);
+	record_time(r, "issued_at", p->issued_at);
+	record_bool(r, "verified", p->verified);
+	record_bool(r, "blocked", p->blocked);
+	put_session(r, session);
+	record_time(r, "first_seen", p->first_seen);
+	record_line(r, "%s: %s, %s%s", call(p, uuid), status,
+	    book_session_word(session), p->verified ? ", verified" : "");
+	return record_emit(r);
+}
+
+int
+view_identity(struct client *c)
+{
+	const struct keyfile_self *self = client_self(c);
+	struct record *r = record_new("identity");
+	char address[ADDR_TEXT_SIZE];
+	int e;
+
+	record_id(r, "id", self->id);
+	record_str(r, "name", self->name);
+	e = put_own_keys(r, c);
+	if (e < 0)
+		return give_up(r, e);
+	addr_text(address, &self->relay);
+	record_str(r, "keyfile", keyfile_name(client_keyfile(c)));
+	record_str(r, "relay", self->relay.hosts_n ? address : NULL);
+	record_line(r, "%s", self->name);
+	return record_emit(r);
+}
+
+int
+view_fingerprint(struct client *c, const struct peer *p)
+{
+	const struct keyfile_self *self = client_self(c);
+	struct record *r = record_new("fingerprint");
+	char fingerprint[65], safety[IDENT_SAFETY_LEN + 1];
+
+	record_id(r, "id", self->id);
+	ident_fingerprint(fingerprint, self->identity_pk);
+	record_str(r, "fingerprint", fingerprint);
+	if (p) {
+		put_party(r, "peer", p);
+		book_safety(c, p, safety);
+		record_str(r, "safety_number", safety);
+	}
+	record_line(r, "%s", p ? safety : fingerprint);
+	return record_emit(r);
+}
+
+int
+view_exchange(struct client *c, const struct exchange *x, const char *step)
+{
+	struct record *r = record_new("key_exchange");
+	enum book_session session;
+	char uuid[ID_TEXT_SIZE];
+	int e = book_session(c, x->peer.id, &session);
+
+	if (e < 0)
+		return give_up(r, e);
+	record_str(r, "step", step);
+	record_id(r, "id", x->hsid);
+	put_party(r, "peer", &x->peer);
+	put_session(r, session);
+	record_line(r, "%s: %s, %s", call(&x->peer, uuid), step,
+	    book_session_word(session));
+	return record_emit(r);
+}
+
+int
+view_sent(const struct talk_sent *s)
+{
+	struct record *r = record_new("sent");
+	char uuid[ID_TEXT_SIZE], id[ID_TEXT_SIZE];
+
+	record_str(r, "status", "accepted");
+	record_id(r, "id", s->id);
+	record_int(r, "seq", s->seq);
+	put_party(r, "to", &s->peer);
+	record_int(r, "size_bytes", s->size);
+	record_time(r, "sent_at", s->sent_at);
+	id_text(id, s->id);
+	record_line(r, "%s: accepted %s", call(&s->peer, uuid), id);
+	return record_emit(r);
+}
+
+static void
+put_message(struct record *r, const struct pull_item *i, const char *who)
+{
+	const struct plain_text *t = &i->text;
+
+	record_time(r, "sent_at", i->sent_at);
+	record_time(r, "received_at", i->row.at);
+	if (t->has_reply_to)
+		record_id(r, "in_reply_to", t->reply_to);
+	if (t->content_type[0])
+		record_str(r, "content_type", t->content_type);
+	if (i->redelivered)
+		record_bool(r, "redelivered", true);
+	record_body(r, t->text, t->text_len);
+	record_line(r, "%s%s %.*s", who, i->peer.verified ? " \u2713" : "",
+	    (int)t->text_len, (const char *)t->text);
+}
+
+static void
+put_event(struct record *r, const struct pull_item *i)
+{
+	record_time(r, "received_at", i->row.at);
+	if (i->redelivered)
+		record_bool(r, "redelivered", true);
+}
+
+static void
+put_request(struct record *r, const struct pull_item *i, const char *who)
+{
+	put_event(r, i);
+	put_session(r, i->session);
+	record_bool(r, "authenticated", i->authenticated);
+	record_line(r, "%s asks for a key", who);
+}
+
+static void
+put_received(struct record *r, const struct pull_item *i, const char *who)
+{
+	put_event(r, i);
+	put_session(r, i->session);
+	record_line(r, "%s has sent a key", who);
+}
+
+static void
+put_gap(struct record *r, const struct pull_item *i, const char *who)
+{
+	put_event(r, i);
+	record_begin(r, "missing");
+	record_int(r, NULL, i->first);
+	record_int(r, NULL, i->last);
+	record_end(r);
+	record_line(r, "%s: messages %llu to %llu are missing", who,
+	    (unsigned long long)i->first, (unsigned long long)i->last);
+}
+
+static void
+put_undecryptable(struct record *r, const struct pull_item *i, const char *who)
+{
+	put_event(r, i);
+	record_str(r, "error", i->error);
+	record_line(r, "%s: a message that cannot be read (%s)", who, i->error);
+}
+
+int
+view_item(const struct pull_item *i)
+{
+	static const struct {
+		enum inbox_kind kind;
+		const char *type;
+		void (*put)(struct record *r, const struct pull_item *i,
+		    const char *who);
+	} kinds[] = {
+		{ INBOX_MESSAGE, "message", put_message },
+		{ INBOX_KEY_REQUEST, "key_request", put_request },
+		{ INBOX_KEY_RECEIVED, "key_received", put_received },
+		{ INBOX_GAP, "gap", put_gap },
+		{ INBOX_UNDECRYPTABLE, "undecryptable", put_undecryptable },
+	};
+	char uuid[ID_TEXT_SIZE];
+	size_t k = 0;
+
+	while (k < ARRAY_LEN(kinds) - 1 && kinds[k].kind != i->row.kind)
+		k++;
+	struct record *r = record_new(kinds[k].type);
+
+	record_id(r, "id", i->row.message_id);
+	if (i->row.kind == INBOX_MESSAGE)
+		record_int(r, "seq", i->row.seq);
+	record_begin(r, "from");
+	put_names(r, &i->peer, i->known);
+	record_bool(r, "verified", i->peer.verified);
+	record_bool(r, "known", i->known);
+	record_end(r);
+	kinds[k].put(r, i, call(&i->peer, uuid));
+	return record_emit(r);
+}

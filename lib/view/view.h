@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The records of the commands (sentinel-json(5)), made of the client floor's
+ * structs: one function a record, each prints one line.  ERR_IO, ERR_NOMEM.
+ */
+#ifndef VIEW_VIEW_H
+#define VIEW_VIEW_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/attr.h"
+#include "client/book.h"
+#include "client/exchange.h"
+#include "client/pull.h"
+#include "client/talk.h"
+#include "wire/body.h"
+
+/* status: "registered", "already_registered". */
+int view_registration(struct client *c, const char *status) MUST_USE;
+
+/* An entry of the relay's list, beside what is known locally. */
+int view_client(struct client *c, const struct body_client *b) MUST_USE;
+
+/* status: "pinned", "listed", "verified", ... */
+int view_peer(struct client *c, const struct peer *p,
+    const char *status) MUST_USE;
+
+/* Oneself. */
+int view_identity(struct client *c) MUST_USE;
+
+/* p NULL: the own fingerprint; else the safety number with p. */
+int view_fingerprint(struct client *c, const struct peer *p) MUST_USE;
+
+/* step: "requested", "key_sent". */
+int view_exchange(struct client *c, const struct exchange *x,
+    const char *step) MUST_USE;
+
+int view_sent(const struct talk_sent *s) MUST_USE;
+
+/* An entry of the inbox, whatever its kind. */
+int view_item(const struct pull_item *item) MUST_USE;
+
+#endif
