@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: ISC */
+/* sentinel-pull -- fetch, decrypt and print what has come in */
+
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/err.h"
+#include "cli/app.h"
+#include "client/pull.h"
+#include "view/view.h"
+
+#define NO_WAIT (CLOCK_NEVER - 1)
+
+static struct args {
+	uint64_t wait_ms;
+	uint64_t count;
+	const char *type;
+	const char *from;
+} args = { .wait_ms = NO_WAIT, .count = UINT64_MAX };
+
+static const struct opt opts[] = {
+	OPT_DUR('w', "wait", "DURATION", "wait for the first that matches",
+	    struct args, wait_ms),
+	OPT_UINT('n', "count", "N", "print at most N", struct args, count),
+	OPT_CHOICE(0, "type", "message|key_request|key_received",
+	    "print only these", struct args, type),
+	OPT_STR(0, "from", "PEER", "print only what PEER sent", struct args,
+	    from),
+	OPT_END,
+};
+
+static unsigned
+kinds_of(const char *type)
+{
+	static const struct {
+		const char *word;
+		enum inbox_kind kind;
+	} types[] = {
+		{ "message", INBOX_MESSAGE },
+		{ "key_request", INBOX_KEY_REQUEST },
+		{ "key_received", INBOX_KEY_RECEIVED },
+	};
+
+	for (size_t i = 0; type && i < ARRAY_LEN(types); i++) {
+		if (strcmp(types[i].word, type) == 0)
+			return types[i].kind;
+	}
+	return 0;
+}
+
+static int
+print(void *arg, const struct pull_item *item)
+{
+	(void)arg;
+	return view_item(item);
+}
+
+/* How long the relay may hold the next request open. */
+static uint64_t
+patience(uint64_t deadline, uint64_t printed)
+{
+	int left = clock_left(deadline);
+
+	if (args.wait_ms == NO_WAIT || printed > 0)
+		return 0;
+	return left < 0 ? CLOCK_NEVER : (uint64_t)left;
+}
+
+/*
+ * Print what the inbox holds, then page after page of the mailbox.  With
+ * --wait an inbox that holds a match is enough, and an empty page is asked
+ * for again until the time is over.
+ */
+static int
+receive(struct pull *p, const struct inbox_filter *f, uint64_t *printed)
+{
+	bool waits = args.wait_ms != NO_WAIT, got = true;
+	uint64_t deadline = clock_deadline(args.wait_ms), wait, n;
+	int r = pull_print(p, f, args.count, print, NULL, printed);
+
+	if (waits && *printed > 0)
+		return r;
+	while (r == 0 && *printed < args.count) {
+		wait = patience(deadline, *printed);
+		r = pull_fetch(p, wait, &got);
+		if (r < 0 || (!got && wait == 0))
+			break;
+		r = pull_print(p, f, args.count - *printed, print, NULL, &n);
+		*printed += n;
+	}
+	return r;
+}
+
+static int
+verdict(const struct pull_tally *t, uint64_t printed)
+{
+	if (t->undecryptable > 0)
+		return err_set(t->messages > 0 ? ERR_PARTIAL
+					       : ERR_UNDECRYPTABLE,
+		    "%zu of %zu messages do not decrypt", t->undecryptable,
+		    t->messages + t->undecryptable);
+	if (args.wait_ms != NO_WAIT && printed == 0)
+		return err_set(ERR_TIMEOUT, "nothing came in time");
+	return 0;
+}
+
+static int
+pull(struct client *c)
+{
+	struct inbox_filter filter = { .kinds = kinds_of(args.type) };
+	uint64_t printed = 0;
+	struct pull *p;
+	struct peer peer;
+	int r;
+
+	if (args.from) {
+		r = book_find(c, args.from, &peer);
+		if (r < 0)
+			return r;
+		filter.peer = peer.id;
+	}
+	r = pull_open(&p, c);
+	if (r < 0)
+		return r;
+	r = receive(p, &filter, &printed);
+	if (r == 0)
+		r = verdict(pull_tally(p), printed);
+	pull_close(p);
+	return r;
+}
+
+static int
+run(const struct settings *s, int argc, char **argv)
+{
+	struct client *c;
+	int r;
+
+	(void)argc;
+	(void)argv;
+	if (args.count == 0)
+		return err_set(ERR_USAGE, "--count: at least 1");
+	r = client_open(&c, s);
+	if (r < 0)
+		return r;
+	r = pull(c);
+	client_close(c);
+	return r;
+}
+
+int
+main(int argc, char **argv)
+{
+	static const struct app app = {
+		.name = "sentinel-pull",
+		.synopsis = "[OPTION]...",
+		.brief = "Fetch, decrypt, acknowledge and print messages.",
+		.opts = opts,
+		.args = &args,
+		.run = run,
+	};
+
+	return app_main(&app, argc, argv);
+}
