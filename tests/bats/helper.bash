@@ -1,0 +1,214 @@
+# shellcheck shell=bash
+# What the bats files share: a relay of their own, people with key files, and
+# the check that every record a test has seen fits its schema.  Run by make,
+# which sets SENTINEL_BIN and SENTINEL_TOOLS; by hand, the release build.
+#
+# The commands on PATH are witnesses (tests/tools/witness.c): they run the real
+# one and keep a copy of its records.  "$SENTINEL_BIN/sentinel-..." is the real
+# one, for a test that must be alone with it.
+
+bats_require_minimum_version 1.5.0
+bats_load_library bats-support
+bats_load_library bats-assert
+
+ROOT=$(cd "$BATS_TEST_DIRNAME/../.." && pwd)
+: "${SENTINEL_BIN:=$ROOT/build/release/bin}"
+: "${SENTINEL_TOOLS:=$ROOT/build/release/tools}"
+WITNESS_DIR=${BATS_TEST_TMPDIR:-$BATS_FILE_TMPDIR}/records
+export ROOT SENTINEL_BIN SENTINEL_TOOLS WITNESS_DIR
+mkdir -p "$WITNESS_DIR"
+
+# a test has its own home and nobody's settings
+export HOME=${BATS_TEST_TMPDIR:-$BATS_FILE_TMPDIR}
+unset SENTINEL_KEYFILE SENTINEL_IDENTITY SENTINEL_RELAY SENTINEL_TIMEOUT
+unset SENTINEL_LOCK_TIMEOUT SENTINEL_PASSPHRASE_FILE XDG_DATA_HOME
+unset CREDENTIALS_DIRECTORY NO_COLOR
+
+for command in "$SENTINEL_BIN"/sentinel-*; do
+	mkdir -p "$BATS_RUN_TMPDIR/bin"
+	ln -sf "$SENTINEL_TOOLS/witness" "$BATS_RUN_TMPDIR/bin/${command##*/}"
+done
+PATH=$BATS_RUN_TMPDIR/bin:$PATH
+STARTED=()
+RELAY_PID=
+
+# --- the relay ---------------------------------------------------------------
+
+# relay_start [OPTION...]: on a free port of 127.0.0.1, with a store of its
+# own.  Sets RELAY_PID, RELAY_STORE, RELAY_KEY, RELAY_LISTEN and exports
+# SENTINEL_RELAY.
+relay_start() {
+	RELAY_OPTIONS=("$@")
+	RELAY_STORE=$BATS_TEST_TMPDIR/relay.db
+	RELAY_KEY=$BATS_TEST_TMPDIR/relay.secret
+	relay_run 127.0.0.1:0
+}
+
+relay_run() {
+	local ready=$BATS_TEST_TMPDIR/relay.ready
+
+	: >"$ready"
+	"$SENTINEL_BIN/sentinel-relay" --listen "$1" \
+	    --store "sqlite:$RELAY_STORE" --key "$RELAY_KEY" \
+	    "${RELAY_OPTIONS[@]}" >"$ready" 2>>"$BATS_TEST_TMPDIR/relay.log" \
+	    </dev/null 3>&- &
+	RELAY_PID=$!
+	for ((i = 0; i < 500; i++)); do
+		[ "$(wc -l <"$ready")" = 0 ] || break
+		kill -0 "$RELAY_PID" 2>/dev/null || break
+		sleep 0.02
+	done
+	[ -s "$ready" ] || fail "no relay: $(cat "$BATS_TEST_TMPDIR/relay.log")"
+	cat "$ready" >>"$WITNESS_DIR/sentinel-relay.$RELAY_PID.1"
+	RELAY_LISTEN=$(jq -r '.listen[0]' "$ready")
+	SENTINEL_RELAY=$(jq -r .address "$ready")
+	export SENTINEL_RELAY
+}
+
+# End it the way an administrator does; it must end well.
+relay_stop() {
+	local pid=$RELAY_PID status=0
+
+	RELAY_PID=
+	kill "$pid"
+	wait "$pid" || status=$?
+	[ "$status" = 0 ] || fail "the relay ended with $status:
+$(cat "$BATS_TEST_TMPDIR/relay.log")"
+}
+
+# End it the way a power cut does.
+relay_kill() {
+	local pid=$RELAY_PID
+
+	RELAY_PID=
+	kill -KILL "$pid"
+	wait "$pid" || :
+}
+
+# The same port, store and options again.
+relay_restart() {
+	[ -z "$RELAY_PID" ] || relay_stop
+	relay_run "$RELAY_LISTEN"
+}
+
+# wait_for_exit PID: at most 10 seconds
+wait_for_exit() {
+	for ((i = 0; i < 500; i++)); do
+		case $(cut -d ' ' -f 3 "/proc/$1/stat" 2>/dev/null) in
+		Z|'') return 0 ;;
+		esac
+		sleep 0.02
+	done
+	fail "process $1 is still there"
+}
+
+# --- people ------------------------------------------------------------------
+
+# as NAME COMMAND...: run it with the key file of NAME
+as() {
+	local name=$1
+
+	shift
+	SENTINEL_KEYFILE=$BATS_TEST_TMPDIR/$name.key "$@" 3>&-
+}
+
+alice() {
+	as alice "$@"
+}
+
+bob() {
+	as bob "$@"
+}
+
+carol() {
+	as carol "$@"
+}
+
+# start NAME COMMAND...: the same in the background; $! is the command, and
+# what is still there at the end of the test is ended.
+start() {
+	SENTINEL_KEYFILE=$BATS_TEST_TMPDIR/$1.key "${@:2}" 3>&- &
+	STARTED+=($!)
+}
+
+# register NAME...: at the relay; sets NAME_id
+register() {
+	local name
+
+	for name; do
+		printf -v "${name}_id" %s \
+		    "$(as "$name" sentinel-register "$name" --get id)"
+	done
+}
+
+# handshake [A B]: the ten steps, by default between alice and bob.
+# Sets A_id and B_id.
+handshake() {
+	local a=${1:-alice} b=${2:-bob} a_id b_id
+
+	register "$a" "$b"                                              # 1
+	a_id=${a}_id b_id=${b}_id
+	as "$a" sentinel-clients >/dev/null                             # 2
+	as "$b" sentinel-clients >/dev/null
+	as "$a" sentinel-keys fetch "${!b_id}" >/dev/null               # 3
+	as "$a" sentinel-keys request "${!b_id}" >/dev/null             # 4
+	[ "$(as "$b" sentinel-pull -w 10 -n 1 --type key_request \
+	    --get from.id)" = "${!a_id}" ]                              # 5
+	as "$b" sentinel-keys fetch "${!a_id}" >/dev/null               # 6
+	as "$b" sentinel-keys send "${!a_id}" >/dev/null                # 7
+	as "$a" sentinel-pull -w 10 -n 1 --type key_received >/dev/null # 8
+	as "$a" sentinel-keys send "${!b_id}" >/dev/null                # 9
+	[ "$(as "$b" sentinel-pull -w 10 -n 1 --type key_received \
+	    --get session)" = established ]                             # 10
+}
+
+# --- what tests assert ---------------------------------------------------------
+
+# fault STATUS CODE COMMAND...: it fails so, with the error record to match
+fault() {
+	local expected=$1 code=$2
+
+	shift 2
+	run --separate-stderr "$@"
+	assert_equal "$status" "$expected"
+	# shellcheck disable=SC2154
+	assert_equal "$(tail -n 1 <<<"$stderr" |
+	    jq -r '"\(.type) \(.code) \(.exit_code)"')" "error $code $expected"
+}
+
+# field JQ: of the record or records in $output
+field() {
+	# shellcheck disable=SC2154
+	jq -r "$1" <<<"$output"
+}
+
+# --- the end of a test -----------------------------------------------------------
+
+# Every record that was written fits its schema, and so does every line of
+# the relay's log; what a sanitizer has to say does not.
+check_records() {
+	local found=() file
+
+	for file in "$WITNESS_DIR"/* "$BATS_TEST_TMPDIR/relay.log"; do
+		[ ! -s "$file" ] || found+=("$file")
+	done
+	[ ${#found[@]} = 0 ] ||
+	    /usr/bin/python3 "$ROOT/tests/tools/validate.py" "${found[@]}"
+}
+
+# Ends what this test has started, and nothing else.
+settle() {
+	local pid bad=0
+
+	for pid in "${STARTED[@]}"; do
+		kill "$pid" 2>/dev/null || :
+		wait "$pid" 2>/dev/null || :
+	done
+	[ -z "$RELAY_PID" ] || relay_stop || bad=1
+	check_records || bad=1
+	return $bad
+}
+
+teardown() {
+	settle
+}
