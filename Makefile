@@ -80,6 +80,7 @@ ALL_CFLAGS  := $(STD) $(WARN) $(if $(WERROR),-Werror) $(CFLAGS) $(VAR_$(VARIANT)
 ALL_LDFLAGS := $(LDFLAGS) -Wl,--as-needed $(filter -fsanitize=% --coverage,$(VAR_$(VARIANT))) \
                $(if $(filter release,$(VARIANT)),$(HARDLD))
 , := ,
+MAKEFLAGS += --no-print-directory
 Q := $(if $(V),,@)
 say = $(if $(V),,@echo '  $(1)	$(2)')
 
@@ -184,7 +185,7 @@ $(fuzzing): run-fuzz-%: $(B)/fuzz_%
 	  $(B)/corpus/$* tests/fuzz/corpus/$* >$(B)/$*.log 2>&1 || { tail -n 60 $(B)/$*.log; exit 1; }
 	@tail -n 1 $(B)/$*.log
 bench: $(BENCH) $(TOOLS) all
-	@for t in $(BENCH); do $$t || exit 1; done
+	@for t in $(BENCH) $(sort $(wildcard tests/bench/*.sh)); do $$t || exit 1; done
 format:
 	clang-format -i $(C_ALL)
 # that out-parameters are unset after a failure is our rule; clang-tidy follows

@@ -11,6 +11,7 @@
 #include "base/err.h"
 #include "net/transport.h"
 #include "server/log.h"
+#include "server/turn.h"
 #include "server/vault.h"
 
 #define HANDSHAKE_MS   5000
@@ -134,11 +135,11 @@ due_open(const struct conn *c)
 	if (c->stalled && conn_has_room(c))
 		return loop_now(c->set->loop);
 	if (ss->waiting && sending)
-		return earlier(ss->wait_until, c->out.due);
+		return earlier(ss->wait_until, sender_due(&c->out));
 	if (ss->waiting)
 		return ss->wait_until;
 	if (sending)
-		return c->out.due;
+		return sender_due(&c->out);
 	if (c->partial_at != 0)
 		return c->partial_at + FRAME_GRACE_MS +
 		    (uint64_t)ss->frame * 1000 / FRAME_BPS;
@@ -156,7 +157,7 @@ due(const struct conn *c)
 	case CONN_OPEN:
 		return earlier(due_open(c), c->born + LIFE_MS);
 	case CONN_LAST:
-		return c->out.due;
+		return sender_due(&c->out);
 	case CONN_LINGER:
 		return c->linger_due;
 	}
@@ -202,14 +203,14 @@ expire(struct conn *c)
 	struct session *ss = &c->session;
 
 	if (c->state == CONN_OPEN && ss->waiting && ss->wait_until <= now) {
-		serve_wait_over(c->set->serve, ss);
+		turn_wait_over(c->set->serve, ss);
 		return 0;
 	}
 	if (c->state != CONN_OPEN || ss->closing ||
 	    (now < c->born + LIFE_MS &&
 		(c->partial_at != 0 || sender_pending(&c->out) > 0)))
 		return err_set(ERR_TIMEOUT, "too slow");
-	serve_finish(c->set->serve, ss);
+	turn_finish(c->set->serve, ss);
 	return 0;
 }
 
@@ -314,7 +315,7 @@ conn_release(struct conn_set *cs)
 {
 	struct session *ss;
 
-	while ((ss = serve_next_held(cs->serve))) {
+	while ((ss = turn_next(cs->serve))) {
 		struct conn *c = (struct conn *)(void *)ss;
 
 		end(c, let_go(c));
@@ -331,10 +332,10 @@ conn_drain(struct conn_set *cs)
 		if (c->state < CONN_OPEN)
 			drop(c);
 		else if (c->state == CONN_OPEN)
-			serve_finish(cs->serve, &c->session);
+			turn_finish(cs->serve, &c->session);
 	}
 	TAILQ_FOREACH(c, &cs->bound, link) {
 		if (c->state == CONN_OPEN)
-			serve_finish(cs->serve, &c->session);
+			turn_finish(cs->serve, &c->session);
 	}
 }

@@ -5,7 +5,7 @@
  * deadline, and memory is taken with the bytes that arrive.
  *
  * Nothing of a turn leaves before conn_release, which is to be called when
- * serve_settle has made it durable.
+ * turn_settle has made it durable.
  */
 #ifndef SERVER_CONN_H
 #define SERVER_CONN_H

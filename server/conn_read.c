@@ -8,6 +8,7 @@
 #include "base/secret.h"
 #include "net/transport.h"
 #include "server/conn.h"
+#include "server/turn.h"
 
 #define RECORD_MAX (TRANSPORT_LENGTH_LEN + TRANSPORT_RECORD_MAX)
 #define FRAMES_MAX (FRAME_MAX + TRANSPORT_BODY_MAX)
@@ -150,7 +151,7 @@ take_close(struct conn *c)
 	if (length(c->frames) > 0 || c->session.skip > 0)
 		return err_set(ERR_PROTOCOL, "a close inside a frame");
 	c->peer_ended = true;
-	serve_finish(c->set->serve, &c->session);
+	turn_finish(c->set->serve, &c->session);
 	return 0;
 }
 

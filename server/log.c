@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include "server/log.h"
 
-#include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -107,15 +107,6 @@ put_pair(struct line *line, bool json, const char *name, const char *value)
 }
 
 static void
-put_pairs(struct line *line, bool json, va_list ap)
-{
-	const char *name;
-
-	while ((name = va_arg(ap, const char *)))
-		put_pair(line, json, name, va_arg(ap, const char *));
-}
-
-static void
 start(struct line *line, bool json, enum log_level level, const char *event)
 {
 	char now[TEXT_TIME_SIZE];
@@ -136,10 +127,10 @@ start(struct line *line, bool json, enum log_level level, const char *event)
 }
 
 void
-log_event(enum log_level level, const char *event, ...)
+log_event(enum log_level level, const char *event,
+    const struct log_field *fields, size_t n)
 {
 	struct line line = { .len = 0 };
-	va_list ap;
 	bool json;
 
 	if (level > threshold)
@@ -147,9 +138,8 @@ log_event(enum log_level level, const char *event, ...)
 	json =
 	    style == LOG_JSON || (style == LOG_AUTO && !isatty(STDERR_FILENO));
 	start(&line, json, level, event);
-	va_start(ap, event);
-	put_pairs(&line, json, ap);
-	va_end(ap);
+	for (size_t i = 0; i < n; i++)
+		put_pair(&line, json, fields[i].name, fields[i].value);
 	put(&line, json ? "}\n" : "\n");
 	/* a log that cannot be written must not stop the relay */
 	if (write(STDERR_FILENO, line.text, line.len) < 0)
@@ -160,7 +150,10 @@ void
 log_fault(enum log_level level, const char *event)
 {
 	const struct err_info *info = err_last();
+	const struct log_field fields[] = {
+		{ "cause", err_token(info->code) },
+		{ "message", info->message },
+	};
 
-	log_event(level, event, "cause", err_token(info->code), "message",
-	    info->message, (const char *)NULL);
+	log_event(level, event, fields, ARRAY_LEN(fields));
 }

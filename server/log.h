@@ -7,7 +7,7 @@
 #ifndef SERVER_LOG_H
 #define SERVER_LOG_H
 
-#include <stdbool.h>
+#include <stddef.h>
 
 #include "base/attr.h"
 
@@ -21,12 +21,15 @@ int log_parse_format(enum log_format *out, const char *word) MUST_USE;
 /* Before this: errors only, in the format LOG_AUTO. */
 void log_open(enum log_format format, enum log_level level);
 
-/*
- * One line: the event and pairs of strings, name and value, up to a NULL.
- * Values may hold any bytes; what is not printable ASCII is escaped.
- */
-void log_event(enum log_level level, const char *event, ...)
-    __attribute__((sentinel));
+/* A value may hold any bytes; what is not printable ASCII is escaped. */
+struct log_field {
+	const char *name;
+	const char *value;
+};
+
+/* One line: the event and its fields. */
+void log_event(enum log_level level, const char *event,
+    const struct log_field *fields, size_t n);
 
 /* log_event with the message of err_last(). */
 void log_fault(enum log_level level, const char *event);

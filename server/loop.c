@@ -23,6 +23,7 @@ struct loop {
 	int code;
 
 	struct loop_timer **heap; /* the earliest first; heap[0] is unused */
+	bool firing;
 	size_t heap_n;
 	size_t heap_cap;
 
@@ -142,6 +143,13 @@ sift(struct loop *l, struct loop_timer *t)
 	place(l, t, i);
 }
 
+/* What is due at once while timers are called is for the next turn. */
+static uint64_t
+not_this_turn(const struct loop *l, uint64_t at)
+{
+	return l->firing && at <= l->now ? l->now + 1 : at;
+}
+
 int
 loop_timer_add(struct loop *l, struct loop_timer *t, uint64_t at)
 {
@@ -156,7 +164,7 @@ loop_timer_add(struct loop *l, struct loop_timer *t, uint64_t at)
 		l->heap = heap;
 		l->heap_cap = cap;
 	}
-	t->at = at;
+	t->at = not_this_turn(l, at);
 	place(l, t, ++l->heap_n);
 	sift(l, t);
 	return 0;
@@ -166,7 +174,7 @@ void
 loop_timer_set(struct loop *l, struct loop_timer *t, uint64_t at)
 {
 	assert(t->slot != 0);
-	t->at = at;
+	t->at = not_this_turn(l, at);
 	sift(l, t);
 }
 
@@ -237,15 +245,14 @@ loop_stop(struct loop *l, int code)
 static void
 call_timers(struct loop *l)
 {
-	/* one that sets itself to now waits for the next turn */
-	for (size_t n = l->heap_n; n > 0 && l->heap_n > 0; n--) {
+	l->firing = true;
+	while (l->heap_n > 0 && l->heap[1]->at <= l->now) {
 		struct loop_timer *t = l->heap[1];
 
-		if (t->at > l->now)
-			break;
 		loop_timer_set(l, t, CLOCK_NEVER);
 		t->fn(t->arg);
 	}
+	l->firing = false;
 }
 
 static int

@@ -54,8 +54,9 @@ void loop_want(struct loop *l, struct loop_fd *w, unsigned events);
 void loop_remove(struct loop *l, struct loop_fd *w);
 
 /*
- * Call t->fn at the time given.  A timer that has fired rests (CLOCK_NEVER)
- * until it is set again.  Only adding takes memory and can fail: ERR_NOMEM.
+ * Call t->fn at the time given; what is set from such a call is for the next
+ * turn at the earliest.  A timer that has fired rests (CLOCK_NEVER) until it
+ * is set again.  Only adding takes memory and can fail: ERR_NOMEM.
  */
 int loop_timer_add(struct loop *l, struct loop_timer *t, uint64_t at) MUST_USE;
 void loop_timer_set(struct loop *l, struct loop_timer *t, uint64_t at);

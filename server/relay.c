@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include "server/relay.h"
 
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/resource.h>
@@ -12,10 +13,12 @@
 #include "server/conn.h"
 #include "server/listener.h"
 #include "server/relaykey.h"
+#include "server/turn.h"
 
 #define CONNECTIONS_MAX  16384
 #define DESCRIPTORS_KEPT 32 /* for the store, the listeners and the loop */
 #define DRAIN_MS         9000
+#define MMAP_FROM        (1024 * 1024) /* bytes of memory */
 
 struct relay {
 	struct loop *loop;
@@ -49,6 +52,12 @@ find_room(size_t *connections)
 }
 
 static void
+log_one(const char *event, const char *name, const char *value)
+{
+	log_event(LOG_INFO, event, &(struct log_field){ name, value }, 1);
+}
+
+static void
 on_connection(void *arg, int fd)
 {
 	struct relay *r = arg;
@@ -69,8 +78,7 @@ on_signal(void *arg, int signo)
 {
 	struct relay *r = arg;
 
-	log_event(LOG_INFO, "stopping", "signal",
-	    signo == SIGTERM ? "TERM" : "INT", (const char *)NULL);
+	log_one("stopping", "signal", signo == SIGTERM ? "TERM" : "INT");
 	if (r->stopping) {
 		loop_stop(r->loop, 0);
 		return;
@@ -86,7 +94,7 @@ static void
 before_sleep(void *arg)
 {
 	struct relay *r = arg;
-	int code = serve_settle(&r->serve);
+	int code = turn_settle(&r->serve);
 
 	conn_release(&r->conns);
 	if (code == 0)
@@ -181,8 +189,7 @@ run(struct relay *r, const struct relay_config *config)
 	noise_public(address.key, r->sk);
 	loop_before_sleep(r->loop, before_sleep, r);
 	snprintf(connections, sizeof(connections), "%zu", r->conns.max);
-	log_event(LOG_INFO, "started", "connections_max", connections,
-	    (const char *)NULL);
+	log_one("started", "connections_max", connections);
 	code = config->ready(&address);
 	return code < 0 ? code : loop_run(r->loop);
 }
@@ -193,6 +200,8 @@ relay_run(const struct relay_config *config)
 	struct relay r = { .drain = { .fn = on_drain_over, .arg = &r } };
 	int code;
 
+	/* else the largest buffers would stay with us once they were freed */
+	mallopt(M_MMAP_THRESHOLD, MMAP_FROM);
 	log_open(config->log_format, config->log_level);
 	r.sk = secret_new(KEY_LEN);
 	if (!r.sk)
@@ -204,8 +213,7 @@ relay_run(const struct relay_config *config)
 	store_close(r.store);
 	loop_free(r.loop);
 	secret_free(r.sk);
-	log_event(LOG_INFO, "stopped", "status", err_token(code),
-	    (const char *)NULL);
+	log_one("stopped", "status", err_token(code));
 	return code;
 }
 

@@ -2,6 +2,7 @@
 /* 1105: delete messages of the caller's mailbox. */
 #include "base/le.h"
 #include "server/serve.h"
+#include "server/turn.h"
 
 int
 req_ack(struct serve *sv, struct session *ss, const uint8_t *in, size_t len)
@@ -21,6 +22,6 @@ req_ack(struct serve *sv, struct session *ss, const uint8_t *in, size_t len)
 	if (r != 0)
 		return r;
 	le_put32(payload, deleted);
-	serve_reply(sv, ss, CODE_ACK, payload, sizeof(payload));
+	turn_reply(sv, ss, CODE_ACK, payload, sizeof(payload));
 	return 0;
 }

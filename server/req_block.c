@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* 1107: whom the caller takes nothing from. */
 #include "server/serve.h"
+#include "server/turn.h"
 
 int
 req_block(struct serve *sv, struct session *ss, const uint8_t *in, size_t len)
@@ -17,6 +18,6 @@ req_block(struct serve *sv, struct session *ss, const uint8_t *in, size_t len)
 	}
 	if (r != 0)
 		return r;
-	serve_reply(sv, ss, CODE_BLOCK, NULL, 0);
+	turn_reply(sv, ss, CODE_BLOCK, NULL, 0);
 	return 0;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* 1102: the public key of a client. */
 #include "server/serve.h"
+#include "server/turn.h"
 
 int
 req_key(struct serve *sv, struct session *ss, const uint8_t *in, size_t len)
@@ -14,6 +15,6 @@ req_key(struct serve *sv, struct session *ss, const uint8_t *in, size_t len)
 	if (r != 0)
 		return r;
 	body_pack_key(payload, &k);
-	serve_reply(sv, ss, CODE_KEY, payload, sizeof(payload));
+	turn_reply(sv, ss, CODE_KEY, payload, sizeof(payload));
 	return 0;
 }

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "server/serve.h"
+#include "server/turn.h"
 
 struct page {
 	struct serve *sv;
@@ -43,6 +44,6 @@ req_list(struct serve *sv, struct session *ss, const uint8_t *in, size_t len)
 		r = p.r;
 	if (r != 0)
 		return r;
-	serve_reply(sv, ss, CODE_LIST, buf_peek(sv->page), buf_len(sv->page));
+	turn_reply(sv, ss, CODE_LIST, buf_peek(sv->page), buf_len(sv->page));
 	return 0;
 }

@@ -2,6 +2,7 @@
 /* 1104: messages of the caller's mailbox, now or when one comes. */
 #include "base/clock.h"
 #include "server/serve.h"
+#include "server/turn.h"
 
 struct page {
 	struct buf *out;
@@ -42,7 +43,7 @@ req_pull_try(struct serve *sv, struct session *ss, bool *answered)
 		return r;
 	*answered = buf_len(sv->page) > 0;
 	if (*answered)
-		serve_reply(sv, ss, CODE_PULL, buf_peek(sv->page),
+		turn_reply(sv, ss, CODE_PULL, buf_peek(sv->page),
 		    buf_len(sv->page));
 	return 0;
 }
@@ -62,7 +63,7 @@ req_pull(struct serve *sv, struct session *ss, const uint8_t *in, size_t len)
 	if (r != 0 || answered)
 		return r;
 	if (q.wait_ms == 0) {
-		serve_reply(sv, ss, CODE_PULL, NULL, 0);
+		turn_reply(sv, ss, CODE_PULL, NULL, 0);
 		return 0;
 	}
 	ss->waiting = true;

@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "crypto/ident.h"
 #include "server/serve.h"
+#include "server/turn.h"
 
 /* The bundle is the caller's own, and made for this channel. */
 static int
@@ -64,7 +65,7 @@ req_register(struct serve *sv, struct session *ss, const uint8_t *in,
 	if (r != 0)
 		return r;
 	if (rekeyed)
-		serve_kick_others(sv, ss);
-	serve_reply(sv, ss, CODE_REGISTER, ss->id, ID_LEN);
+		turn_kick_others(sv, ss);
+	turn_reply(sv, ss, CODE_REGISTER, ss->id, ID_LEN);
 	return 0;
 }

@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "server/serve.h"
+#include "server/turn.h"
 
 int
 req_send(struct serve *sv, struct session *ss, const uint8_t *in, size_t len)
@@ -21,8 +22,8 @@ req_send(struct serve *sv, struct session *ss, const uint8_t *in, size_t len)
 	r = store_put(sv->store, &m, ss->id, clock_wall_ms());
 	if (r != 0)
 		return r;
-	serve_wake(sv, m.to);
+	turn_wake(sv, m.to);
 	memcpy(payload, m.to, ID_LEN); /* the message id stays 0 */
-	serve_reply(sv, ss, CODE_SEND, payload, sizeof(payload));
+	turn_reply(sv, ss, CODE_SEND, payload, sizeof(payload));
 	return 0;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* 1106: the relay forgets the caller, and the channel ends. */
 #include "server/serve.h"
+#include "server/turn.h"
 
 int
 req_unregister(struct serve *sv, struct session *ss, const uint8_t *in,
@@ -13,8 +14,8 @@ req_unregister(struct serve *sv, struct session *ss, const uint8_t *in,
 	r = store_unregister(sv->store, ss->id);
 	if (r != 0)
 		return r;
-	serve_kick_others(sv, ss);
-	serve_reply(sv, ss, CODE_UNREGISTER, NULL, 0);
+	turn_kick_others(sv, ss);
+	turn_reply(sv, ss, CODE_UNREGISTER, NULL, 0);
 	ss->closing = true;
 	return 0;
 }

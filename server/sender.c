@@ -6,7 +6,7 @@
 
 #include "base/err.h"
 
-#define WIRE_MAX  (4 * (TRANSPORT_BODY_MAX + TRANSPORT_OVERHEAD))
+#define WIRE_MAX  (2 * (TRANSPORT_BODY_MAX + TRANSPORT_OVERHEAD))
 #define GRACE_MS  10000
 #define LEAST_BPS 16384 /* bytes a second that a reader must take */
 
@@ -28,6 +28,12 @@ size_t
 sender_pending(const struct sender *s)
 {
 	return waiting(s->frames) + waiting(s->wire);
+}
+
+uint64_t
+sender_due(const struct sender *s)
+{
+	return s->all_by < s->some_by ? s->all_by : s->some_by;
 }
 
 static uint64_t
@@ -61,8 +67,8 @@ sender_take(struct sender *s, struct buf *frames)
 {
 	int r;
 
-	if (s->due != 0)
-		s->due += allowance(buf_len(frames));
+	if (s->all_by != 0)
+		s->all_by += allowance(buf_len(frames));
 	if (waiting(s->frames) == 0) {
 		buf_free(s->frames);
 		s->frames = frames;
@@ -116,6 +122,15 @@ seal(struct sender *s, struct transport *t)
 	return 0;
 }
 
+static void
+note_blocked(struct sender *s, uint64_t now)
+{
+	if (s->all_by != 0)
+		return;
+	s->some_by = now + GRACE_MS;
+	s->all_by = s->some_by + allowance(sender_pending(s));
+}
+
 int
 sender_flush(struct sender *s, int fd, struct transport *t, uint64_t now)
 {
@@ -130,10 +145,9 @@ sender_flush(struct sender *s, int fd, struct transport *t, uint64_t now)
 		n = send(fd, buf_peek(s->wire), buf_len(s->wire), MSG_NOSIGNAL);
 		if (n >= 0) {
 			buf_drop(s->wire, (size_t)n);
+			s->some_by = now + GRACE_MS;
 		} else if (errno == EAGAIN) {
-			if (s->due == 0)
-				s->due = now + GRACE_MS +
-				    allowance(sender_pending(s));
+			note_blocked(s, now);
 			return 0;
 		} else if (errno != EINTR) {
 			return err_sys(ERR_UNREACHABLE, "sending");

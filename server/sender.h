@@ -18,7 +18,8 @@
 struct sender {
 	struct buf *frames; /* not sealed yet; NULL = none */
 	struct buf *wire;   /* sealed, or of the handshake; NULL = none */
-	uint64_t due;       /* monotonic ms; 0 = nothing waits */
+	uint64_t all_by;    /* monotonic ms; 0 = the socket takes all */
+	uint64_t some_by;   /* and before that, something */
 };
 
 /* Zeroed is empty.  Gives the memory back. */
@@ -27,6 +28,11 @@ void sender_clear(struct sender *s);
 /* Bytes that wait. */
 size_t sender_pending(const struct sender *s);
 
+/*
+ * When a reader is too slow for what waits: nothing taken for 10 s, or less
+ * than 16 KiB/s on the whole.
+ */
+uint64_t sender_due(const struct sender *s);
 /* Bytes in clear, before there is a channel; ERR_NOMEM. */
 int sender_put_clear(struct sender *s, const void *bytes, size_t len) MUST_USE;
 
@@ -37,9 +43,8 @@ int sender_take(struct sender *s, struct buf *frames) MUST_USE;
 int sender_put_close(struct sender *s, struct transport *t) MUST_USE;
 
 /*
- * Seal and send until nothing is left or the socket takes no more; what waits
- * then is to be gone by s->due, which allows for 16 KiB/s.  t may be NULL
- * before there is a channel.  ERR_UNREACHABLE: the connection is broken.
+ * Seal and send until nothing is left or the socket takes no more.  t is of
+ * no matter before there is a channel.  ERR_UNREACHABLE: broken.
  */
 int sender_flush(struct sender *s, int fd, struct transport *t,
     uint64_t now) MUST_USE;

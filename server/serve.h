@@ -1,16 +1,11 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Requests and their replies, without sockets and ciphers: frames go in as
- * bytes, replies gather per session and are let go once a turn, when what
- * they say is durable.
+ * Requests, without sockets and ciphers: frames go in as bytes, a table says
+ * who handles them.  Their replies gather until the turn ends (turn.h).
  *
  * A session is one channel; zeroed, it is none yet.  It is bound when its
  * static key is the one that is registered for its id; otherwise it may send
  * one request, to register.
- *
- * The turn: serve_frame for whatever came; serve_settle, which commits once
- * and answers the pulls that were waiting for it; then the replies of every
- * session on the list of serve_next_held may leave, in its order.
  */
 #ifndef SERVER_SERVE_H
 #define SERVER_SERVE_H
@@ -46,13 +41,12 @@ struct session {
 	struct body_pull pull;
 	uint64_t wait_until; /* monotonic ms */
 
-	uint32_t skip;    /* payload bytes of a refused request to come */
-	uint32_t frame;   /* size of the frame begun, 0 before its header */
-	uint64_t seen_at; /* wall ms, as last told to the store */
+	uint32_t skip;  /* payload bytes of a refused request to come */
+	uint32_t frame; /* size of the frame begun, 0 before its header */
 
 	struct buf *held; /* replies of this turn; NULL = none */
 	unsigned held_n;
-	bool listed; /* to be looked at when the turn ends */
+	bool listed; /* in serve's list of that name */
 	TAILQ_ENTRY(session) held_link;
 	TAILQ_ENTRY(session) woken_link;
 	LIST_ENTRY(session) hub_link;
@@ -66,8 +60,8 @@ struct serve {
 	struct buf *page; /* the payload being made */
 	uint32_t max_frame;
 	enum serve_registration registration;
-	struct session_list held;
-	struct session_list woken;
+	struct session_list held;  /* what turn_next hands out */
+	struct session_list woken; /* to be looked at by turn_settle */
 };
 
 /* store stays the caller's.  ERR_NOMEM. */
@@ -93,31 +87,11 @@ void serve_close(struct serve *sv, struct session *ss);
 size_t serve_frame(struct serve *sv, struct session *ss, const uint8_t *in,
     size_t len);
 
-/* End a waiting pull with what there is: nothing. */
-void serve_wait_over(struct serve *sv, struct session *ss);
-
-/* The other side has closed, or the relay is stopping: no more requests. */
-void serve_finish(struct serve *sv, struct session *ss);
-
 /*
- * End of a turn.  When the group is lost every reply held becomes 9000 busy;
- * ERR_IO: and the relay must end.
- */
-int serve_settle(struct serve *sv) MUST_USE;
-
-/*
- * One session that holds replies, is closing or has failed, kicked ones first;
- * NULL: none left.  It leaves the list; what it holds is the caller's to take.
- */
-struct session *serve_next_held(struct serve *sv);
-
-/* --- for the handlers, req_*.c ------------------------------------------ */
-
-/*
- * A handler reads its payload, of a size its table row allows, and puts its
- * reply.  It answers 0; or an enum reason, or ERR_PROTOCOL for a malformed
- * payload, or another negative code when the store fails: then no reply was
- * put, and 9000 follows.
+ * Each handler stands in a file of its name.  It reads its payload, of a size
+ * its table row allows, and puts its reply.  It answers 0; or an enum reason,
+ * or ERR_PROTOCOL for a malformed payload, or another negative code when the
+ * store fails: then no reply was put, and 9000 follows.
  */
 typedef int (*serve_fn)(struct serve *sv, struct session *ss, const uint8_t *in,
     size_t len);
@@ -141,15 +115,5 @@ int req_block(struct serve *sv, struct session *ss, const uint8_t *in,
 
 /* Answer ss->pull if anything matches it by now. */
 int req_pull_try(struct serve *sv, struct session *ss, bool *answered) MUST_USE;
-
-/* The reply to a request of this code. */
-void serve_reply(struct serve *sv, struct session *ss, enum code code,
-    const void *payload, size_t len);
-
-/* Close every bound channel of ss->id but ss itself. */
-void serve_kick_others(struct serve *sv, struct session *ss);
-
-/* A message has come for id: look again for pulls that wait, at the commit. */
-void serve_wake(struct serve *sv, const uint8_t id[static ID_LEN]);
 
 #endif

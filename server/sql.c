@@ -12,16 +12,16 @@
 #define CHECKPOINT_PAGES 8192            /* 32 MiB of log */
 
 /* Statements of every plan, kept behind its own. */
-enum { BEGIN, COMMIT, ROLLBACK, FRAME };
+enum { BEGIN, COMMIT, ROLLBACK, OWN_N };
 
-static const char *const frame[FRAME] = { "BEGIN IMMEDIATE", "COMMIT",
+static const char *const own[OWN_N] = { "BEGIN IMMEDIATE", "COMMIT",
 	"ROLLBACK" };
 
 struct sql {
 	sqlite3 *db;
 	sqlite3_stmt **stmts;
 	size_t stmts_n;
-	sqlite3_stmt **frame;
+	sqlite3_stmt **own;
 	bool open; /* a transaction */
 	int state;
 	const char *cause; /* of a state that is not 0 */
@@ -142,14 +142,14 @@ prepare(struct sql *s, const char *path, const struct sql_plan *plan)
 {
 	size_t n = plan->queries_n;
 
-	s->stmts = calloc(n + FRAME, sizeof(sqlite3_stmt *));
+	s->stmts = calloc(n + OWN_N, sizeof(sqlite3_stmt *));
 	if (!s->stmts)
 		return err_set(ERR_NOMEM, "statements");
-	s->stmts_n = n + FRAME;
-	s->frame = s->stmts + n;
+	s->stmts_n = n + OWN_N;
+	s->own = s->stmts + n;
 	for (size_t i = 0; i < s->stmts_n; i++) {
 		int rc = sqlite3_prepare_v3(s->db,
-		    i < n ? plan->queries[i] : frame[i - n], -1,
+		    i < n ? plan->queries[i] : own[i - n], -1,
 		    SQLITE_PREPARE_PERSISTENT, &s->stmts[i], NULL);
 
 		if (rc != SQLITE_OK)
@@ -278,11 +278,11 @@ sql_run(struct sql *s, size_t q)
 
 /* SQLITE_OK, or the code of the failure. */
 static int
-do_frame(struct sql *s, int which)
+do_own(struct sql *s, int which)
 {
-	int rc = sqlite3_step(s->frame[which]);
+	int rc = sqlite3_step(s->own[which]);
 
-	sqlite3_reset(s->frame[which]);
+	sqlite3_reset(s->own[which]);
 	return rc == SQLITE_DONE ? SQLITE_OK : rc;
 }
 
@@ -293,7 +293,7 @@ sql_begin(struct sql *s)
 
 	if (s->state < 0 || s->open)
 		return sql_state(s);
-	rc = do_frame(s, BEGIN);
+	rc = do_own(s, BEGIN);
 	if (rc != SQLITE_OK)
 		return fault(s, rc);
 	s->open = true;
@@ -305,8 +305,10 @@ sql_undo(struct sql *s)
 {
 	/* some failures have rolled back already */
 	if (!sqlite3_get_autocommit(s->db) &&
-	    do_frame(s, ROLLBACK) != SQLITE_OK)
+	    do_own(s, ROLLBACK) != SQLITE_OK) {
+		s->cause = "a change cannot be taken back";
 		s->state = ERR_IO;
+	}
 	s->open = false;
 	if (s->state != ERR_IO)
 		s->state = 0;
@@ -318,7 +320,7 @@ sql_commit(struct sql *s)
 	int rc, r = sql_state(s);
 
 	if (r == 0 && s->open) {
-		rc = do_frame(s, COMMIT);
+		rc = do_own(s, COMMIT);
 		if (rc != SQLITE_OK)
 			r = fault(s, rc);
 	}

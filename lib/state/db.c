@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include "state/db.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <limits.h>
 #include <sqlite3.h>
@@ -92,7 +93,7 @@ db_fault(struct db *db, int rc)
 	if ((rc & 0xff) == SQLITE_ERROR)
 		text = sqlite3_errmsg(db->sqlite);
 	errno = sqlite3_system_errno(db->sqlite);
-	if (code == ERR_IO && errno != 0)
+	if ((rc & 0xff) == SQLITE_IOERR || (rc & 0xff) == SQLITE_CANTOPEN)
 		err_sys(code, "key file: %s", text);
 	else
 		err_set(code, "key file: %s", text);
@@ -265,14 +266,18 @@ db_exec(struct db *db, const char *sql)
 int
 db_begin(struct db *db)
 {
+	assert(sqlite3_get_autocommit(db->sqlite));
 	return db_exec(db, "BEGIN IMMEDIATE");
 }
 
 int
 db_commit(struct db *db)
 {
-	int r = db_exec(db, "COMMIT");
+	int r;
 
+	if (sqlite3_get_autocommit(db->sqlite))
+		return err_set(ERR_INTERNAL, "a commit but no transaction");
+	r = db_exec(db, "COMMIT");
 	if (r < 0)
 		db_rollback(db);
 	return r;

@@ -258,7 +258,8 @@ int
 handshake_expire(struct keyfile *kf, uint64_t now)
 {
 	struct query *q = query_of(keyfile_db(kf),
-	    "DELETE FROM shakes WHERE at < ?1 - iif(stage <= ?2, ?3, ?4)");
+	    "DELETE FROM shakes WHERE "
+	    "at < ?1 - CASE WHEN stage <= ?2 THEN ?3 ELSE ?4 END");
 	int r;
 
 	query_bind_u64(q, now);

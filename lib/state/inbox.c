@@ -22,9 +22,9 @@ static int
 next_number(struct keyfile *kf, const struct inbox *i, int64_t *n)
 {
 	struct query *q = query_of(keyfile_db(kf),
-	    "SELECT iif(EXISTS (SELECT 1 FROM inbox WHERE peer = ?1 AND "
-	    "kind = ?2 AND message_id = ?3), 0, "
-	    "(SELECT ifnull(max(n), 0) + 1 FROM inbox))");
+	    "SELECT CASE WHEN EXISTS (SELECT 1 FROM inbox WHERE peer = ?1 AND "
+	    "kind = ?2 AND message_id = ?3) THEN 0 ELSE "
+	    "(SELECT ifnull(max(n), 0) + 1 FROM inbox) END");
 
 	query_bind_blob(q, i->peer, ID_LEN);
 	query_bind_u64(q, i->kind);
@@ -122,7 +122,8 @@ int
 inbox_set(struct keyfile *kf, int64_t n, enum inbox_state state)
 {
 	struct query *q = query_of(keyfile_db(kf),
-	    "UPDATE inbox SET state = ?2, record = iif(?2 = ?3, NULL, record) "
+	    "UPDATE inbox SET state = ?2, "
+	    "record = CASE WHEN ?2 <> ?3 THEN record END "
 	    "WHERE n = ?1 AND record IS NOT NULL");
 
 	query_bind_i64(q, n);

@@ -3,7 +3,7 @@
  * The key file: one SQLite database per identity that holds everything a
  * client must remember (protocol: The key file; sentinel-keyfile(5)).  This
  * module opens and makes it and guards its transactions; own, peers,
- * handshake, session, held, outbox and inbox read and write its tables.
+ * handshake, session, outbox and inbox read and write its tables.
  *
  * The file must be private: a regular file of the caller's, no access for
  * group or others, one link; else ERR_INSECURE.  Secret columns are

@@ -120,7 +120,7 @@ static int
 keep_former_date(struct keyfile *kf)
 {
 	struct own o;
-	bool found;
+	bool found = false;
 	int r;
 
 	r = own_get(kf, OWN_NEXT, &o, &found);

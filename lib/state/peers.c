@@ -177,7 +177,7 @@ int
 peers_find(struct keyfile *kf, const char *who, struct peer *out)
 {
 	uint8_t id[ID_LEN];
-	bool found;
+	bool found = false;
 	int r;
 
 	if (id_is_text(who)) {

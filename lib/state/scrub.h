@@ -10,8 +10,8 @@
 
 #include "base/attr.h"
 
-#define SCRUB_PAGE_LEN 4096 /* of the key file; other sizes pass as they are \
-			     */
+/* The page size of the key file; writes of another size pass as they are. */
+#define SCRUB_PAGE_LEN 4096
 
 struct scrub;
 struct sqlite3;

@@ -188,7 +188,7 @@ enrol(struct client *c, unsigned n)
 	close(c->fd);
 }
 
-/* The next message of client i, to its neighbour. */
+/* The next message of client i, to its neighbor. */
 static void
 send_one(size_t i)
 {

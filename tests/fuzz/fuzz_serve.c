@@ -10,6 +10,7 @@
 
 #include "base/secret.h"
 #include "server/serve.h"
+#include "server/turn.h"
 #include "wire/frame.h"
 
 #define PEOPLE 3
@@ -49,8 +50,8 @@ let_go(struct serve *sv, struct session *people)
 {
 	struct session *ss;
 
-	must(serve_settle(sv) == 0);
-	while ((ss = serve_next_held(sv))) {
+	must(turn_settle(sv) == 0);
+	while ((ss = turn_next(sv))) {
 		unsigned n = 0;
 
 		must(!ss->failed);
@@ -120,7 +121,7 @@ LLVMFuzzerTestOneInput(const uint8_t *in, size_t len)
 		if (in[0] & 0x80)
 			let_go(&sv, people);
 		else if (in[0] & 0x40)
-			serve_wait_over(&sv, ss);
+			turn_wait_over(&sv, ss);
 		in += 3 + n;
 		len -= 3 + n;
 	}

@@ -600,23 +600,34 @@ mute_host_first(void **state)
 	close(fd);
 }
 
-/* No other host is asked after one with a wrong key. */
+/* No other host is asked after one that answers something wrong. */
 static void
-wrong_key_stops(void **state)
+stops_at(script_fn script, const uint8_t *pin, int code)
 {
-	const uint8_t other[KEY_LEN] = { 9 };
 	struct addr_host next;
 	int fd;
 
-	(void)state;
-	start(play_to_message_2);
+	start(script);
 	listen_any(&fd, &next);
 	where.hosts_n = 2;
 	where.hosts[1] = next;
-	assert_int_equal(open_code(other, TIMEOUT_MS), ERR_UNTRUSTED);
+	assert_int_equal(open_code(pin, TIMEOUT_MS), code);
 	stop();
 	assert_int_equal(accept4(fd, NULL, NULL, 0), -1);
 	close(fd);
+}
+
+static void
+wrong_answer_stops(void **state)
+{
+	const uint8_t other[KEY_LEN] = { 9 };
+
+	(void)state;
+	stops_at(play_to_message_2, other, ERR_UNTRUSTED);
+	stops_at(play_other, relay_pk, ERR_PROTOCOL);
+	assert_null(strstr(err_last()->message, "version 3"));
+	stops_at(play_refusal, relay_pk, ERR_PROTOCOL);
+	assert_non_null(strstr(err_last()->message, "version 3"));
 }
 
 /* ---- replies ---- */
@@ -1007,14 +1018,20 @@ cut_anywhere(void **state)
 }
 
 static void
-play_reset(struct relay *r)
+hang_up(struct relay *r)
 {
 	const struct linger now = { 1, 0 };
 
-	greet(r);
-	get_request(r, CODE_KEY, "who", 3);
 	setsockopt(r->fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
 	close(r->fd);
+}
+
+static void
+play_reset(struct relay *r)
+{
+	greet(r);
+	get_request(r, CODE_KEY, "who", 3);
+	hang_up(r);
 }
 
 static void
@@ -1052,6 +1069,31 @@ closed_by_relay(void **state)
 	    ERR_UNREACHABLE);
 	assert_false(chan_is_in_doubt(c));
 	end(c);
+}
+
+static void
+play_close_and_reset(struct relay *r)
+{
+	greet(r);
+	get_request(r, CODE_KEY, "who", 3);
+	put_record(r, TRANSPORT_CLOSE, NULL, 0);
+	clock_sleep(SHORT_MS);
+	hang_up(r);
+}
+
+/* Closing hides nothing of why. */
+static void
+fault_outlives_close(void **state)
+{
+	struct chan *c = open_bound(play_close_and_reset);
+	struct err_info before;
+
+	(void)state;
+	fails(c, ERR_UNREACHABLE, false);
+	before = *err_last();
+	stop();
+	chan_close(c);
+	assert_string_equal(err_last()->message, before.message);
 }
 
 /* A relay that refuses the header does not wait for the rest of the frame. */
@@ -1221,7 +1263,7 @@ main(void)
 		cmocka_unit_test(no_such_name),
 		cmocka_unit_test(several_hosts),
 		cmocka_unit_test(mute_host_first),
-		cmocka_unit_test(wrong_key_stops),
+		cmocka_unit_test(wrong_answer_stops),
 		cmocka_unit_test(dribble),
 		cmocka_unit_test(several_in_one_record),
 		cmocka_unit_test(padding),
@@ -1235,6 +1277,7 @@ main(void)
 		cmocka_unit_test(cut_anywhere),
 		cmocka_unit_test(reset),
 		cmocka_unit_test(closed_by_relay),
+		cmocka_unit_test(fault_outlives_close),
 		cmocka_unit_test(hung_up_while_sending),
 		cmocka_unit_test(slow_and_silent),
 		cmocka_unit_test(deaf),

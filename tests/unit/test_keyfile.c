@@ -2,6 +2,7 @@
 #include <fcntl.h>
 #include <setjmp.h>
 #include <signal.h>
+#include <sqlite3.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -193,6 +194,7 @@ changes_only_in_transactions(void **state)
 	struct keyfile_self self;
 
 	assert_int_equal(keyfile_set_name(s->kf, "bob"), ERR_INTERNAL);
+	assert_int_equal(keyfile_commit(s->kf), ERR_INTERNAL);
 	assert_int_equal(keyfile_get_self(s->kf, &self), 0);
 	assert_string_equal(self.name, "alice");
 }
@@ -551,6 +553,7 @@ tells_damaged_columns(void **state)
 		"UPDATE self SET relay_addr = '::'",
 		"UPDATE self SET relay_pin = zeroblob(72)",
 		"UPDATE self SET client_id = zeroblob(16)",
+		"UPDATE self SET name = 'a' || char(0) || 'b'",
 		"UPDATE self SET name = '" /* 256 */
 		"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
 		"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
@@ -582,10 +585,10 @@ tells_damaged_columns(void **state)
 
 /* --- several processes ---------------------------------------------------- */
 
-/* A child that begins a change, says so, and ends it when it is told. */
+/* A child that takes a lock, says so, and lets go when it is told. */
 struct holder {
 	pid_t pid;
-	int go; /* closed: commit and end */
+	int go; /* closed: end */
 };
 
 static void
@@ -603,7 +606,7 @@ hold(struct scratch *s, int ready, int go)
 }
 
 static struct holder
-start_holder(struct scratch *s)
+start_child(struct scratch *s, void (*fn)(struct scratch *s, int ready, int go))
 {
 	int ready[2], go[2];
 	struct holder h;
@@ -616,7 +619,7 @@ start_holder(struct scratch *s)
 	assert_return_code(h.pid, 0);
 	if (h.pid == 0) {
 		close(go[1]);
-		hold(s, ready[1], go[0]);
+		fn(s, ready[1], go[0]);
 	}
 	close(ready[1]);
 	close(go[0]);
@@ -639,7 +642,7 @@ static void
 gives_up_waiting(void **state)
 {
 	struct scratch *s = *state;
-	struct holder h = start_holder(s);
+	struct holder h = start_child(s, hold);
 	struct keyfile_self self;
 	uint64_t start;
 
@@ -659,11 +662,48 @@ gives_up_waiting(void **state)
 	assert_string_equal(self.name, "held");
 }
 
+/* In the midst of reading, which a commit must wait for. */
+static void
+read_on(struct scratch *s, int ready, int go)
+{
+	sqlite3_stmt *q;
+	sqlite3 *db;
+	char c = 0;
+
+	if (sqlite3_open(s->path, &db) != SQLITE_OK ||
+	    sqlite3_prepare_v2(db, "SELECT 1 FROM self", -1, &q, NULL) !=
+		SQLITE_OK ||
+	    sqlite3_step(q) != SQLITE_ROW || write(ready, &c, 1) != 1)
+		_exit(1);
+	while (read(go, &c, 1) > 0)
+		continue;
+	_exit(0);
+}
+
+static void
+drops_what_it_cannot_commit(void **state)
+{
+	struct scratch *s = *state;
+	struct holder h = start_child(s, read_on);
+	struct keyfile_self self;
+
+	assert_int_equal(keyfile_open(&s->kf, s->path, 50), 0);
+	scratch_begin(s);
+	assert_int_equal(keyfile_set_name(s->kf, "bob"), 0);
+	assert_int_equal(keyfile_commit(s->kf), ERR_LOCKED);
+	close(h.go);
+	end_holder(&h);
+	scratch_begin(s);
+	assert_int_equal(keyfile_get_self(s->kf, &self), 0);
+	assert_string_equal(self.name, "alice");
+	scratch_commit(s);
+}
+
 static void
 waits_its_turn(void **state)
 {
 	struct scratch *s = *state;
-	struct holder h = start_holder(s);
+	struct holder h = start_child(s, hold);
 	struct keyfile_self self;
 	pid_t pid;
 
@@ -964,6 +1004,7 @@ main(void)
 		FRESH(refuses_other_formats),
 		FRESH(tells_damaged_columns),
 		FRESH(gives_up_waiting),
+		FRESH(drops_what_it_cannot_commit),
 		FRESH(waits_its_turn),
 		FRESH(loses_no_change),
 		FRESH(survives_kill),

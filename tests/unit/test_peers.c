@@ -205,8 +205,7 @@ notices_forgery(void **state)
 	static const char *const forgeries[] = {
 		"UPDATE peers SET name = 'x' WHERE name = 'bob'",
 		"UPDATE peers SET alias = 'eve' WHERE name = 'bob'",
-		"UPDATE peers SET pin = (SELECT pin FROM peers "
-		"WHERE name = 'eve') WHERE name = 'bob'",
+		"UPDATE peers SET pin = e.pin FROM peers AS e WHERE e.id > peers.id",
 		"UPDATE peers SET id = zeroblob(16) WHERE name = 'bob'",
 		"UPDATE peers SET pin = zeroblob(300) WHERE name = 'bob'",
 		"UPDATE peers SET pin = x'' WHERE name = 'bob'",

@@ -13,7 +13,7 @@
 
 #include "base/secret.h"
 #include "scratch.h"
-#include "state/scrub.h"
+#include "state/db.h"
 
 #define SEED    3 /* three of the deleted rows stay, without the scrub */
 #define ROUNDS  600
@@ -82,24 +82,20 @@ step(sqlite3 *db, struct rows *r)
 static void
 play(const char *path, struct rows *r)
 {
-	struct scrub *scrub;
-	sqlite3 *db;
+	struct db *db;
 
 	srandom(SEED);
-	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
-	assert_int_equal(scrub_new(&scrub, db), 0);
-	exec(db,
-	    "PRAGMA secure_delete = ON; PRAGMA journal_mode = TRUNCATE;"
-	    "PRAGMA synchronous = OFF;"
+	assert_int_equal(db_open(&db, path, 1000), 0);
+	exec(db->sqlite,
+	    "PRAGMA synchronous = OFF;" /* for speed */
 	    "CREATE TABLE t (n INTEGER PRIMARY KEY, v BLOB)");
 	for (size_t i = 0; i < ROUNDS; i++) {
-		exec(db, "BEGIN IMMEDIATE");
+		exec(db->sqlite, "BEGIN IMMEDIATE");
 		for (long n = random() % 12; n >= 0; n--)
-			step(db, r);
-		exec(db, "COMMIT");
+			step(db->sqlite, r);
+		exec(db->sqlite, "COMMIT");
 	}
-	assert_int_equal(sqlite3_close(db), SQLITE_OK);
-	scrub_free(scrub);
+	db_close(db);
 }
 
 static size_t
@@ -121,6 +117,7 @@ wipes_what_moves(void **state)
 	struct rows *r = calloc(1, sizeof(*r));
 
 	assert_non_null(r);
+	scratch_close(s);
 	play(s->path, r);
 	assert_true(r->gone_n > ROUNDS);
 	assert_int_equal(seen(s, r->gone, r->gone_n), 0);
@@ -137,8 +134,8 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(wipes_what_moves,
-		    scratch_setup_bare, scratch_teardown),
+		cmocka_unit_test_setup_teardown(wipes_what_moves, scratch_setup,
+		    scratch_teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

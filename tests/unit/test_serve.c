@@ -17,6 +17,7 @@
 #include "caller.h"
 #include "server/log.h"
 #include "server/serve.h"
+#include "server/turn.h"
 #include "wire/frame.h"
 
 #define ANY_LEN SIZE_MAX
@@ -197,7 +198,7 @@ expect_refusal(struct session *ss, uint16_t reason)
 static void
 settle(struct fixture *f)
 {
-	assert_int_equal(serve_settle(&f->sv), 0);
+	assert_int_equal(turn_settle(&f->sv), 0);
 }
 
 static void
@@ -343,8 +344,8 @@ expect_fatal(struct fixture *f, struct session *ss, size_t at, uint8_t value,
 	feed(&f->sv, ss, frame, make_frame(ss->id, CODE_LIST, NULL, 0));
 	assert_true(holds_nothing(ss));
 	settle(f);
-	assert_ptr_equal(serve_next_held(&f->sv), ss);
-	assert_null(serve_next_held(&f->sv));
+	assert_ptr_equal(turn_next(&f->sv), ss);
+	assert_null(turn_next(&f->sv));
 	serve_close(&f->sv, ss);
 }
 
@@ -497,7 +498,7 @@ expect_registration(struct fixture *f, const struct caller *c, uint16_t reason)
 	else
 		expect_refusal(&s, reason);
 	settle(f);
-	while (serve_next_held(&f->sv))
+	while (turn_next(&f->sv))
 		continue;
 	serve_close(&f->sv, &s);
 }
@@ -607,8 +608,8 @@ expect_order(struct fixture *f, struct session *const order[], size_t n)
 {
 	settle(f);
 	for (size_t i = 0; i < n; i++)
-		assert_ptr_equal(serve_next_held(&f->sv), order[i]);
-	assert_null(serve_next_held(&f->sv));
+		assert_ptr_equal(turn_next(&f->sv), order[i]);
+	assert_null(turn_next(&f->sv));
 }
 
 static void
@@ -1034,15 +1035,15 @@ test_wait_ends_with_the_channel(void **state)
 	struct fixture *f = *state;
 
 	ask_pull(f, &f->b, (struct body_pull){ .wait_ms = 60000 });
-	serve_finish(&f->sv, &f->b);
+	turn_finish(&f->sv, &f->b);
 	assert_true(f->b.closing && !f->b.waiting);
 	expect(&f->b, 2104, 0);
 	settle(f);
 	/* or when it is over */
 	ask_pull(f, &f->a, (struct body_pull){ .wait_ms = 60000 });
-	serve_wait_over(&f->sv, &f->a);
+	turn_wait_over(&f->sv, &f->a);
 	expect(&f->a, 2104, 0);
-	serve_wait_over(&f->sv, &f->a);
+	turn_wait_over(&f->sv, &f->a);
 	assert_true(holds_nothing(&f->a));
 	/* who is gone is not woken */
 	ask_pull(f, &f->a, (struct body_pull){ .wait_ms = 60000 });
@@ -1092,7 +1093,7 @@ test_lost_group_is_busy(void **state)
 		ask(&f->sv, &f->a, 1200, NULL, 0);
 		ask(&f->sv, &f->b, CODE_PULL, NULL, 0);
 		/* ERR_IO: the relay must end; the other may pass */
-		assert_int_equal(serve_settle(&f->sv),
+		assert_int_equal(turn_settle(&f->sv),
 		    code == ERR_IO ? ERR_IO : 0);
 		for (int i = 0; i < 3; i++) {
 			struct reply r = next_reply(&f->a);
@@ -1103,7 +1104,7 @@ test_lost_group_is_busy(void **state)
 		}
 		assert_true(holds_nothing(&f->a));
 		expect_refusal(&f->b, REASON_BUSY);
-		while (serve_next_held(&f->sv))
+		while (turn_next(&f->sv))
 			continue;
 		f->a.held_n = f->b.held_n = 0;
 	}

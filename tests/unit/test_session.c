@@ -15,6 +15,7 @@
 #include "base/err.h"
 #include "base/secret.h"
 #include "scratch.h"
+#include "state/colbox.h"
 #include "state/session.h"
 
 #define NOW      SCRATCH_NOW

@@ -796,6 +796,32 @@ test_failed_write_is_for_good(void **state)
 	expect_all(f->st, &bob, "1:3:kept 2:3:next ");
 }
 
+static void
+test_shortage_loses_a_group_only(void **state)
+{
+	static char content[100000];
+	struct fixture *f = *state;
+
+	memset(content, 'x', sizeof(content) - 1);
+	enrol_all(f->st);
+	assert_int_equal(put(f->st, &alice, &bob, 3, "kept"), 0);
+	assert_int_equal(store_commit(f->st), 0);
+	assert_int_equal(put(f->st, &alice, &bob, 3, "lost"), 0);
+	sqlite3_hard_heap_limit64(sqlite3_memory_used() + 10000);
+	assert_int_equal(put(f->st, &alice, &carol, 3, content), ERR_BUSY);
+	sqlite3_hard_heap_limit64(0);
+	/* whatever follows belongs to the same group */
+	assert_int_equal(put(f->st, &alice, &bob, 3, "lost"), ERR_BUSY);
+	assert_int_equal(store_commit(f->st), ERR_BUSY);
+	expect_all(f->st, &bob, "1:3:kept ");
+	assert_int_equal(put(f->st, &alice, &bob, 3, "next"), 0);
+	assert_int_equal(store_commit(f->st), 0);
+	expect_all(f->st, &bob, "1:3:kept 2:3:next ");
+	store_close(f->st);
+	f->st = NULL;
+	expect_exact_counters(f->path);
+}
+
 static int
 start(void **state)
 {
@@ -833,6 +859,7 @@ main(void)
 		ON(sqlite, test_last_seen),
 		ON(sqlite, test_not_a_store),
 		ON(sqlite, test_failed_write_is_for_good),
+		ON(sqlite, test_shortage_loses_a_group_only),
 	};
 
 	return cmocka_run_group_tests(tests, start, NULL);

@@ -345,6 +345,24 @@ misplaced_record(void **state)
 	    ERR_UNREACHABLE);
 }
 
+/* Authentic, and yet without a kind. */
+static void
+empty_record(void **state)
+{
+	struct transport client, relay;
+	enum transport_kind kind;
+	uint8_t record[NOISE_TAG_LEN + 1] = { 0 }, *body;
+	size_t len;
+
+	(void)state;
+	meet(&client, &relay);
+	assert_int_equal(noise_encrypt(&client.out, record, NULL, 0, record, 0),
+	    0);
+	assert_int_equal(
+	    transport_open(&relay, &kind, &body, &len, record, NOISE_TAG_LEN),
+	    ERR_UNREACHABLE);
+}
+
 static int
 pass(struct transport *from, struct transport *to, unsigned kind, size_t len)
 {
@@ -405,6 +423,7 @@ main(void)
 		cmocka_unit_test(other_greetings),
 		cmocka_unit_test(flipped_record),
 		cmocka_unit_test(misplaced_record),
+		cmocka_unit_test(empty_record),
 		cmocka_unit_test(kinds_and_sizes),
 	};
 

@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: ISC */
+#include "server/turn.h"
+
+#include <assert.h>
+#include <stdio.h>
+
+#include "base/err.h"
+#include "server/hub.h"
+#include "server/log.h"
+#include "wire/frame.h"
+
+#define BUSY_RETRY_MS 1000
+
+static const char *const texts[] = {
+	[REASON_MALFORMED] = "malformed request",
+	[REASON_UNSUPPORTED] = "not supported",
+	[REASON_NOT_REGISTERED] = "not registered",
+	[REASON_DENIED] = "denied",
+	[REASON_NAME_TAKEN] = "the name is taken",
+	[REASON_UNKNOWN_CLIENT] = "unknown client",
+	[REASON_MAILBOX_FULL] = "the mailbox is full",
+	[REASON_RATE_LIMITED] = "too many requests",
+	[REASON_TOO_LARGE] = "too large",
+	[REASON_BUSY] = "busy, try again",
+	[REASON_INTERNAL] = "internal error",
+	[REASON_CLOSED] = "registration is closed",
+	[REASON_INVITE] = "invalid invite",
+	[REASON_STALE] = "stale bundle",
+};
+
+static void
+unlist(struct serve *sv, struct session *ss)
+{
+	if (ss->listed)
+		TAILQ_REMOVE(&sv->held, ss, held_link);
+	ss->listed = false;
+}
+
+static void
+enlist(struct serve *sv, struct session *ss)
+{
+	if (!ss->listed)
+		TAILQ_INSERT_TAIL(&sv->held, ss, held_link);
+	ss->listed = true;
+}
+
+static void
+stop_waiting(struct serve *sv, struct session *ss)
+{
+	if (ss->woken)
+		TAILQ_REMOVE(&sv->woken, ss, woken_link);
+	ss->woken = ss->waiting = false;
+}
+
+void
+turn_forget(struct serve *sv, struct session *ss)
+{
+	stop_waiting(sv, ss);
+	unlist(sv, ss);
+	buf_free(ss->held);
+	ss->held = NULL;
+}
+
+static int
+put_frame(struct session *ss, uint16_t code, const void *payload, size_t len)
+{
+	const struct frame_reply rep = { .version = WIRE_VERSION,
+		.code = code,
+		.size = (uint32_t)len };
+	uint8_t head[FRAME_REPLY_LEN];
+	int r;
+
+	assert(len <= FRAME_MAX - FRAME_REPLY_LEN);
+	if (!ss->held)
+		ss->held = buf_new(SERVE_HELD_MAX);
+	if (!ss->held)
+		return err_set(ERR_NOMEM, "reply");
+	frame_pack_reply(head, &rep);
+	r = buf_put(ss->held, head, sizeof(head));
+	if (r == 0 && len > 0)
+		r = buf_put(ss->held, payload, len);
+	return r;
+}
+
+static void
+put_reply(struct serve *sv, struct session *ss, uint16_t code,
+    const void *payload, size_t len)
+{
+	if (put_frame(ss, code, payload, len) < 0)
+		ss->failed = ss->closing = true;
+	ss->held_n++;
+	enlist(sv, ss);
+}
+
+void
+turn_reply(struct serve *sv, struct session *ss, enum code code,
+    const void *payload, size_t len)
+{
+	put_reply(sv, ss, (uint16_t)(code + CODE_REPLY), payload, len);
+}
+
+void
+turn_refuse(struct serve *sv, struct session *ss, enum reason reason,
+    const char *text)
+{
+	struct body_error e = { .reason = (uint16_t)reason };
+	uint8_t payload[BODY_ERROR_MAX];
+	size_t len;
+
+	if (reason == REASON_BUSY)
+		e.retry_after_ms = BUSY_RETRY_MS;
+	snprintf(e.text, sizeof(e.text), "%s", text ? text : texts[reason]);
+	body_pack_error(payload, &len, &e);
+	put_reply(sv, ss, CODE_ERROR, payload, len);
+}
+
+void
+turn_wait_over(struct serve *sv, struct session *ss)
+{
+	if (!ss->waiting)
+		return;
+	stop_waiting(sv, ss);
+	turn_reply(sv, ss, CODE_PULL, NULL, 0);
+}
+
+void
+turn_finish(struct serve *sv, struct session *ss)
+{
+	turn_wait_over(sv, ss);
+	ss->closing = true;
+	enlist(sv, ss);
+}
+
+void
+turn_kick_others(struct serve *sv, struct session *ss)
+{
+	struct session *other, *next;
+
+	for (other = hub_first(sv->hub, ss->id); other; other = next) {
+		next = hub_next(other);
+		if (other == ss)
+			continue;
+		turn_finish(sv, other);
+		other->kicked = true;
+		TAILQ_REMOVE(&sv->held, other, held_link);
+		TAILQ_INSERT_HEAD(&sv->held, other, held_link);
+	}
+}
+
+void
+turn_wake(struct serve *sv, const uint8_t id[static ID_LEN])
+{
+	struct session *ss;
+
+	for (ss = hub_first(sv->hub, id); ss; ss = hub_next(ss)) {
+		if (!ss->waiting || ss->woken)
+			continue;
+		ss->woken = true;
+		TAILQ_INSERT_TAIL(&sv->woken, ss, woken_link);
+	}
+}
+
+static void
+wake(struct serve *sv, bool committed)
+{
+	struct session *ss;
+
+	while ((ss = TAILQ_FIRST(&sv->woken))) {
+		bool answered = false;
+
+		TAILQ_REMOVE(&sv->woken, ss, woken_link);
+		ss->woken = false;
+		/* a failure of the store shows when the turn is settled */
+		if (committed && req_pull_try(sv, ss, &answered) == 0)
+			ss->waiting = !answered;
+	}
+}
+
+/* None of what this turn's replies say came about. */
+static void
+take_back(struct serve *sv)
+{
+	struct session *ss;
+
+	TAILQ_FOREACH(ss, &sv->held, held_link) {
+		unsigned n = ss->held_n;
+
+		if (ss->held)
+			buf_clear(ss->held);
+		for (ss->held_n = 0; ss->held_n < n;)
+			turn_refuse(sv, ss, REASON_BUSY, NULL);
+	}
+}
+
+int
+turn_settle(struct serve *sv)
+{
+	int r = store_commit(sv->store);
+
+	wake(sv, r == 0);
+	if (r == 0)
+		r = store_commit(sv->store); /* of nothing, if all is well */
+	if (r == 0)
+		return 0;
+	log_fault(LOG_ERROR, "group_lost");
+	take_back(sv);
+	return r == ERR_IO ? r : 0;
+}
+
+struct session *
+turn_next(struct serve *sv)
+{
+	struct session *ss = TAILQ_FIRST(&sv->held);
+
+	if (ss)
+		unlist(sv, ss);
+	return ss;
+}

@@ -1,0 +1,27 @@
+#!/usr/bin/env bats
+# What README.md tells people to type works, and its records are real.
+
+load helper
+
+# blocks KIND: the fenced blocks of this kind below "Quick start"
+blocks() {
+	awk -v fence="\`\`\`$1" '
+	    /^## Quick start/ { on = 1 }
+	    $0 == fence { inside = on; next }
+	    /^```$/ { inside = 0 }
+	    inside' "$ROOT/README.md"
+}
+
+@test "the quick start runs as it stands, under dash and bash" {
+	blocks sh | grep -v '^PATH=' >"$HOME/quick.sh"
+	for shell in dash bash; do
+		TMPDIR=$HOME run --separate-stderr "$shell" -eu "$HOME/quick.sh"
+		assert_success
+		assert_line --index -1 "bob	hello, Alice"
+	done
+}
+
+@test "the records it shows fit their schemas" {
+	blocks json >"$WITNESS_DIR/readme"
+	[ "$(wc -l <"$WITNESS_DIR/readme")" -ge 5 ]
+}
