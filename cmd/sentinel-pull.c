@@ -110,14 +110,14 @@ pull(struct client *c)
 	struct inbox_filter filter = { .kinds = kinds_of(args.type) };
 	uint64_t printed = 0;
 	struct pull *p;
-	struct peer peer;
+	uint8_t from[ID_LEN];
 	int r;
 
 	if (args.from) {
-		r = book_find(c, args.from, &peer);
+		r = book_find_id(c, args.from, from);
 		if (r < 0)
 			return r;
-		filter.peer = peer.id;
+		filter.peer = from;
 	}
 	r = pull_open(&p, c);
 	if (r < 0)

@@ -29,6 +29,9 @@ run(const struct settings *given, int argc, char **argv)
 	if (r < 0)
 		return r;
 	r = enroll_register(c, argv[0], &again);
+	if (r == 0 && client_trusted_unseen(c))
+		app_warn("the relay's key was not checked by anybody: compare "
+			 "it with what its operator says");
 	if (r == 0)
 		r = view_registration(c,
 		    again ? "already_registered" : "registered");

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/err.h"
 #include "base/proc.h"
 #include "base/secret.h"
@@ -204,14 +205,28 @@ run(const struct app *app, int argc, char **argv)
 	return r;
 }
 
+/* For -v: how it ended, and after how long. */
+static void
+note_end(const struct app *app, int code, uint64_t ms)
+{
+	char message[80];
+
+	snprintf(message, sizeof(message), "%s after %llu ms", err_token(code),
+	    (unsigned long long)ms);
+	report_note(&common.s, app->name, message);
+}
+
 int
 app_main(const struct app *app, int argc, char **argv)
 {
+	uint64_t start = clock_mono_ms();
 	int r = run(app, argc, argv);
 
 	/* what stdio still holds, such as --help */
 	if ((fflush(stdout) == EOF || ferror(stdout)) && r == 0)
 		r = err_sys(ERR_IO, "stdout");
+	if (common.s.verbose)
+		note_end(app, r, clock_mono_ms() - start);
 	if (r == 0)
 		return 0;
 	report_fault(&common.s, app->name, r);

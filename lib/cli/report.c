@@ -128,20 +128,33 @@ report_fault(const struct settings *s, const char *tool, int code)
 	print(out, r, tool, err_sentence(code));
 }
 
-void
-report_warning(const struct settings *s, const char *tool, const char *message)
+static void
+report_message(const struct settings *s, const char *tool, const char *type,
+    const char *message)
 {
 	struct record *record;
 	struct buf *out = buf_new(RENDER_MAX);
 	int r = ERR_NOMEM;
 
 	if (out && wants_json(s)) {
-		record = record_new("warning");
+		record = record_new(type);
 		record_str(record, "tool", tool);
 		record_str(record, "message", message);
 		r = put_json(out, record);
 	} else if (out) {
-		r = put_line(out, "%s: warning: %s", tool, message);
+		r = put_line(out, "%s: %s: %s", tool, type, message);
 	}
-	print(out, r, tool, "warning lost: out of memory");
+	print(out, r, tool, "message lost: out of memory");
+}
+
+void
+report_warning(const struct settings *s, const char *tool, const char *message)
+{
+	report_message(s, tool, "warning", message);
+}
+
+void
+report_note(const struct settings *s, const char *tool, const char *message)
+{
+	report_message(s, tool, "note", message);
 }

@@ -19,4 +19,8 @@ void report_fault(const struct settings *s, const char *tool, int code);
 void report_warning(const struct settings *s, const char *tool,
     const char *message);
 
+/* What a user who asked for more (-v) wants to know besides. */
+void report_note(const struct settings *s, const char *tool,
+    const char *message);
+
 #endif

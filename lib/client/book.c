@@ -9,6 +9,7 @@
 #include "state/handshake.h"
 #include "state/own.h"
 #include "state/session.h"
+#include "wire/id.h"
 
 const char *
 book_session_word(enum book_session s)
@@ -95,6 +96,20 @@ book_find(struct client *c, const char *who, struct peer *out)
 		err_peer(who);
 		err_hint("sentinel-keys fetch %s", who);
 	}
+	return r;
+}
+
+int
+book_find_id(struct client *c, const char *who, uint8_t id[static ID_LEN])
+{
+	struct peer p;
+	int r;
+
+	if (id_is_text(who))
+		return id_parse(id, who);
+	r = book_find(c, who, &p);
+	if (r == 0)
+		memcpy(id, p.id, ID_LEN);
 	return r;
 }
 

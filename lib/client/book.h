@@ -27,6 +27,10 @@ int book_session(struct client *c, const uint8_t id[static ID_LEN],
 /* A UUID, alias or name in the key file; ERR_UNKNOWN_PEER with a hint. */
 int book_find(struct client *c, const char *who, struct peer *out) MUST_USE;
 
+/* The id alone: any UUID, or whoever book_find finds. */
+int book_find_id(struct client *c, const char *who,
+    uint8_t id[static ID_LEN]) MUST_USE;
+
 /* By id; *known false leaves out zeroed but for the id. */
 int book_get(struct client *c, const uint8_t id[static ID_LEN],
     struct peer *out, bool *known) MUST_USE;

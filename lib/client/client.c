@@ -16,6 +16,7 @@ struct client {
 	struct keyfile *keyfile;
 	struct keyfile_self self;
 	struct chan *chan;
+	bool unseen; /* its key was trusted on first use */
 };
 
 static int
@@ -136,8 +137,16 @@ client_reach(struct client *c)
 	if (!where.has_key && !c->settings->tofu) {
 		r = refuse_unknown(c);
 		client_hang_up(c);
+		return r;
 	}
-	return r;
+	c->unseen |= !where.has_key;
+	return 0;
+}
+
+bool
+client_trusted_unseen(const struct client *c)
+{
+	return c->unseen;
 }
 
 int

@@ -32,6 +32,9 @@ int client_prepare(struct client **out, const struct settings *s,
  */
 int client_reach(struct client *c) MUST_USE;
 
+/* The relay's key was trusted unseen, by this process. */
+bool client_trusted_unseen(const struct client *c);
+
 /* Make the key file, for name, with the relay just reached pinned. */
 int client_adopt(struct client *c, const char *name) MUST_USE;
 

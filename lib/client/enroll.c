@@ -240,7 +240,7 @@ match_name(void *arg, const struct body_client *b)
 {
 	struct match *m = arg;
 
-	if (strcmp(b->name, m->name) != 0 || m->found)
+	if (m->found || strcmp(b->name, m->name) != 0)
 		return err_set(ERR_PROTOCOL,
 		    "the relay answers other names than asked for");
 	memcpy(m->id, b->id, ID_LEN);
@@ -287,8 +287,8 @@ resolve(struct client *c, const char *who, uint8_t id[static ID_LEN],
 		r = err_set(ERR_PEER_CHANGED,
 		    "\"%s\" is another identity at the relay now", who);
 		err_peer(who);
-		err_hint("ask the person; sentinel-keys trust takes the new "
-			 "identity once its fingerprint is checked");
+		err_hint("ask the person over another way; by UUID, the new "
+			 "identity can be pinned beside the old one");
 		return r;
 	}
 	memcpy(id, m.id, ID_LEN);
@@ -313,7 +313,7 @@ ask_bundle(struct client *c, const uint8_t id[static ID_LEN],
 		return unknown(text);
 	if (r == 0)
 		r = body_unpack_key(out, reply.payload, reply.len);
-	if (r < 0)
+	if (r != 0)
 		return r;
 	if (memcmp(out->id, id, ID_LEN) != 0)
 		return err_set(ERR_PROTOCOL, "a bundle of another id");
@@ -392,7 +392,7 @@ enroll_fetch(struct client *c, const char *who, struct peer *out,
     enum enroll_status *status)
 {
 	const char *must_sign;
-	struct body_key got;
+	struct body_key got = { 0 };
 	uint8_t id[ID_LEN];
 	int r = resolve(c, who, id, &must_sign);
 
@@ -415,7 +415,7 @@ int
 enroll_refresh(struct client *c, const uint8_t id[static ID_LEN])
 {
 	enum enroll_status status;
-	struct body_key got;
+	struct body_key got = { 0 };
 	struct peer p;
 	int r = ask_bundle(c, id, &got);
 

@@ -181,8 +181,8 @@ finish(struct client *c, struct peer *p, struct handshake *h)
 	uint8_t fresh[2 * KEY_LEN];
 	struct shake_header head;
 	struct ratchet session;
-	struct own own;
-	bool found;
+	struct own own = { 0 };
+	bool found = false;
 	int r = shake_peek_request(&head, h->sent, h->sent_len);
 
 	if (r == 0)
@@ -238,8 +238,8 @@ open_answer(struct client *c, struct peer *p, const struct handshake_request *q,
 	uint8_t fresh[3 * KEY_LEN];
 	struct shake_party a, b;
 	struct shake_header head;
-	struct own own;
-	bool found;
+	struct own own = { 0 };
+	bool found = false;
 	int r = shake_peek_request(&head, q->content, sizeof(q->content));
 
 	if (r == 0)
@@ -294,7 +294,7 @@ choose_key(struct client *c, struct peer *p, struct handshake *h, bool *done)
 {
 	struct keyfile *kf = client_keyfile(c);
 	struct handshake_request q;
-	bool begun, asked;
+	bool begun = false, asked = false;
 	int r = handshake_get(kf, p->id, HANDSHAKE_INITIATOR, h, &begun);
 
 	*done = true;

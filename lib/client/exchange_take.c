@@ -154,8 +154,8 @@ take_stranger(struct client *c, const uint8_t from[static ID_LEN],
 	struct keyfile *kf = client_keyfile(c);
 	struct handshake_request q;
 	struct shake_header head;
-	bool waiting;
-	size_t all;
+	bool waiting = false;
+	size_t all = 0;
 	int r;
 
 	if (shake_peek_request(&head, in, len) < 0) {
@@ -215,8 +215,8 @@ take_answer(struct client *c, struct handshake *h, const uint8_t *in,
 {
 	struct keyfile *kf = client_keyfile(c);
 	struct shake_header head;
-	struct own own;
-	bool found;
+	struct own own = { 0 };
+	bool found = false;
 	int r;
 
 	out->outcome = EXCHANGE_DROPPED;

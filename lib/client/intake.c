@@ -120,7 +120,7 @@ tell_unknown(struct intake *in, const struct body_message *m, const char *word)
 static int
 tell_failed(struct intake *in, const struct body_message *m, const char *word)
 {
-	bool fresh, known, active;
+	bool fresh = false, known = false, active = false;
 	struct peer p;
 	int r = tell_bad(in, m, word, &fresh);
 

@@ -68,7 +68,7 @@ ask_page(struct pull *p, uint64_t wait_ms)
 {
 	struct body_pull ask = { .after = p->after, .no_chunks = true };
 	uint8_t payload[BODY_PULL_LEN];
-	struct chan_reply reply;
+	struct chan_reply reply = { 0 };
 	int r;
 
 	ask.wait_ms =

@@ -120,6 +120,8 @@ deliver(struct client *c, uint64_t sealed_before, struct buf *content)
 		r = outbox_read(client_keyfile(c), o.n, content);
 		if (r < 0)
 			return r;
+		if (buf_len(content) == 0) /* its sender has just finished */
+			continue;
 		r = talk_post(c, o.peer, o.type, buf_peek(content),
 		    buf_len(content));
 		r = conclude(c, &o, r);

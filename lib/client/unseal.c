@@ -74,8 +74,8 @@ open_under(struct unseal *u, const struct body_message *m,
 {
 	struct secrets *s = u->secrets;
 	size_t len = m->content_len - RATCHET_OVERHEAD;
-	uint8_t *out;
-	bool stored;
+	uint8_t *out = NULL;
+	bool stored = false;
 	int r = session_get_skipped(client_keyfile(u->client), head->sid,
 	    head->dh, head->n, s->stored, &stored);
 

@@ -60,8 +60,8 @@ check_pin(const struct chan *c, const uint8_t *pin)
 	text_key(met, c->answer.relay_pk);
 	err_set(ERR_UNTRUSTED, "met the key %s, not the pinned one, at %s", met,
 	    c->host.name);
-	err_hint("if the relay's operator confirms this key: "
-		 "sentinel-keys trust-relay %s",
+	err_hint("somebody may sit in between: ask the relay's operator "
+		 "whether %s is the key",
 	    met);
 	return ERR_UNTRUSTED;
 }

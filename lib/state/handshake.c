@@ -58,9 +58,7 @@ read_row(struct query *q, struct handshake *h)
 	if ((h->role == HANDSHAKE_RESPONDER) != (h->stage == HANDSHAKE_OPEN))
 		query_spoil(q, "role and stage of a handshake");
 	query_get_blob(q, h->hsid, ID_LEN);
-	h->by_itself = query_get_bool(q);
 	h->sent_len = (uint8_t)query_get_some(q, h->sent, sizeof(h->sent));
-	query_get_blob(q, h->request_header, sizeof(h->request_header));
 	query_get_blob(q, h->answer, sizeof(h->answer));
 	h->ts = query_get_u64(q);
 	h->at = query_get_u64(q);
@@ -78,8 +76,8 @@ handshake_get(struct keyfile *kf, const uint8_t peer[static ID_LEN],
 	int r;
 
 	q = query_of(keyfile_db(kf),
-	    "SELECT peer, role, stage, hsid, by_itself, sent, request_header, "
-	    "answer, ts, at, sent_at, state FROM shakes "
+	    "SELECT peer, role, stage, hsid, sent, answer, ts, at, sent_at, "
+	    "state FROM shakes "
 	    "WHERE peer = ?1 AND role = ?2");
 	query_bind_blob(q, peer, ID_LEN);
 	query_bind_u64(q, role);
@@ -118,17 +116,15 @@ int
 handshake_put(struct keyfile *kf, const struct handshake *h)
 {
 	struct query *q = query_of(keyfile_db(kf),
-	    "REPLACE INTO shakes (peer, role, stage, hsid, by_itself, sent, "
-	    "request_header, answer, ts, at, sent_at, state) VALUES "
-	    "(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)");
+	    "REPLACE INTO shakes (peer, role, stage, hsid, sent, answer, ts, "
+	    "at, sent_at, state) VALUES "
+	    "(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)");
 
 	query_bind_blob(q, h->peer, ID_LEN);
 	query_bind_u64(q, h->role);
 	query_bind_u64(q, h->stage);
 	query_bind_blob(q, h->hsid, ID_LEN);
-	query_bind_u64(q, h->by_itself);
 	query_bind_blob(q, h->sent, h->sent_len);
-	query_bind_blob(q, h->request_header, sizeof(h->request_header));
 	query_bind_blob(q, h->answer, sizeof(h->answer));
 	query_bind_u64(q, h->ts);
 	query_bind_u64(q, h->at);

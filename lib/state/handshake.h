@@ -26,14 +26,12 @@ struct handshake {
 	enum handshake_role role;
 	enum handshake_stage stage;
 	uint8_t hsid[ID_LEN];
-	bool by_itself; /* the user asked to finish at once */
-	union {         /* by role; nothing once FINISHED */
+	union { /* by role; nothing once FINISHED */
 		struct shake_pending pending;
 		struct shake_open open;
 	};
 	uint8_t sent[SHAKE_ANSWER_LEN]; /* what this side sent last */
 	uint8_t sent_len;
-	uint8_t request_header[20]; /* initiator: first bytes of its type 1 */
 	uint8_t answer[SHAKE_ANSWER_LEN]; /* initiator, ANSWERED: as received */
 	uint64_t ts;                      /* of the type 1 */
 	uint64_t at;                      /* unix ms: made */

@@ -61,10 +61,8 @@ static const char *const tables[] = {
 	" role INTEGER NOT NULL,"
 	" stage INTEGER NOT NULL,"
 	" hsid BLOB NOT NULL,"
-	" by_itself INTEGER NOT NULL,"
 	" state BLOB," /* box */
 	" sent BLOB NOT NULL,"
-	" request_header BLOB NOT NULL,"
 	" answer BLOB NOT NULL,"
 	" ts INTEGER NOT NULL,"
 	" at INTEGER NOT NULL,"

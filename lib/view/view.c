@@ -113,7 +113,7 @@ view_registration(struct client *c, const char *status)
 	record_begin(r, "relay");
 	record_str(r, "address", address);
 	record_str(r, "trust",
-	    client_settings(c)->tofu ? "first_use" : "pinned");
+	    client_trusted_unseen(c) ? "first_use" : "pinned");
 	record_end(r);
 	record_line(r, "%s: %s", self->name, status);
 	return record_emit(r);
@@ -123,10 +123,10 @@ int
 view_client(struct client *c, const struct body_client *b)
 {
 	struct record *r = record_new("client");
-	enum book_session session;
+	enum book_session session = BOOK_NONE;
 	char uuid[ID_TEXT_SIZE];
 	struct peer p;
-	bool known, fit;
+	bool known = false, fit = false;
 	int e = book_get(c, b->id, &p, &known);
 
 	if (e == 0)

@@ -118,10 +118,15 @@ setup() {
 	run --separate-stderr alice sentinel-register alice --relay "$bare"
 	assert_failure 11
 	[ ! -e "$BATS_TEST_TMPDIR/alice.key" ]
-	run alice sentinel-register alice --relay "$bare" --tofu \
-	    --get relay.trust,relay.address
+	run --separate-stderr alice sentinel-register alice --relay "$bare" \
+	    --tofu --get relay.trust,relay.address
 	assert_success
 	assert_output "first_use	$SENTINEL_RELAY"
+	[ "$(jq -r .type <<<"$stderr")" = warning ]
+	run --separate-stderr alice sentinel-register alice --tofu -q \
+	    --get relay.trust
+	assert_output pinned
+	[ -z "$stderr" ]
 	# the key is pinned now, and a later address needs none
 	run alice sentinel-clients --relay "$bare"
 	assert_success

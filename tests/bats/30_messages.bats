@@ -100,14 +100,16 @@ received() {
 }
 
 @test "--type and --from choose what is printed, the rest waits" {
-	carol sentinel-register carol
+	register carol
 	carol sentinel-keys fetch bob
 	carol sentinel-keys request bob
 	alice sentinel-send bob -m hi
+	run bob sentinel-pull --from "$alice_id" --type key_request
+	assert_output ''
 	run bob sentinel-pull --type key_received
 	assert_success
 	assert_output ''
-	run bob sentinel-pull --type key_request --get type
+	run bob sentinel-pull --from "$carol_id" --get type
 	assert_output key_request
 	run bob sentinel-pull --from alice --get body
 	assert_output hi

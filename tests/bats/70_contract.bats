@@ -152,6 +152,18 @@ assert_error() { # CODE
 	assert_success
 }
 
+@test "-v says how it ended, and -q leaves warnings out" {
+	relay_start
+	run --separate-stderr carol sentinel-register carol --tofu -q \
+	    -r "${SENTINEL_RELAY#*@}"
+	assert_success
+	[ -z "$stderr" ]
+	run --separate-stderr carol sentinel-keys list -v
+	assert_success
+	jq -r .message <<<"$stderr" | grep -qE '^ok after [0-9]+ ms$'
+	[ "$(jq -r .type <<<"$stderr")" = note ]
+}
+
 @test "errors are JSON, or text with a hint where asked for" {
 	run --separate-stderr sentinel-clients --errors=text \
 	    -k "$BATS_TEST_TMPDIR/none.key"

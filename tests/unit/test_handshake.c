@@ -24,7 +24,6 @@ make(uint8_t peer, enum handshake_role role, enum handshake_stage stage)
 	struct handshake h = {
 		.role = role,
 		.stage = stage,
-		.by_itself = true,
 		.sent_len = SHAKE_REQUEST_LEN,
 		.ts = UINT64_MAX,
 		.at = NOW,
@@ -34,7 +33,6 @@ make(uint8_t peer, enum handshake_role role, enum handshake_stage stage)
 	memset(h.peer, peer, ID_LEN);
 	secret_random(h.hsid, ID_LEN);
 	secret_random(h.sent, h.sent_len);
-	secret_random(h.request_header, sizeof(h.request_header));
 	secret_random(h.answer, sizeof(h.answer));
 	if (role == HANDSHAKE_INITIATOR && stage != HANDSHAKE_FINISHED)
 		secret_random(&h.pending, sizeof(h.pending));
@@ -71,12 +69,9 @@ check(struct scratch *s, const struct handshake *want)
 	assert_memory_equal(h.peer, want->peer, ID_LEN);
 	assert_int_equal(h.role, want->role);
 	assert_int_equal(h.stage, want->stage);
-	assert_int_equal(h.by_itself, want->by_itself);
 	assert_memory_equal(h.hsid, want->hsid, ID_LEN);
 	assert_int_equal(h.sent_len, want->sent_len);
 	assert_memory_equal(h.sent, want->sent, want->sent_len);
-	assert_memory_equal(h.request_header, want->request_header,
-	    sizeof(h.request_header));
 	assert_memory_equal(h.answer, want->answer, sizeof(h.answer));
 	assert_int_equal(h.ts, want->ts);
 	assert_int_equal(h.at, want->at);
@@ -292,7 +287,6 @@ refuses_damage(void **state)
 		"UPDATE shakes SET answer = x''",
 		"UPDATE shakes SET state = NULL",
 		"UPDATE shakes SET state = zeroblob(216)",
-		"UPDATE shakes SET by_itself = 7",
 	};
 	struct scratch *s = *state;
 	struct handshake h;
