@@ -48,7 +48,8 @@ clock_left(uint64_t deadline)
 void
 clock_sleep(uint64_t ms)
 {
-	struct timespec t = { (time_t)(ms / 1000), (long)(ms % 1000) * 1000000 };
+	struct timespec t = { (time_t)(ms / 1000),
+		(long)(ms % 1000) * 1000000 };
 
 	while (clock_nanosleep(CLOCK_MONOTONIC, 0, &t, &t) != 0)
 		continue;

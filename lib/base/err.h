@@ -53,12 +53,12 @@ enum err { ERR_TABLE(ERR_ENUM_) };
 struct err_info {
 	int code;
 	char message[256]; /* one line, no trailing full stop */
-	char hint[256];	   /* what to type next */
+	char hint[256];    /* what to type next */
 	char path[256];
 	char peer[256];
-	int number;		 /* errno */
+	int number;              /* errno */
 	uint32_t retry_after_ms; /* as the relay said */
-	char id[37];		 /* of the message that is in doubt */
+	char id[37];             /* of the message that is in doubt */
 	bool in_doubt;
 };
 
@@ -86,7 +86,7 @@ void err_restore(const struct err_info *info);
 
 const char *err_token(int code);    /* stable word; "ok" for 0 */
 const char *err_sentence(int code); /* short English */
-int err_exit(int code);		    /* exit status, see sentinel(7) */
+int err_exit(int code);             /* exit status, see sentinel(7) */
 bool err_is_retryable(int code);
 
 #endif

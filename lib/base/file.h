@@ -16,8 +16,8 @@
 int file_slurp(struct buf *b, int fd, const char *name) MUST_USE;
 
 /* All len bytes, whatever the pieces; ERR_IO. */
-int file_write(int fd, const void *bytes, size_t len, const char *name)
-    MUST_USE;
+int file_write(int fd, const void *bytes, size_t len,
+    const char *name) MUST_USE;
 
 /*
  * Make path, 0600, never replacing; durable with its name on return.

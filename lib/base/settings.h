@@ -14,9 +14,9 @@ struct settings {
 	const char *keyfile;
 	const char *identity;
 	const char *relay;
-	const char *get;	 /* dotted paths, comma-separated */
-	const char *errors;	 /* "json", "text" */
-	const char *color;	 /* "auto", "always", "never" */
+	const char *get;    /* dotted paths, comma-separated */
+	const char *errors; /* "json", "text" */
+	const char *color;  /* "auto", "always", "never" */
 	bool text;
 	bool quiet;
 	bool verbose;

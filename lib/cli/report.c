@@ -106,7 +106,7 @@ put_fault(struct buf *out, const char *tool, const struct err_info *e)
 static void
 print(struct buf *out, int r, const char *tool, const char *sentence)
 {
-	if (r == 0)
+	if (out && r == 0)
 		r = file_write(STDERR_FILENO, buf_peek(out), buf_len(out),
 		    "stderr");
 	if (r < 0)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include "client/enroll.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -240,6 +241,7 @@ match_name(void *arg, const struct body_client *b)
 {
 	struct match *m = arg;
 
+	assert(m->name);
 	if (m->found || strcmp(b->name, m->name) != 0)
 		return err_set(ERR_PROTOCOL,
 		    "the relay answers other names than asked for");

@@ -14,10 +14,10 @@
 #include "base/attr.h"
 #include "wire/limits.h"
 
-#define ADDR_PORT	9876
-#define ADDR_HOSTS_MAX	8
-#define ADDR_HOST_SIZE	256
-#define ADDR_TEXT_SIZE	2304 /* any address, printed */
+#define ADDR_PORT      9876
+#define ADDR_HOSTS_MAX 8
+#define ADDR_HOST_SIZE 256
+#define ADDR_TEXT_SIZE 2304 /* any address, printed */
 
 struct addr_host {
 	char name[ADDR_HOST_SIZE]; /* without brackets */

@@ -36,14 +36,14 @@ int body_unpack_register(struct body_register *b, const uint8_t *in,
 /* 1101: nothing, or after 16 | limit 2 | name_len 1 | name. */
 struct body_list {
 	uint8_t after[ID_LEN]; /* zeros = from the start */
-	uint16_t limit;	       /* 1..256 after unpacking */
+	uint16_t limit;        /* 1..256 after unpacking */
 	char name[NAME_SIZE];  /* "" = any */
 };
 #define BODY_LIST_MAX (19 + NAME_MAX_LEN)
 void body_pack_list(uint8_t out[static BODY_LIST_MAX], size_t *len,
     const struct body_list *b);
-int body_unpack_list(struct body_list *b, const uint8_t *in, size_t len)
-    MUST_USE;
+int body_unpack_list(struct body_list *b, const uint8_t *in,
+    size_t len) MUST_USE;
 
 /* 2101: n entries of id 16 | name 255. */
 struct body_client {
@@ -66,8 +66,7 @@ struct body_key {
 };
 #define BODY_KEY_LEN (ID_LEN + BUNDLE_LEN + 8 + NAME_SIZE)
 void body_pack_key(uint8_t out[static BODY_KEY_LEN], const struct body_key *b);
-int body_unpack_key(struct body_key *b, const uint8_t *in, size_t len)
-    MUST_USE;
+int body_unpack_key(struct body_key *b, const uint8_t *in, size_t len) MUST_USE;
 
 /* 1103: to 16 | type 1 | content size 4 | content. */
 struct body_send {
@@ -79,8 +78,8 @@ struct body_send {
 /* The first SEND_HEAD_LEN bytes; the content follows. */
 void body_pack_send(uint8_t out[static SEND_HEAD_LEN],
     const struct body_send *b);
-int body_unpack_send(struct body_send *b, const uint8_t *in, size_t len)
-    MUST_USE;
+int body_unpack_send(struct body_send *b, const uint8_t *in,
+    size_t len) MUST_USE;
 
 /* 2103: to 16 | message id 4 (0). */
 #define BODY_SENT_LEN (ID_LEN + 4)
@@ -90,14 +89,16 @@ struct body_pull {
 	uint32_t after;
 	uint32_t max_bytes; /* 0 = as much as a reply may hold */
 	uint32_t wait_ms;   /* cut to PULL_WAIT_MAX by unpacking */
-	bool no_chunks;	    /* flags bit 0 */
+	bool no_chunks;     /* flags bit 0 */
 };
 #define BODY_PULL_LEN 16
-void body_pack_pull(uint8_t out[static BODY_PULL_LEN], const struct body_pull *b);
-int body_unpack_pull(struct body_pull *b, const uint8_t *in, size_t len)
-    MUST_USE;
+void body_pack_pull(uint8_t out[static BODY_PULL_LEN],
+    const struct body_pull *b);
+int body_unpack_pull(struct body_pull *b, const uint8_t *in,
+    size_t len) MUST_USE;
 
-/* 2104: n items of from 16 | message id 4 | type 1 | content size 4 | content. */
+/* 2104: n items of from 16 | message id 4 | type 1 | content size 4 | content.
+ */
 struct body_message {
 	uint8_t from[ID_LEN];
 	uint32_t id;
@@ -149,7 +150,7 @@ void body_pack_error(uint8_t out[static BODY_ERROR_MAX], size_t *len,
  * The text is made fit for people: cut at a character boundary, characters
  * of text_is_control and bytes that are not UTF-8 replaced by '?'.
  */
-int body_unpack_error(struct body_error *b, const uint8_t *in, size_t len)
-    MUST_USE;
+int body_unpack_error(struct body_error *b, const uint8_t *in,
+    size_t len) MUST_USE;
 
 #endif

@@ -61,8 +61,8 @@ struct plain_text {
 size_t plain_text_size(const struct plain_text *t);
 void plain_pack_text(uint8_t *out, const struct plain_text *t);
 /* ERR_PROTOCOL for meta over META_MAX, a tag twice, a wrong length, ... */
-int plain_unpack_text(struct plain_text *t, const uint8_t *in, size_t len)
-    MUST_USE;
+int plain_unpack_text(struct plain_text *t, const uint8_t *in,
+    size_t len) MUST_USE;
 
 /* Kind 10: file_id 16 | key 32 | size 8 | chunk 4 | 0 4 | mtime 8 | name. */
 #define PLAIN_SIZE_UNKNOWN UINT64_MAX
@@ -91,7 +91,7 @@ struct plain_end {
 #define PLAIN_END_LEN 64
 void plain_pack_end(uint8_t out[static PLAIN_END_LEN],
     const struct plain_end *e);
-int plain_unpack_end(struct plain_end *e, const uint8_t *in, size_t len)
-    MUST_USE;
+int plain_unpack_end(struct plain_end *e, const uint8_t *in,
+    size_t len) MUST_USE;
 
 #endif
