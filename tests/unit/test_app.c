@@ -351,13 +351,25 @@ test_settings(void **state)
 	    "{\"v\":1,\"type\":\"settings\",\"keyfile\":null,\"identity\":null,"
 	    "\"relay\":null,\"timeout_ms\":30000,\"lock_ms\":10000,"
 	    "\"quiet\":false,\"verbose\":false,\"operands\":{}}\n");
-	prints(&plain, "",
-	    "a -k K -i I -r R --timeout 2 -q b --lock-timeout 0"
-	    " -v",
+	prints(&plain, "", "a -k K -i I -r R --timeout 2 -q b --lock-timeout 0",
 	    "\"keyfile\":\"K\",\"identity\":\"I\",\"relay\":\"R\","
 	    "\"timeout_ms\":2000,\"lock_ms\":0,\"quiet\":true,"
-	    "\"verbose\":true,\"operands\":[\"a\",\"b\"]}\n");
+	    "\"verbose\":false,\"operands\":[\"a\",\"b\"]}\n");
 	prints(&plain, "", "a --get operands,quiet", "[\"a\"]\tfalse\n");
+}
+
+/* -v tells on stderr how it ended, also when that is a failure. */
+static void
+test_verbose(void **state)
+{
+	(void)state;
+	start(&plain, "", "-v");
+	expect(0);
+	assert_non_null(strstr(out, "\"verbose\":true"));
+	assert_non_null(strstr(err, "\"type\":\"note\""));
+	assert_non_null(strstr(err, "\"message\":\"ok after "));
+	start(&plain, "", "-v a b c d e f");
+	assert_non_null(strstr(err, "\"type\":\"note\""));
 }
 
 #define ALL                                         \
@@ -527,6 +539,7 @@ main(void)
 		cmocka_unit_test(test_version),
 		cmocka_unit_test(test_dump),
 		cmocka_unit_test(test_settings),
+		cmocka_unit_test(test_verbose),
 		cmocka_unit_test(test_environment),
 		cmocka_unit_test(test_usage),
 		cmocka_unit_test(test_verbs),
