@@ -109,7 +109,7 @@ setup() {
 	assert_failure 11
 	key=${SENTINEL_RELAY#sentinel://}
 	[ "$(jq -r .code <<<"$stderr")" = relay_untrusted ]
-	jq -r .message <<<"$stderr" | grep -qF "${key%@*}"
+	jq -r .message <<<"$stderr" | grep -qF -- "${key%@*}"
 	[ ! -e "$BATS_TEST_TMPDIR/alice.key" ]
 }
 
