@@ -2,7 +2,7 @@
 /* sentinel-clients -- list the clients registered at the relay */
 
 #include "cli/app.h"
-#include "client/enroll.h"
+#include "client/directory.h"
 #include "view/view.h"
 
 static struct args {
@@ -31,7 +31,7 @@ run(const struct settings *s, int argc, char **argv)
 	(void)argv;
 	if (r < 0)
 		return r;
-	r = enroll_list(c, args.name, print, c);
+	r = directory_list(c, args.name, print, c);
 	client_close(c);
 	return r;
 }

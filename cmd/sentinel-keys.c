@@ -5,7 +5,7 @@
 
 #include "base/err.h"
 #include "cli/app.h"
-#include "client/enroll.h"
+#include "client/directory.h"
 #include "client/exchange.h"
 #include "view/view.h"
 
@@ -22,16 +22,16 @@ static int
 fetch(struct client *c, int argc, char **argv)
 {
 	static const char *const words[] = {
-		[ENROLL_PINNED] = "pinned",
-		[ENROLL_UNCHANGED] = "unchanged",
-		[ENROLL_UPDATED] = "updated",
+		[DIRECTORY_PINNED] = "pinned",
+		[DIRECTORY_UNCHANGED] = "unchanged",
+		[DIRECTORY_UPDATED] = "updated",
 	};
-	enum enroll_status status;
+	enum directory_status status;
 	struct peer p;
 	int r = 0;
 
 	for (int i = 0; i < argc && r == 0; i++) {
-		r = enroll_fetch(c, argv[i], &p, &status);
+		r = directory_fetch(c, argv[i], &p, &status);
 		if (r == 0)
 			r = view_peer(c, &p, words[status]);
 	}

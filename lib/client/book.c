@@ -87,16 +87,21 @@ book_session(struct client *c, const uint8_t id[static ID_LEN],
 	return 0;
 }
 
+const char *
+book_call(const struct peer *p, char uuid[static ID_TEXT_SIZE])
+{
+	if (p->alias[0])
+		return p->alias;
+	if (p->name[0])
+		return p->name;
+	id_text(uuid, p->id);
+	return uuid;
+}
+
 int
 book_find(struct client *c, const char *who, struct peer *out)
 {
-	int r = peers_find(client_keyfile(c), who, out);
-
-	if (r == ERR_UNKNOWN_PEER) {
-		err_peer(who);
-		err_hint("sentinel-keys fetch %s", who);
-	}
-	return r;
+	return peers_find(client_keyfile(c), who, out);
 }
 
 int
@@ -202,30 +207,40 @@ mark(struct client *c, struct peer *p, bool verified)
 	return r;
 }
 
-int
-book_verify(struct client *c, struct peer *p, const char *number)
+/* The digits of a safety number without the spaces. */
+static int
+read_safety(char out[static IDENT_SAFETY_LEN], const char *number)
 {
-	char safety[IDENT_SAFETY_LEN + 1], given[IDENT_SAFETY_LEN + 1];
 	size_t n = 0;
-	int r;
 
 	for (; *number; number++) {
 		if (*number == ' ')
 			continue;
 		if (*number < '0' || *number > '9' || n == IDENT_SAFETY_LEN)
-			return err_set(ERR_USAGE,
-			    "a safety number is %d digits", IDENT_SAFETY_LEN);
-		given[n++] = *number;
+			break;
+		out[n++] = *number;
 	}
-	if (n != IDENT_SAFETY_LEN)
+	if (*number || n != IDENT_SAFETY_LEN)
 		return err_set(ERR_USAGE, "a safety number is %d digits",
 		    IDENT_SAFETY_LEN);
-	given[n] = '\0';
+	return 0;
+}
+
+int
+book_verify(struct client *c, struct peer *p, const char *number)
+{
+	char safety[IDENT_SAFETY_LEN + 1], given[IDENT_SAFETY_LEN];
+	char uuid[ID_TEXT_SIZE];
+	int r = read_safety(given, number);
+
+	if (r < 0)
+		return r;
 	book_safety(c, p, safety);
 	if (!secret_equal(given, safety, IDENT_SAFETY_LEN)) {
 		r = err_set(ERR_NOT_VERIFIED,
-		    "that is not the safety number with \"%s\"", p->name);
-		err_peer(p->name);
+		    "that is not the safety number with \"%s\"",
+		    book_call(p, uuid));
+		err_peer(book_call(p, uuid));
 		err_hint("somebody may sit in between: compare both sides of "
 			 "sentinel-keys fingerprint over another way");
 		return r;

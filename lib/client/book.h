@@ -24,6 +24,9 @@ const char *book_session_word(enum book_session s);
 int book_session(struct client *c, const uint8_t id[static ID_LEN],
     enum book_session *out) MUST_USE;
 
+/* What to call a peer: a name that is safe as a file name, or the UUID. */
+const char *book_call(const struct peer *p, char uuid[static ID_TEXT_SIZE]);
+
 /* A UUID, alias or name in the key file; ERR_UNKNOWN_PEER with a hint. */
 int book_find(struct client *c, const char *who, struct peer *out) MUST_USE;
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * A command's hold on the world: its key file, and its channel to the relay
- * once something has to be said there.  The verbs stand in enroll, book,
- * exchange, talk and pull; each loads state, steps it, commits, then talks.
+ * once something has to be said there.  The verbs stand in enroll,
+ * directory, book, exchange, talk and pull; each loads state, steps it,
+ * commits, then talks.
  */
 #ifndef CLIENT_CLIENT_H
 #define CLIENT_CLIENT_H

@@ -1,34 +1,15 @@
 /* SPDX-License-Identifier: ISC */
-/* Registering, and what the relay's directory says: steps 1 to 3 and 6. */
+/* Registering at the relay: step 1. */
 #ifndef CLIENT_ENROLL_H
 #define CLIENT_ENROLL_H
 
 #include "client/client.h"
-#include "state/peers.h"
-#include "wire/body.h"
 
-/* *again: the relay knew this identity already. */
+/*
+ * Make the key file when there is none, and register it under name.  *again:
+ * the relay has confirmed this identity before.  ERR_EXISTS: the name is
+ * taken, or the key file has another.
+ */
 int enroll_register(struct client *c, const char *name, bool *again) MUST_USE;
-
-/*
- * All registered clients but oneself, or the one of that name (NULL: all),
- * page by page; stops at the first negative answer of each and returns it.
- */
-int enroll_list(struct client *c, const char *name,
-    int (*each)(void *arg, const struct body_client *b), void *arg) MUST_USE;
-
-enum enroll_status { ENROLL_PINNED, ENROLL_UNCHANGED, ENROLL_UPDATED };
-
-/*
- * Fetch, check and pin the bundle of who: a UUID, an alias, or a name that
- * the relay resolves.  ERR_UNKNOWN_PEER: not at the relay.  ERR_PEER_CHANGED:
- * another identity under a pinned name, or an older bundle than the one held.
- * ERR_PROTOCOL: it does not verify.
- */
-int enroll_fetch(struct client *c, const char *who, struct peer *out,
-    enum enroll_status *status) MUST_USE;
-
-/* The same by id, for a peer that is pinned already. */
-int enroll_refresh(struct client *c, const uint8_t id[static ID_LEN]) MUST_USE;
 
 #endif

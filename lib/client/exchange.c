@@ -7,7 +7,7 @@
 #include "base/err.h"
 #include "base/secret.h"
 #include "client/book.h"
-#include "client/enroll.h"
+#include "client/directory.h"
 #include "client/exchange_take.h"
 #include "client/talk.h"
 #include "state/own.h"
@@ -123,28 +123,42 @@ refresh_if_old(struct client *c, const struct peer *p)
 
 	if (r == 0 && pending && h.stage == HANDSHAKE_REQUESTED &&
 	    h.at + EXCHANGE_RESEND_MS <= clock_wall_ms())
-		r = enroll_refresh(c, p->id);
+		r = directory_refresh(c, p->id);
 	secret_wipe(&h, sizeof(h));
 	return r;
 }
 
-int
-exchange_request(struct client *c, const char *who, struct exchange *out)
+/* Begin a transaction, without what is over, on the peer as it is now. */
+static int
+begin(struct client *c, struct peer *p)
+{
+	struct keyfile *kf = client_keyfile(c);
+	bool known = false;
+	int r = keyfile_begin(kf);
+
+	if (r == 0)
+		r = handshake_expire(kf, clock_wall_ms());
+	if (r == 0)
+		r = peers_get(kf, p->id, p, &known);
+	if (r == 0 && !known)
+		r = err_set(ERR_UNKNOWN_PEER, "the peer was forgotten");
+	return r;
+}
+
+/* Step 4 for out->peer. */
+static int
+request(struct client *c, struct exchange *out)
 {
 	struct keyfile *kf = client_keyfile(c);
 	struct handshake h = { 0 };
-	int r = book_find(c, who, &out->peer);
+	int r = client_connect(c);
 
-	if (r == 0)
-		r = client_connect(c);
 	if (r == 0)
 		r = client_check_clock(c);
 	if (r == 0)
 		r = refresh_if_old(c, &out->peer);
 	if (r == 0)
-		r = keyfile_begin(kf);
-	if (r == 0)
-		r = book_find(c, who, &out->peer);
+		r = begin(c, &out->peer);
 	if (r == 0)
 		r = choose_request(c, out, &h);
 	if (r == 0)
@@ -155,6 +169,14 @@ exchange_request(struct client *c, const char *who, struct exchange *out)
 		r = post(c, &h);
 	secret_wipe(&h, sizeof(h));
 	return r;
+}
+
+int
+exchange_request(struct client *c, const char *who, struct exchange *out)
+{
+	int r = book_find(c, who, &out->peer);
+
+	return r < 0 ? r : request(c, out);
 }
 
 /* Rule 10: a half-open handshake begun before this one gives way. */
@@ -203,7 +225,7 @@ finish(struct client *c, struct peer *p, struct handshake *h)
 	secret_wipe(&h->pending, sizeof(h->pending));
 	h->stage = HANDSHAKE_FINISHED;
 	h->sent_len = SHAKE_FINISH_LEN;
-	h->sent_at = now;
+	h->at = h->sent_at = now;
 	p->reset_needed = false;
 	p->undecryptable = 0;
 	if (r == 0)
@@ -219,35 +241,36 @@ finish(struct client *c, struct peer *p, struct handshake *h)
 static int
 nothing(const struct peer *p)
 {
-	const char *name = p->name[0] ? p->name : "PEER";
-	int r = err_set(ERR_NO_SESSION, "nothing to answer for this peer");
+	char uuid[ID_TEXT_SIZE];
+	const char *name = book_call(p, uuid);
+	int r = err_set(ERR_NO_SESSION, "nothing to answer for \"%s\"", name);
 
-	err_peer(p->name);
+	err_peer(name);
 	err_hint("sentinel-keys request %s begins a handshake; sentinel-pull "
 		 "fetches what has come",
 	    name);
 	return r;
 }
 
-/* The request becomes a half-open handshake with an answer to send. */
+/*
+ * The request becomes a half-open handshake with an answer to send; *done
+ * false when keys that it was made with are gone since it came.
+ */
 static int
 open_answer(struct client *c, struct peer *p, const struct handshake_request *q,
-    struct handshake *h)
+    struct handshake *h, bool *done)
 {
 	struct keyfile *kf = client_keyfile(c);
 	uint8_t fresh[3 * KEY_LEN];
 	struct shake_party a, b;
 	struct shake_header head;
 	struct own own = { 0 };
-	bool found = false;
 	int r = shake_peek_request(&head, q->content, sizeof(q->content));
 
 	if (r == 0)
-		r = own_get_dated(kf, head.b_issued_at, &own, &found);
-	if (r < 0)
+		r = own_get_dated(kf, head.b_issued_at, &own, done);
+	if (r < 0 || !*done)
 		return r;
-	if (!found)
-		return nothing(p);
 	*h = (struct handshake){
 		.role = HANDSHAKE_RESPONDER,
 		.stage = HANDSHAKE_OPEN,
@@ -261,9 +284,9 @@ open_answer(struct client *c, struct peer *p, const struct handshake_request *q,
 	exchange_take_peer_party(&a, p, head.a_issued_at);
 	exchange_take_own_party(&b, c, &own);
 	secret_random(fresh, sizeof(fresh));
-	r = shake_answer(&h->open, h->sent, &a, &b, own.static_sk, q->content,
-	    fresh);
-	if (r == 0)
+	*done = shake_answer(&h->open, h->sent, &a, &b, own.static_sk,
+		    q->content, fresh) == 0;
+	if (*done)
 		r = handshake_put(kf, h);
 	secret_wipe(&own, sizeof(own));
 	secret_wipe(fresh, sizeof(fresh));
@@ -276,16 +299,31 @@ answer(struct client *c, struct peer *p, struct handshake_request *q,
     struct handshake *h, bool *done)
 {
 	struct exchange_event e = { .outcome = EXCHANGE_REQUESTED };
-	struct keyfile *kf = client_keyfile(c);
-	int r = 0;
+	int r = handshake_drop_request(client_keyfile(c), p->id);
 
-	if (!q->authenticated)
+	if (r == 0 && !q->authenticated)
 		r = exchange_take_judge(c, p, q->content, sizeof(q->content),
 		    &q->ts, &e);
-	if (r == 0)
-		r = handshake_drop_request(kf, p->id);
 	*done = e.outcome == EXCHANGE_REQUESTED;
-	return r < 0 || !*done ? r : open_answer(c, p, q, h);
+	return r < 0 || !*done ? r : open_answer(c, p, q, h, done);
+}
+
+/* Nothing new to say: of a finish and an answer the later one, again. */
+static int
+choose_last(struct client *c, const struct peer *p, struct handshake *h,
+    bool *done)
+{
+	struct handshake open;
+	bool found;
+	int r = handshake_get(client_keyfile(c), p->id, HANDSHAKE_RESPONDER,
+	    &open, &found);
+
+	if (r == 0 && found && (!*done || open.at > h->at))
+		*h = open; /* a secret's copy */
+	if (r == 0)
+		*done |= found;
+	secret_wipe(&open, sizeof(open));
+	return r;
 }
 
 /* What the state asks for: the finish first, then an answer, else again. */
@@ -297,19 +335,14 @@ choose_key(struct client *c, struct peer *p, struct handshake *h, bool *done)
 	bool begun = false, asked = false;
 	int r = handshake_get(kf, p->id, HANDSHAKE_INITIATOR, h, &begun);
 
-	*done = true;
+	*done = begun && h->stage != HANDSHAKE_REQUESTED;
 	if (r == 0 && begun && h->stage == HANDSHAKE_ANSWERED)
 		return finish(c, p, h);
-	begun = begun && h->stage == HANDSHAKE_FINISHED;
 	if (r == 0)
 		r = handshake_get_request(kf, p->id, &q, &asked);
 	if (r < 0)
 		return r;
-	if (asked)
-		return answer(c, p, &q, h, done);
-	if (!begun)
-		r = handshake_get(kf, p->id, HANDSHAKE_RESPONDER, h, done);
-	return r;
+	return asked ? answer(c, p, &q, h, done) : choose_last(c, p, h, done);
 }
 
 /* The bundle of who asked may be newer than the one that is held. */
@@ -323,7 +356,7 @@ refresh_for_request(struct client *c, const struct peer *p)
 	if (r == 0 && asked && !q.authenticated)
 		r = exchange_take_wants_bundle(c, p->id, q.content,
 		    sizeof(q.content), &wants);
-	return r == 0 && wants ? enroll_refresh(c, p->id) : r;
+	return r == 0 && wants ? directory_refresh(c, p->id) : r;
 }
 
 int
@@ -339,9 +372,7 @@ exchange_send(struct client *c, const char *who, struct exchange *out)
 	if (r == 0)
 		r = refresh_for_request(c, &out->peer);
 	if (r == 0)
-		r = keyfile_begin(kf);
-	if (r == 0)
-		r = book_find(c, who, &out->peer);
+		r = begin(c, &out->peer);
 	if (r == 0)
 		r = choose_key(c, &out->peer, &h, &done);
 	if (r == 0)
@@ -355,27 +386,42 @@ exchange_send(struct client *c, const char *who, struct exchange *out)
 	return r;
 }
 
+/* What to send again, noted as sent; *due false when it is too soon. */
+static int
+claim(struct client *c, const uint8_t peer[static ID_LEN],
+    enum handshake_role role, struct handshake *h, bool *due)
+{
+	struct keyfile *kf = client_keyfile(c);
+	uint64_t now = clock_wall_ms();
+	bool found = false;
+	int r = keyfile_begin(kf);
+
+	if (r == 0)
+		r = handshake_get(kf, peer, role, h, &found);
+	*due = found && h->sent_at + EXCHANGE_RESEND_MS <= now;
+	if (r == 0 && *due) {
+		h->sent_at = now;
+		r = handshake_put(kf, h);
+	}
+	if (r == 0 && *due)
+		r = keyfile_commit(kf);
+	keyfile_rollback(kf);
+	return r;
+}
+
 int
 exchange_resend(struct client *c, const uint8_t peer[static ID_LEN],
     enum handshake_role role)
 {
-	struct keyfile *kf = client_keyfile(c);
-	uint64_t now = clock_wall_ms();
+	struct exchange again = { .sent = false };
 	struct handshake h = { 0 };
-	bool found = false, due;
-	int r = keyfile_begin(kf);
+	bool due;
+	int r = claim(c, peer, role, &h, &due);
 
-	if (r == 0)
-		r = handshake_get(kf, peer, role, &h, &found);
-	due = found && h.sent_at + EXCHANGE_RESEND_MS <= now;
-	h.sent_at = now;
+	memcpy(again.peer.id, peer, ID_LEN);
 	if (r == 0 && due)
-		r = handshake_put(kf, &h);
-	if (r == 0 && due)
-		r = keyfile_commit(kf);
-	keyfile_rollback(kf);
-	if (r == 0 && due)
-		r = post(c, &h);
+		r = h.stage == HANDSHAKE_REQUESTED ? request(c, &again)
+						   : post(c, &h);
 	secret_wipe(&h, sizeof(h));
 	return r;
 }

@@ -27,7 +27,11 @@ int exchange_request(struct client *c, const char *who,
 int exchange_send(struct client *c, const char *who,
     struct exchange *out) MUST_USE;
 
-/* Send the cached message of (peer, role) again; outside a transaction. */
+/*
+ * Send the cached message of (peer, role) again, unless that was done within
+ * EXCHANGE_RESEND_MS; a pending request as exchange_request would.  Outside a
+ * transaction.
+ */
 int exchange_resend(struct client *c, const uint8_t peer[static ID_LEN],
     enum handshake_role role) MUST_USE;
 

@@ -31,24 +31,6 @@ exchange_take_peer_party(struct shake_party *out, const struct peer *p,
 	out->issued_at = issued_at;
 }
 
-int
-exchange_take_wants_bundle(struct client *c, const uint8_t from[static ID_LEN],
-    const uint8_t *in, size_t len, bool *wants)
-{
-	struct shake_header head;
-	struct peer p;
-	bool known;
-	int r;
-
-	*wants = false;
-	if (shake_peek_request(&head, in, len) < 0)
-		return 0;
-	r = peers_get(client_keyfile(c), from, &p, &known);
-	if (r == 0)
-		*wants = known && head.a_issued_at > p.issued_at;
-	return r;
-}
-
 /* Decrypt it; the outcome is EXCHANGE_REQUESTED when that succeeds. */
 static int
 authenticate(struct client *c, const struct peer *p,
@@ -72,6 +54,29 @@ authenticate(struct client *c, const struct peer *p,
 	}
 	secret_wipe(&own, sizeof(own));
 	return 0;
+}
+
+int
+exchange_take_wants_bundle(struct client *c, const uint8_t from[static ID_LEN],
+    const uint8_t *in, size_t len, bool *wants)
+{
+	enum exchange_outcome outcome;
+	struct shake_header head;
+	struct peer p;
+	uint64_t ts;
+	bool known;
+	int r;
+
+	*wants = false;
+	if (shake_peek_request(&head, in, len) < 0)
+		return 0;
+	r = peers_get(client_keyfile(c), from, &p, &known);
+	if (r < 0 || !known || head.a_issued_at <= p.issued_at)
+		return r;
+	r = authenticate(c, &p, &head, in, &ts, &outcome);
+	if (r == 0)
+		*wants = outcome == EXCHANGE_DROPPED;
+	return r;
 }
 
 /* Rules 2 and 9: a type 1 as old as the newest one, or older. */
@@ -123,6 +128,7 @@ exchange_take_judge(struct client *c, struct peer *p, const uint8_t *in,
     size_t len, uint64_t *ts, struct exchange_event *out)
 {
 	struct shake_header head;
+	bool done;
 	int r;
 
 	if (shake_peek_request(&head, in, len) < 0) {
@@ -130,6 +136,10 @@ exchange_take_judge(struct client *c, struct peer *p, const uint8_t *in,
 		return 0;
 	}
 	memcpy(out->hsid, head.hsid, ID_LEN);
+	out->outcome = EXCHANGE_DROPPED;
+	r = handshake_is_done(client_keyfile(c), p->id, head.hsid, &done);
+	if (r < 0 || done)
+		return r;
 	r = authenticate(c, p, &head, in, ts, &out->outcome);
 	if (r < 0 || out->outcome != EXCHANGE_REQUESTED)
 		return r;
@@ -167,6 +177,8 @@ take_stranger(struct client *c, const uint8_t from[static ID_LEN],
 		r = handshake_count_strangers(kf, &all);
 	if (r < 0)
 		return r;
+	if (waiting && memcmp(q.hsid, head.hsid, ID_LEN) == 0)
+		return 0;
 	if (!waiting &&
 	    (*strangers >= EXCHANGE_TAKE_STRANGERS_PULL ||
 		all >= EXCHANGE_TAKE_STRANGERS_MAX)) {
@@ -244,14 +256,14 @@ take_answer(struct client *c, struct handshake *h, const uint8_t *in,
 
 /* Rule 10: an own request made before this session has no more purpose. */
 static int
-drop_older(struct client *c, const uint8_t peer[static ID_LEN], uint64_t at)
+drop_pending(struct client *c, const uint8_t peer[static ID_LEN])
 {
 	struct keyfile *kf = client_keyfile(c);
 	struct handshake own;
 	bool found;
 	int r = handshake_get(kf, peer, HANDSHAKE_INITIATOR, &own, &found);
 
-	if (r == 0 && found && own.at <= at)
+	if (r == 0 && found && own.stage != HANDSHAKE_FINISHED)
 		r = handshake_drop(kf, peer, HANDSHAKE_INITIATOR);
 	secret_wipe(&own, sizeof(own));
 	return r;
@@ -282,7 +294,7 @@ take_finish(struct client *c, struct handshake *h, const uint8_t *in,
 	if (r == 0)
 		r = handshake_drop(kf, h->peer, HANDSHAKE_RESPONDER);
 	if (r == 0)
-		r = drop_older(c, h->peer, now);
+		r = drop_pending(c, h->peer);
 	if (r == 0)
 		r = peers_get(kf, h->peer, &p, &known);
 	if (r == 0 && known) {

@@ -52,7 +52,10 @@ int exchange_take_key(struct client *c, const uint8_t from[static ID_LEN],
 int exchange_take_judge(struct client *c, struct peer *p, const uint8_t *in,
     size_t len, uint64_t *ts, struct exchange_event *out) MUST_USE;
 
-/* Does this type 1 name a bundle of a pinned peer newer than the one held? */
+/*
+ * Was this type 1 made with a newer bundle of a pinned peer than the one
+ * held, without which it cannot be judged?
+ */
 int exchange_take_wants_bundle(struct client *c,
     const uint8_t from[static ID_LEN], const uint8_t *in, size_t len,
     bool *wants) MUST_USE;

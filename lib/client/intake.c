@@ -116,15 +116,32 @@ tell_unknown(struct intake *in, const struct body_message *m, const char *word)
 	return tell_bad(in, m, word, &fresh);
 }
 
-/* A message that failed; several in a row cost the session its trust. */
 static int
-tell_failed(struct intake *in, const struct body_message *m, const char *word)
+tell_failed(struct intake *in, const struct body_message *m, const char *word,
+    bool *fresh)
+{
+	int r = tell_bad(in, m, word, fresh);
+
+	in->tally.undecryptable += r == 0 && *fresh;
+	return r;
+}
+
+static int
+tell_malformed(struct intake *in, const struct body_message *m)
+{
+	bool fresh;
+
+	return tell_failed(in, m, "malformed", &fresh);
+}
+
+/* A message without its keys: several in a row, and the session is lost. */
+static int
+tell_lost(struct intake *in, const struct body_message *m, const char *word)
 {
 	bool fresh = false, known = false, active = false;
 	struct peer p;
-	int r = tell_bad(in, m, word, &fresh);
+	int r = tell_failed(in, m, word, &fresh);
 
-	in->tally.undecryptable++;
 	if (r < 0 || !fresh)
 		return r;
 	r = peers_get(in->kf, m->from, &p, &known);
@@ -166,7 +183,7 @@ take_sessionless(struct intake *in, const struct body_message *m, bool *left)
 	if (r < 0)
 		return r;
 	if (!open)
-		return tell_failed(in, m, "no_session");
+		return tell_lost(in, m, "no_session");
 	want_resend(in, m->from, HANDSHAKE_RESPONDER);
 	return session_hold(in->kf, m->from, m->content, m->content_len,
 	    clock_wall_ms(), left);
@@ -191,25 +208,27 @@ take_text(struct intake *in, const struct body_message *m,
     const struct plain *plain)
 {
 	struct plain_text text;
-	bool fresh;
+	bool fresh = false;
 	int r;
 
 	if (plain_unpack_text(&text, plain->body, plain->body_len) < 0)
-		return tell_failed(in, m, "malformed");
+		return tell_malformed(in, m);
 	r = entry_pack_message(in->record, plain->sent_at, plain->body,
 	    plain->body_len);
-	return r < 0 ? r
-		     : add_entry(in, m->from, INBOX_MESSAGE, plain->message_id,
-			   plain->seq, &fresh);
+	if (r == 0)
+		r = add_entry(in, m->from, INBOX_MESSAGE, plain->message_id,
+		    plain->seq, &fresh);
+	in->tally.messages += r == 0 && fresh;
+	return r;
 }
 
 static int
 take_noop(struct intake *in, const struct body_message *m,
     const struct plain *plain)
 {
-	(void)in;
 	(void)m;
 	(void)plain;
+	in->tally.messages++;
 	return 0;
 }
 
@@ -230,6 +249,7 @@ take_plain(struct intake *in, const struct body_message *m,
 		if (kinds[i].kind == plain->kind)
 			return kinds[i].take(in, m, plain);
 	}
+	in->tally.messages++;
 	return tell_unknown(in, m, "unknown_kind");
 }
 
@@ -240,23 +260,24 @@ take_decrypted(struct intake *in, const struct body_message *m, bool first)
 	const struct buf *bytes = unseal_plain(in->unseal);
 	struct plain plain;
 	struct peer p;
-	bool known;
+	bool known, malformed;
 	int r = first ? hear_session(in, m->from) : 0;
 
-	in->tally.messages++;
 	if (r == 0)
 		r = peers_get(in->kf, m->from, &p, &known);
 	if (r == 0 && !known)
 		r = err_set(ERR_CORRUPT, "a session with an unknown peer");
 	if (r < 0)
 		return r;
-	if (plain_unpack(&plain, buf_peek(bytes), buf_len(bytes)) < 0 ||
-	    plain.seq > GAPS_SEQ_MAX)
-		return tell_failed(in, m, "malformed");
-	gaps_note(&in->gaps, p.id, &p.expect_seq, plain.seq, first);
+	malformed = plain_unpack(&plain, buf_peek(bytes), buf_len(bytes)) < 0 ||
+	    plain.seq > GAPS_SEQ_MAX;
+	if (!malformed)
+		gaps_note(&in->gaps, p.id, &p.expect_seq, plain.seq, first);
 	p.undecryptable = 0;
 	r = peers_put(in->kf, &p);
-	return r < 0 ? r : take_plain(in, m, &plain);
+	if (r < 0)
+		return r;
+	return malformed ? tell_malformed(in, m) : take_plain(in, m, &plain);
 }
 
 static int
@@ -265,7 +286,6 @@ take_ratchet(struct intake *in, const struct body_message *m, bool *left)
 	static const char *const words[] = {
 		[UNSEAL_UNDECRYPTABLE] = "undecryptable",
 		[UNSEAL_TOO_FAR] = "too_far",
-		[UNSEAL_MALFORMED] = "malformed",
 	};
 	enum unseal_result result;
 	bool first;
@@ -277,7 +297,9 @@ take_ratchet(struct intake *in, const struct body_message *m, bool *left)
 		return take_decrypted(in, m, first);
 	if (result == UNSEAL_NO_SESSION)
 		return take_sessionless(in, m, left);
-	return tell_failed(in, m, words[result]);
+	if (result == UNSEAL_MALFORMED)
+		return tell_malformed(in, m);
+	return tell_lost(in, m, words[result]);
 }
 
 /* The session that held messages waited for exists now. */
@@ -306,11 +328,12 @@ static int
 tell_event(struct intake *in, const struct body_message *m,
     const struct exchange_event *e, enum inbox_kind kind, bool flag)
 {
-	bool fresh;
+	bool fresh = false;
 	int r = entry_pack_flag(in->record, flag);
 
 	if (r == 0)
 		r = add_entry(in, m->from, kind, e->hsid, 0, &fresh);
+	in->tally.messages += r == 0 && fresh;
 	return r == 0 && e->established ? release_held(in, m->from) : r;
 }
 
@@ -330,7 +353,7 @@ settle_event(struct intake *in, const struct body_message *m,
 		want_resend(in, m->from, e->role);
 		return 0;
 	case EXCHANGE_MALFORMED:
-		return tell_failed(in, m, "malformed");
+		return tell_malformed(in, m);
 	case EXCHANGE_STALE_BUNDLE:
 		return tell_unknown(in, m, "stale_bundle");
 	case EXCHANGE_LEFT:
@@ -374,7 +397,7 @@ intake_take(struct intake *in, const struct body_message *m, bool *left)
 	if (memcmp(m->from, client_self(in->client)->id, ID_LEN) == 0)
 		return 0; /* played back: nobody writes to oneself */
 	if (m->type >= ARRAY_LEN(types) || !types[m->type])
-		return tell_failed(in, m, "malformed");
+		return tell_malformed(in, m);
 	return types[m->type](in, m, left);
 }
 
@@ -382,7 +405,7 @@ static int
 tell_expired(struct intake *in, uint64_t now)
 {
 	struct body_message m = { .type = MESSAGE_RATCHET };
-	bool found;
+	bool found, fresh;
 	int r;
 
 	for (;;) {
@@ -392,7 +415,7 @@ tell_expired(struct intake *in, uint64_t now)
 			return r;
 		m.content = buf_peek(in->held);
 		m.content_len = (uint32_t)buf_len(in->held);
-		r = tell_failed(in, &m, "no_session");
+		r = tell_failed(in, &m, "no_session", &fresh);
 		if (r < 0)
 			return r;
 	}
@@ -433,16 +456,16 @@ intake_end(struct intake *in)
 	return r;
 }
 
-int
+void
 intake_resend(struct intake *in)
 {
-	int r = 0;
+	const struct resend *s = in->resend;
 
-	for (size_t i = 0; i < in->resends && r == 0; i++)
-		r = exchange_resend(in->client, in->resend[i].peer,
-		    in->resend[i].role);
-	in->resends = 0;
-	return r;
+	for (; in->resends > 0; in->resends--, s++) {
+		/* a courtesy: where it fails, the peer will ask again */
+		if (exchange_resend(in->client, s->peer, s->role) < 0)
+			continue;
+	}
 }
 
 const struct pull_tally *

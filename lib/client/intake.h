@@ -29,7 +29,7 @@ int intake_take(struct intake *in, const struct body_message *m,
 int intake_end(struct intake *in) MUST_USE;
 
 /* Send again what repeated messages asked for. */
-int intake_resend(struct intake *in) MUST_USE;
+void intake_resend(struct intake *in);
 
 /* Of all pages so far. */
 const struct pull_tally *intake_tally(const struct intake *in);

@@ -6,7 +6,7 @@
 
 #include "base/clock.h"
 #include "base/err.h"
-#include "client/enroll.h"
+#include "client/directory.h"
 #include "client/entry.h"
 #include "client/exchange_take.h"
 #include "client/intake.h"
@@ -21,46 +21,9 @@ struct pull {
 	struct buf *ranges;    /* what to acknowledge, packed */
 	struct body_range run; /* being built; first 0: none */
 	struct buf *record;
+	struct buf *refreshed; /* ids whose bundles this page has had fetched */
 	uint32_t after;
 };
-
-int
-pull_open(struct pull **out, struct client *c)
-{
-	struct pull *p = calloc(1, sizeof(*p));
-	int r;
-
-	if (!p)
-		return err_set(ERR_NOMEM, "no memory for a pull");
-	p->client = c;
-	p->page = buf_new(FRAME_MAX);
-	p->ranges = buf_new(FRAME_MAX);
-	p->record = buf_new(CONTENT_MAX);
-	r = p->page && p->ranges && p->record
-	    ? intake_new(&p->intake, c)
-	    : err_set(ERR_NOMEM, "no memory for a pull");
-	if (r == 0)
-		r = keyfile_lock_pull(client_keyfile(c));
-	if (r < 0) {
-		pull_close(p);
-		return r;
-	}
-	*out = p;
-	return 0;
-}
-
-void
-pull_close(struct pull *p)
-{
-	if (!p)
-		return;
-	keyfile_unlock_pull(client_keyfile(p->client));
-	intake_free(p->intake);
-	buf_free(p->page);
-	buf_free(p->ranges);
-	buf_free(p->record);
-	free(p);
-}
 
 /* 1104: the next page into p->page. */
 static int
@@ -110,6 +73,27 @@ walk_page(struct pull *p,
 	return 0;
 }
 
+/* Once a page, however many requests somebody invents. */
+static bool
+is_refreshed(const struct pull *p, const uint8_t id[static ID_LEN])
+{
+	const uint8_t *ids = buf_peek(p->refreshed);
+
+	for (size_t at = 0; at < buf_len(p->refreshed); at += ID_LEN) {
+		if (memcmp(ids + at, id, ID_LEN) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* No bundle that may be pinned: the request is judged by the one held. */
+static bool
+is_useless(const struct pull *p, int r)
+{
+	return r == ERR_UNKNOWN_PEER || r == ERR_PEER_CHANGED ||
+	    (r == ERR_PROTOCOL && !chan_is_in_doubt(client_chan(p->client)));
+}
+
 /* A request made with a newer bundle of a pinned peer: have it first. */
 static int
 refresh_sender(struct pull *p, const struct body_message *m)
@@ -117,14 +101,16 @@ refresh_sender(struct pull *p, const struct body_message *m)
 	bool wants;
 	int r;
 
-	if (m->type != MESSAGE_REQUEST)
+	if (m->type != MESSAGE_REQUEST || is_refreshed(p, m->from))
 		return 0;
 	r = exchange_take_wants_bundle(p->client, m->from, m->content,
 	    m->content_len, &wants);
 	if (r < 0 || !wants)
 		return r;
-	r = enroll_refresh(p->client, m->from);
-	return r == ERR_UNKNOWN_PEER || r == ERR_PEER_CHANGED ? 0 : r;
+	r = directory_refresh(p->client, m->from);
+	if (r < 0 && !is_useless(p, r))
+		return r;
+	return buf_put(p->refreshed, m->from, ID_LEN);
 }
 
 static int
@@ -185,6 +171,48 @@ commit_page(struct pull *p)
 	return r < 0 ? r : walk_page(p, remember);
 }
 
+int
+pull_open(struct pull **out, struct client *c)
+{
+	struct pull *p = calloc(1, sizeof(*p));
+	int r;
+
+	if (!p)
+		return err_set(ERR_NOMEM, "no memory for a pull");
+	p->client = c;
+	p->page = buf_new(FRAME_MAX);
+	p->ranges = buf_new(FRAME_MAX);
+	p->record = buf_new(CONTENT_MAX);
+	p->refreshed = buf_new(FRAME_MAX);
+	r = p->page && p->ranges && p->record && p->refreshed
+	    ? intake_new(&p->intake, c)
+	    : err_set(ERR_NOMEM, "no memory for a pull");
+	if (r == 0)
+		r = keyfile_lock_pull(client_keyfile(c));
+	if (r == 0)
+		r = commit_page(p); /* what is over, should nothing come */
+	if (r < 0) {
+		pull_close(p);
+		return r;
+	}
+	*out = p;
+	return 0;
+}
+
+void
+pull_close(struct pull *p)
+{
+	if (!p)
+		return;
+	keyfile_unlock_pull(client_keyfile(p->client));
+	intake_free(p->intake);
+	buf_free(p->page);
+	buf_free(p->ranges);
+	buf_free(p->record);
+	buf_free(p->refreshed);
+	free(p);
+}
+
 /* 1105, in as many requests as the ranges need. */
 static int
 acknowledge(struct pull *p)
@@ -219,12 +247,15 @@ pull_fetch(struct pull *p, uint64_t wait_ms, bool *got)
 	*got = buf_len(p->page) > 0;
 	if (!*got)
 		return 0;
+	buf_clear(p->refreshed);
 	r = walk_page(p, refresh_sender);
 	if (r == 0)
 		r = commit_page(p);
 	if (r == 0)
 		r = acknowledge(p);
-	return r < 0 ? r : intake_resend(p->intake);
+	if (r == 0)
+		intake_resend(p->intake);
+	return r;
 }
 
 const struct pull_tally *

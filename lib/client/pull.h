@@ -11,15 +11,18 @@
 #include "state/inbox.h"
 #include "wire/plain.h"
 
-/* What this run has taken in. */
+/* What this run has taken in, without duplicates and what was dropped. */
 struct pull_tally {
-	size_t messages;      /* that authenticated */
-	size_t undecryptable; /* that did not */
+	size_t messages;      /* that are what they should be */
+	size_t undecryptable; /* that are not */
 };
 
 struct pull; /* a run over the mailbox; holds FILE.pull */
 
-/* ERR_LOCKED at once when another command is pulling. */
+/*
+ * ERR_LOCKED at once when another command is pulling.  What the key file has
+ * kept for long enough is forgotten, or told.
+ */
 int pull_open(struct pull **out, struct client *c) MUST_USE;
 void pull_close(struct pull *p); /* NULL is fine */
 

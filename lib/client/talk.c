@@ -68,6 +68,14 @@ is_refused(struct client *c)
 	return client_chan(c) && chan_reason(client_chan(c)) != 0;
 }
 
+/* Whether the relay takes a content of that length. */
+static bool
+is_sendable(struct client *c, size_t len)
+{
+	return len + SEND_HEAD_LEN + FRAME_REQUEST_LEN <=
+	    chan_max_frame(client_chan(c));
+}
+
 static int
 change(struct client *c, int64_t n, int (*how)(struct keyfile *kf, int64_t n))
 {
@@ -82,28 +90,43 @@ change(struct client *c, int64_t n, int (*how)(struct keyfile *kf, int64_t n))
 	return r;
 }
 
-/* Tell the outbox how the sending of row o ended, which is r. */
+/* Note in the outbox how the sending of row n ended. */
 static int
-conclude(struct client *c, const struct outbox *o, int r)
+conclude(struct client *c, int64_t n, int sent)
 {
 	struct err_info why = *err_last();
-	char id[ID_TEXT_SIZE];
-	int done;
+	int r;
 
+	if (sent == 0)
+		r = change(c, n, outbox_done);
+	else
+		r = change(c, n, is_refused(c) ? outbox_drop : outbox_doubt);
 	if (r == 0)
-		return change(c, o->n, outbox_done);
-	done = change(c, o->n, is_refused(c) ? outbox_drop : outbox_doubt);
-	if (done < 0)
-		return done;
-	err_restore(&why);
-	if (!is_refused(c)) {
-		id_text(id, o->message_id);
-		err_in_doubt(id);
-	}
+		err_restore(&why);
 	return r;
 }
 
-/* Deliver rows until there are none; what the relay refuses is dropped. */
+/* Send row o again, as it is. */
+static int
+deliver_one(struct client *c, const struct outbox *o, struct buf *content)
+{
+	int r, sent;
+
+	buf_clear(content);
+	r = outbox_read(client_keyfile(c), o->n, content);
+	if (r < 0)
+		return r;
+	/* empty: its sender has just finished */
+	if (buf_len(content) == 0 || !is_sendable(c, buf_len(content)))
+		return 0;
+	sent =
+	    talk_post(c, o->peer, o->type, buf_peek(content), buf_len(content));
+	if (sent == ERR_BUSY)
+		return sent;
+	r = conclude(c, o->n, sent);
+	return r < 0 || is_refused(c) ? r : sent;
+}
+
 static int
 deliver(struct client *c, uint64_t sealed_before, struct buf *content)
 {
@@ -111,23 +134,13 @@ deliver(struct client *c, uint64_t sealed_before, struct buf *content)
 	bool found;
 	int r;
 
-	for (;;) {
+	do {
 		r = outbox_next(client_keyfile(c), o.n, sealed_before, &o,
 		    &found);
-		if (r < 0 || !found)
-			return r;
-		buf_clear(content);
-		r = outbox_read(client_keyfile(c), o.n, content);
-		if (r < 0)
-			return r;
-		if (buf_len(content) == 0) /* its sender has just finished */
-			continue;
-		r = talk_post(c, o.peer, o.type, buf_peek(content),
-		    buf_len(content));
-		r = conclude(c, &o, r);
-		if (r < 0 && !is_refused(c))
-			return r;
-	}
+		if (r == 0 && found)
+			r = deliver_one(c, &o, content);
+	} while (r == 0 && found);
+	return r == ERR_BUSY ? 0 : r;
 }
 
 int
@@ -155,6 +168,20 @@ talk_flush(struct client *c)
 	return r;
 }
 
+static int
+no_session(const struct peer *p)
+{
+	char uuid[ID_TEXT_SIZE];
+	const char *name = book_call(p, uuid);
+	int r = err_set(ERR_NO_SESSION, "no session with \"%s\"", name);
+
+	err_peer(name);
+	err_hint("the ten steps of sentinel(7) make one, beginning with "
+		 "sentinel-keys request %s",
+	    name);
+	return r;
+}
+
 /* Advance the session by one message; content takes the ciphertext. */
 static int
 seal(struct client *c, const struct peer *p, const uint8_t *plain, size_t len,
@@ -166,20 +193,16 @@ seal(struct client *c, const struct peer *p, const uint8_t *plain, size_t len,
 	bool found;
 	int r = session_get_active(kf, p->id, &session, &found);
 
-	if (r == 0 && (!found || p->reset_needed)) {
-		r = err_set(ERR_NO_SESSION, "no session with \"%s\"", p->name);
-		err_peer(p->name);
-		err_hint("the ten steps of sentinel(7) make one, beginning "
-			 "with sentinel-keys request %s",
-		    p->name);
-	}
+	if (r == 0 && (!found || p->reset_needed))
+		r = no_session(p);
 	if (r < 0)
-		return r;
+		goto out;
 	secret_random(nonce, sizeof(nonce));
 	r = ratchet_seal(&session, content, client_self(c)->id, p->id, plain,
 	    len, nonce);
 	if (r == 0)
 		r = session_save(kf, p->id, &session);
+out:
 	secret_wipe(&session, sizeof(session));
 	return r;
 }
@@ -194,6 +217,8 @@ commit_sealed(struct client *c, const char *who, struct plain *m,
 	uint8_t *plain = malloc(len), *out;
 	int r = plain ? 0 : err_set(ERR_NOMEM, "no memory for a message");
 
+	if (r == 0 && !is_sendable(c, len + RATCHET_OVERHEAD))
+		r = err_set(ERR_PROTOCOL, "too large for this relay");
 	if (r == 0)
 		r = buf_reserve(content, &out, len + RATCHET_OVERHEAD);
 	if (r == 0)
@@ -246,9 +271,10 @@ send_text(struct client *c, const char *who, const uint8_t *text, size_t len,
     struct buf *body, struct buf *content, struct talk_sent *out)
 {
 	struct plain m = { .kind = PLAIN_TEXT, .sent_at = clock_wall_ms() };
+	char id[ID_TEXT_SIZE];
 	uint8_t random[10];
 	struct outbox o;
-	int r = write_body(body, text, len);
+	int sent, r = write_body(body, text, len);
 
 	if (r < 0)
 		return r;
@@ -263,8 +289,16 @@ send_text(struct client *c, const char *who, const uint8_t *text, size_t len,
 	out->seq = m.seq;
 	out->sent_at = m.sent_at;
 	out->size = len;
-	r = talk_post(c, o.peer, o.type, buf_peek(content), buf_len(content));
-	return conclude(c, &o, r);
+	sent =
+	    talk_post(c, o.peer, o.type, buf_peek(content), buf_len(content));
+	r = conclude(c, o.n, sent);
+	if (r == 0)
+		r = sent;
+	if (r < 0 && !is_refused(c)) {
+		id_text(id, o.message_id);
+		err_in_doubt(id);
+	}
+	return r;
 }
 
 int

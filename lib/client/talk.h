@@ -20,15 +20,17 @@ struct talk_sent {
 
 /*
  * Send a text.  On success the relay has committed it.  ERR_NO_SESSION, and
- * what channel and relay answer; an answer that never came is
- * ERR_UNREACHABLE with err_in_doubt set, and the next talk_flush delivers.
+ * what channel and relay answer; ERR_PROTOCOL for one that the relay has said
+ * is too large.  When the answer to this text never came err_in_doubt is set,
+ * and the next talk_flush delivers it.
  */
 int talk_send(struct client *c, const char *who, const uint8_t *text,
     size_t len, struct talk_sent *out) MUST_USE;
 
 /*
  * Deliver what earlier commands left in doubt, in order, unless another
- * process is at it.
+ * process is at it.  What the relay is too busy for, or cannot take for its
+ * size, stays; what it refuses is dropped.
  */
 int talk_flush(struct client *c) MUST_USE;
 

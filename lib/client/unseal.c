@@ -2,6 +2,7 @@
 #include "client/unseal.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/clock.h"
 #include "base/err.h"
@@ -94,6 +95,23 @@ open_under(struct unseal *u, const struct body_message *m,
 	return save(u, m, head, stored);
 }
 
+static int
+is_first(const struct unseal *u, const struct body_message *m, bool *first)
+{
+	const struct ratchet *session = &u->secrets->session;
+	struct ratchet active;
+	bool found = false;
+	int r = 0;
+
+	if (session->nr == 0 && session->former_n == 0)
+		r = session_get_active(client_keyfile(u->client), m->from,
+		    &active, &found);
+	*first =
+	    found && memcmp(active.sid, session->sid, RATCHET_SID_LEN) == 0;
+	secret_wipe(&active, sizeof(active));
+	return r;
+}
+
 int
 unseal_message(struct unseal *u, const struct body_message *m,
     enum unseal_result *result, bool *first)
@@ -104,7 +122,6 @@ unseal_message(struct unseal *u, const struct body_message *m,
 		[RATCHET_UNDECRYPTABLE] = UNSEAL_UNDECRYPTABLE,
 		[RATCHET_TOO_FAR] = UNSEAL_TOO_FAR,
 	};
-	struct ratchet *session = &u->secrets->session;
 	enum ratchet_verdict verdict;
 	struct ratchet_header head;
 	bool found;
@@ -113,13 +130,14 @@ unseal_message(struct unseal *u, const struct body_message *m,
 	*result = UNSEAL_MALFORMED;
 	if (ratchet_peek(&head, m->content, m->content_len) < 0)
 		return 0;
-	r = session_get(client_keyfile(u->client), m->from, head.sid, session,
-	    &found);
+	r = session_get(client_keyfile(u->client), m->from, head.sid,
+	    &u->secrets->session, &found);
 	*result = UNSEAL_NO_SESSION;
 	if (r < 0 || !found)
 		return r;
-	*first = session->nr == 0 && session->former_n == 0;
-	r = open_under(u, m, &head, &verdict);
+	r = is_first(u, m, first);
+	if (r == 0)
+		r = open_under(u, m, &head, &verdict);
 	if (r == 0)
 		*result = results[verdict];
 	return r;

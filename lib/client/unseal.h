@@ -26,8 +26,8 @@ enum unseal_result {
 };
 
 /*
- * *first: nothing had been decrypted in that session before.  Both are set
- * on UNSEAL_OK; on anything else nothing has changed.
+ * *first: nothing had been decrypted before in that session, and it is the
+ * active one.  It is set on UNSEAL_OK; on anything else nothing has changed.
  */
 int unseal_message(struct unseal *u, const struct body_message *m,
     enum unseal_result *result, bool *first) MUST_USE;

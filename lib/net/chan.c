@@ -171,6 +171,7 @@ chan_put(struct chan *c, uint16_t code, const uint8_t *head, size_t head_len,
 		{ head, head_len }, { body, body_len } };
 	int r;
 
+	c->reason = 0;
 	r = check_bound(c);
 	if (r < 0)
 		return r;

@@ -83,7 +83,7 @@ int chan_call(struct chan *c, struct chan_reply *out, uint16_t code,
 /* The last failure left a request without an answer, and no close came. */
 bool chan_is_in_doubt(const struct chan *c);
 
-/* Reason of the last 9000, 0 when the last reply was none. */
+/* Reason of a 9000, 0 when the last call got no reply or another one. */
 uint16_t chan_reason(const struct chan *c);
 
 #endif

@@ -309,16 +309,19 @@ int
 session_hold(struct keyfile *kf, const uint8_t peer[static ID_LEN],
     const uint8_t *content, size_t len, uint64_t now, bool *full)
 {
-	struct query *q;
-	size_t n;
+	struct query *q = query_peer(kf,
+	    "SELECT CASE WHEN EXISTS (SELECT 1 FROM held WHERE peer = ?1 AND "
+	    "content = ?2) THEN -1 ELSE "
+	    "(SELECT count(*) FROM held WHERE peer = ?1) END",
+	    peer);
+	int64_t n;
 	int r;
 
-	r = query_count(
-	    query_peer(kf, "SELECT count(*) FROM held WHERE peer = ?1", peer),
-	    &n);
+	query_bind_blob(q, content, len);
+	r = query_number(q, &n);
 	if (r < 0)
 		return r;
-	if (n < SESSION_HELD_MAX) {
+	if (n >= 0 && n < SESSION_HELD_MAX) {
 		q = query_peer(kf,
 		    "INSERT INTO held (peer, content, at) VALUES (?1, ?2, ?3)",
 		    peer);

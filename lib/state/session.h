@@ -52,7 +52,10 @@ int session_add_skipped(struct keyfile *kf,
     const uint8_t sid[static RATCHET_SID_LEN], struct ratchet_skips *skips,
     uint64_t now) MUST_USE;
 
-/* Hold a message; *full when the peer has SESSION_HELD_MAX already. */
+/*
+ * Hold a message, unless it is held already; *full when the peer has
+ * SESSION_HELD_MAX others.
+ */
 int session_hold(struct keyfile *kf, const uint8_t peer[static ID_LEN],
     const uint8_t *content, size_t len, uint64_t now, bool *full) MUST_USE;
 /* Append the oldest held message to out and drop its row. */

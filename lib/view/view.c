@@ -7,18 +7,6 @@
 #include "cli/record.h"
 #include "wire/id.h"
 
-/* What to call a peer: a name that is safe as a file name, or the UUID. */
-static const char *
-call(const struct peer *p, char uuid[static ID_TEXT_SIZE])
-{
-	if (p->alias[0])
-		return p->alias;
-	if (p->name[0])
-		return p->name;
-	id_text(uuid, p->id);
-	return uuid;
-}
-
 static int
 give_up(struct record *r, int e)
 {
@@ -168,7 +156,7 @@ view_peer(struct client *c, const struct peer *p, const char *status)
 	record_bool(r, "blocked", p->blocked);
 	put_session(r, session);
 	record_time(r, "first_seen", p->first_seen);
-	record_line(r, "%s: %s, %s%s", call(p, uuid), status,
+	record_line(r, "%s: %s, %s%s", book_call(p, uuid), status,
 	    book_session_word(session), p->verified ? ", verified" : "");
 	return record_emit(r);
 }
@@ -226,7 +214,7 @@ view_exchange(struct client *c, const struct exchange *x, const char *step)
 	record_id(r, "id", x->hsid);
 	put_party(r, "peer", &x->peer);
 	put_session(r, session);
-	record_line(r, "%s: %s, %s", call(&x->peer, uuid), step,
+	record_line(r, "%s: %s, %s", book_call(&x->peer, uuid), step,
 	    book_session_word(session));
 	return record_emit(r);
 }
@@ -244,7 +232,7 @@ view_sent(const struct talk_sent *s)
 	record_int(r, "size_bytes", s->size);
 	record_time(r, "sent_at", s->sent_at);
 	id_text(id, s->id);
-	record_line(r, "%s: accepted %s", call(&s->peer, uuid), id);
+	record_line(r, "%s: accepted %s", book_call(&s->peer, uuid), id);
 	return record_emit(r);
 }
 
@@ -341,6 +329,6 @@ view_item(const struct pull_item *i)
 	record_bool(r, "verified", i->peer.verified);
 	record_bool(r, "known", i->known);
 	record_end(r);
-	kinds[k].put(r, i, call(&i->peer, uuid));
+	kinds[k].put(r, i, book_call(&i->peer, uuid));
 	return record_emit(r);
 }
