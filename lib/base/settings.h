@@ -10,6 +10,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/passphrase.h"
+
 struct settings {
 	const char *keyfile;
 	const char *identity;
@@ -23,6 +25,16 @@ struct settings {
 	bool tofu; /* accept an unknown relay key on first use */
 	uint64_t timeout_ms;
 	uint64_t lock_timeout_ms;
+
+	/*
+	 * What only the user can answer, asked when it is needed; NULL: nobody
+	 * can.  The passphrase of the key file, from where the options say or
+	 * from the terminal: ERR_PASSPHRASE when it is not to be had.  A yes or
+	 * no on the terminal; *yes is false where there is none.
+	 */
+	int (*ask_passphrase)(const struct settings *s, struct passphrase *out);
+	int (*ask_yes)(const struct settings *s, const char *question,
+	    bool *yes);
 };
 
 #endif
