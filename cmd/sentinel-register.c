@@ -28,7 +28,7 @@ run(const struct settings *given, int argc, char **argv)
 	r = client_prepare(&c, &settings, &found);
 	if (r < 0)
 		return r;
-	r = enroll_register(c, argv[0], &again);
+	r = enroll_register(c, argv[0], NULL, &again);
 	if (r == 0 && client_trusted_unseen(c))
 		app_warn("the relay's key was not checked by anybody: compare "
 			 "it with what its operator says");

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include "client/book.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/err.h"
@@ -150,19 +151,16 @@ int
 book_each(struct client *c, int (*each)(void *arg, const struct peer *p),
     void *arg)
 {
-	uint64_t cursor = 0;
-	struct peer p;
-	bool found;
-	int r;
+	struct peer *list;
+	size_t n;
+	int r = peers_list(client_keyfile(c), &list, &n);
 
-	for (;;) {
-		r = peers_next(client_keyfile(c), &cursor, &p, &found);
-		if (r < 0 || !found)
-			return r;
-		r = each(arg, &p);
-		if (r < 0)
-			return r;
-	}
+	if (r < 0)
+		return r;
+	for (size_t i = 0; r == 0 && i < n; i++)
+		r = each(arg, &list[i]);
+	free(list);
+	return r;
 }
 
 int

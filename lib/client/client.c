@@ -20,10 +20,22 @@ struct client {
 };
 
 static int
+ask_passphrase(void *arg, struct passphrase *out)
+{
+	const struct client *c = arg;
+
+	return c->settings->ask_passphrase(c->settings, out);
+}
+
+static int
 load(struct client *c)
 {
-	int r =
-	    keyfile_open(&c->keyfile, c->path, c->settings->lock_timeout_ms);
+	const struct keyfile_access access = {
+		.lock_timeout_ms = c->settings->lock_timeout_ms,
+		.ask = c->settings->ask_passphrase ? ask_passphrase : NULL,
+		.arg = c,
+	};
+	int r = keyfile_open(&c->keyfile, c->path, &access);
 
 	return r < 0 ? r : client_reload(c);
 }
@@ -150,15 +162,27 @@ client_trusted_unseen(const struct client *c)
 }
 
 int
-client_adopt(struct client *c, const char *name)
+client_adopt(struct client *c, const char *name, const struct passphrase *pass)
 {
 	struct addr relay;
 	int r;
 
 	chan_address(c->chan, &relay);
-	r = keyfile_create(&c->keyfile, c->path, name, &relay,
+	r = keyfile_create(&c->keyfile, c->path, name, &relay, pass,
 	    c->settings->lock_timeout_ms);
 	return r < 0 ? r : client_reload(c);
+}
+
+int
+client_set_passphrase(struct client *c, const struct passphrase *pass)
+{
+	return keyfile_set_passphrase(c->keyfile, pass);
+}
+
+int
+client_has_passphrase(struct client *c, bool *has)
+{
+	return keyfile_has_passphrase(c->keyfile, has);
 }
 
 int

@@ -15,7 +15,10 @@
 
 struct client;
 
-/* Open the key file the settings name; s is borrowed.  ERR_NO_KEYFILE, ... */
+/*
+ * Open the key file the settings name; s is borrowed, and asked for its
+ * passphrase when it has one.  ERR_NO_KEYFILE, ERR_PASSPHRASE, ...
+ */
 int client_open(struct client **out, const struct settings *s) MUST_USE;
 void client_close(struct client *c); /* NULL is fine */
 
@@ -36,8 +39,17 @@ int client_reach(struct client *c) MUST_USE;
 /* The relay's key was trusted unseen, by this process. */
 bool client_trusted_unseen(const struct client *c);
 
-/* Make the key file, for name, with the relay just reached pinned. */
-int client_adopt(struct client *c, const char *name) MUST_USE;
+/*
+ * Make the key file, for name, with the relay just reached pinned, under a
+ * passphrase unless pass is NULL.
+ */
+int client_adopt(struct client *c, const char *name,
+    const struct passphrase *pass) MUST_USE;
+
+/* Set, change or (NULL) remove the passphrase: keyfile_set_passphrase. */
+int client_set_passphrase(struct client *c,
+    const struct passphrase *pass) MUST_USE;
+int client_has_passphrase(struct client *c, bool *has) MUST_USE;
 
 /* A channel bound to the own id; ERR_DENIED when not registered. */
 int client_connect(struct client *c) MUST_USE;

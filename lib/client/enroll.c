@@ -154,7 +154,8 @@ out:
 }
 
 int
-enroll_register(struct client *c, const char *name, bool *again)
+enroll_register(struct client *c, const char *name,
+    const struct passphrase *pass, bool *again)
 {
 	int r;
 
@@ -169,7 +170,7 @@ enroll_register(struct client *c, const char *name, bool *again)
 		if (r == 0)
 			r = client_check_clock(c);
 		if (r == 0)
-			r = client_adopt(c, name);
+			r = client_adopt(c, name, pass);
 		if (r < 0)
 			return r;
 	}

@@ -6,10 +6,11 @@
 #include "client/client.h"
 
 /*
- * Make the key file when there is none, and register it under name.  *again:
- * the relay has confirmed this identity before.  ERR_EXISTS: the name is
- * taken, or the key file has another.
+ * Make the key file when there is none, under a passphrase unless pass is
+ * NULL, and register it under name.  *again: the relay has confirmed this
+ * identity before.  ERR_EXISTS: the name is taken, or the key file has another.
  */
-int enroll_register(struct client *c, const char *name, bool *again) MUST_USE;
+int enroll_register(struct client *c, const char *name,
+    const struct passphrase *pass, bool *again) MUST_USE;
 
 #endif

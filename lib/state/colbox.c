@@ -11,6 +11,7 @@
 #include "base/le.h"
 #include "base/secret.h"
 #include "base/text.h"
+#include "crypto/hkdf.h"
 
 #define NONCE_LEN  crypto_aead_xchacha20poly1305_ietf_NPUBBYTES
 #define TAG_LEN    crypto_aead_xchacha20poly1305_ietf_ABYTES
@@ -21,6 +22,7 @@ _Static_assert(KEY_LEN == crypto_aead_xchacha20poly1305_ietf_KEYBYTES,
     "size of a key");
 
 static const char label[] = "sentinel-column-v3";
+static const char tag_label[] = "sentinel-name-v3";
 
 struct ad {
 	uint8_t bytes[sizeof(label) + ID_LEN + 2 * (1 + NAME_LIMIT) + 2 +
@@ -117,4 +119,21 @@ colbox_open(uint8_t *out, const struct colbox_key *k,
 		return err_set(ERR_CORRUPT, "%s.%s does not open", at->table,
 		    at->column);
 	return 0;
+}
+
+void
+colbox_tag(uint8_t out[static COLBOX_TAG_LEN], const struct colbox_key *k,
+    const char *text)
+{
+	uint8_t info[sizeof(tag_label) + ID_LEN], key[KEY_LEN];
+	uint8_t mac[HKDF_HASH_LEN];
+
+	memcpy(info, tag_label, sizeof(tag_label));
+	memcpy(info + sizeof(tag_label), k->file, ID_LEN);
+	hkdf(key, sizeof(key), (const uint8_t *)"", 0, k->key, KEY_LEN, info,
+	    sizeof(info));
+	hkdf_hmac(mac, key, sizeof(key), (const uint8_t *)text, strlen(text));
+	memcpy(out, mac, COLBOX_TAG_LEN);
+	secret_wipe(key, sizeof(key));
+	secret_wipe(mac, sizeof(mac));
 }

@@ -18,6 +18,7 @@
 
 #define COLBOX_OVERHEAD 40
 #define COLBOX_ROW_SIZE 128
+#define COLBOX_TAG_LEN  16
 
 /* The data key of one file; lives in secret_new memory. */
 struct colbox_key {
@@ -47,5 +48,13 @@ void colbox_seal(uint8_t *out, const struct colbox_key *k,
  */
 int colbox_open(uint8_t *out, const struct colbox_key *k,
     const struct colbox_place *at, const uint8_t *in, size_t len) MUST_USE;
+
+/*
+ * What a text is found by whose column is a box: equal for equal texts, and
+ * tells nothing without the data key.  The first bytes of HMAC-SHA256 under
+ * HKDF-SHA256(no salt, data key, D("sentinel-name-v3") || file_uuid).
+ */
+void colbox_tag(uint8_t out[static COLBOX_TAG_LEN], const struct colbox_key *k,
+    const char *text);
 
 #endif

@@ -18,7 +18,8 @@
 struct db {
 	struct sqlite3 *sqlite;
 	struct scrub *scrub;    /* NULL in memory */
-	struct colbox_key *key; /* of the boxes; filled in by the owner */
+	struct colbox_key *key; /* of the boxes; see datakey.h */
+	int64_t generation;     /* of that key */
 	char *path;             /* as the user knows it */
 	uint64_t lock_timeout_ms;
 	uint64_t deadline; /* of the wait for a lock, while there is one */

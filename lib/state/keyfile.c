@@ -11,8 +11,10 @@
 #include "base/secret.h"
 #include "base/text.h"
 #include "crypto/ident.h"
+#include "state/datakey.h"
 #include "state/db.h"
 #include "state/guard.h"
+#include "state/migrate.h"
 #include "state/own.h"
 #include "state/schema.h"
 
@@ -56,11 +58,12 @@ place(const char *column)
 	return at;
 }
 
-/* The row self with fresh keys, and without a relay. */
+/* The row self with fresh keys, and nothing else yet. */
 static int
-insert_self(struct db *db, const char *name)
+insert_self(struct db *db)
 {
-	const struct colbox_place at = place("identity_sk");
+	const struct colbox_place sk_at = place("identity_sk");
+	const struct colbox_place pk_at = place("identity_pk");
 	uint8_t seed[KEY_LEN], pk[KEY_LEN], id[ID_LEN];
 	struct query *q;
 	int r;
@@ -70,31 +73,34 @@ insert_self(struct db *db, const char *name)
 	ident_public(pk, seed);
 	ident_id(id, pk);
 	q = query_of(db,
-	    "INSERT INTO self (id, file_uuid, ops, mem_kib, salt, dek_box, "
-	    "name, client_id, identity_pk, identity_sk, issued_at, "
-	    "relay_addr, relay_pin, last_contact) VALUES (1, ?1, 0, 0, "
-	    "zeroblob(16), ?2, ?3, ?4, ?5, ?6, 0, '', x'', 0)");
+	    "INSERT INTO self (id, file_uuid, generation, ops, mem_kib, salt, "
+	    "dek_box, client_id, identity_sk, identity_pk, name, issued_at, "
+	    "relay_addr, relay_pin, last_contact) VALUES "
+	    "(1, ?1, 0, 0, 0, x'', x'', ?2, ?3, ?4, x'', 0, x'', x'', 0)");
 	query_bind_blob(q, db->key->file, ID_LEN);
-	query_bind_blob(q, db->key->key, KEY_LEN);
-	query_bind_text(q, name);
 	query_bind_blob(q, id, ID_LEN);
-	query_bind_blob(q, pk, KEY_LEN);
-	query_bind_box(q, &at, seed, KEY_LEN);
+	query_bind_box(q, &sk_at, seed, KEY_LEN);
+	query_bind_box(q, &pk_at, pk, KEY_LEN);
 	r = query_run(q);
 	secret_wipe(seed, sizeof(seed));
 	return r;
 }
 
 static int
-fill(struct keyfile *draft, const char *name, const struct addr *relay)
+fill(struct keyfile *draft, const char *name, const struct addr *relay,
+    const struct passphrase *pass)
 {
 	int r;
 
 	r = schema_create(draft->db);
 	if (r == 0)
-		r = keyfile_begin(draft);
+		r = db_begin(draft->db);
 	if (r == 0)
-		r = insert_self(draft->db, name);
+		r = insert_self(draft->db);
+	if (r == 0)
+		r = datakey_store(draft->db, pass);
+	if (r == 0)
+		r = keyfile_set_name(draft, name);
 	if (r == 0)
 		r = keyfile_set_relay(draft, relay);
 	if (r == 0)
@@ -104,54 +110,9 @@ fill(struct keyfile *draft, const char *name, const struct addr *relay)
 	return r;
 }
 
-int
-keyfile_create(struct keyfile **out, const char *path, const char *name,
-    const struct addr *relay, uint64_t lock_timeout_ms)
-{
-	struct keyfile draft = { .pull = -1, .flush = -1 };
-	int r;
-
-	r = db_new(&draft.db);
-	if (r < 0)
-		return r;
-	r = fill(&draft, name, relay);
-	if (r == 0)
-		r = file_make_parents(path);
-	if (r == 0)
-		r = db_write(draft.db, path);
-	db_close(draft.db);
-	return r < 0 ? r : keyfile_open(out, path, lock_timeout_ms);
-}
-
-/* The data key, from what the header row says. */
+/* Open a file, without its data key. */
 static int
-unlock(struct db *db)
-{
-	unsigned ops = 0, mem_kib = 0;
-	struct query *q;
-	bool has;
-	int r;
-
-	q = query_of(db,
-	    "SELECT file_uuid, ops, mem_kib, dek_box FROM self "
-	    "WHERE id = 1");
-	has = query_row(q);
-	if (has) {
-		query_get_blob(q, db->key->file, ID_LEN);
-		ops = query_get_enum(q, 0, UINT32_MAX);
-		mem_kib = query_get_enum(q, 0, UINT32_MAX);
-		query_get_blob(q, db->key->key, KEY_LEN);
-	}
-	r = query_end(q);
-	if (r < 0)
-		return r;
-	if (!has || ops != 0 || mem_kib != 0)
-		return db_damage(db, "no data key");
-	return 0;
-}
-
-int
-keyfile_open(struct keyfile **out, const char *path, uint64_t lock_timeout_ms)
+attach(struct keyfile **out, const char *path, uint64_t lock_timeout_ms)
 {
 	uint8_t header[SCHEMA_HEADER_LEN];
 	struct keyfile *kf;
@@ -170,8 +131,50 @@ keyfile_open(struct keyfile **out, const char *path, uint64_t lock_timeout_ms)
 		return err_set(ERR_NOMEM, "key file");
 	kf->pull = kf->flush = -1;
 	r = db_open(&kf->db, path, lock_timeout_ms);
+	if (r < 0)
+		keyfile_close(kf);
+	else
+		*out = kf;
+	return r;
+}
+
+int
+keyfile_create(struct keyfile **out, const char *path, const char *name,
+    const struct addr *relay, const struct passphrase *pass,
+    uint64_t lock_timeout_ms)
+{
+	struct keyfile draft = { .pull = -1, .flush = -1 };
+	int r;
+
+	r = db_new(&draft.db);
+	if (r < 0)
+		return r;
+	r = fill(&draft, name, relay, pass);
 	if (r == 0)
-		r = unlock(kf->db);
+		r = file_make_parents(path);
+	if (r == 0)
+		r = db_write(draft.db, path);
+	if (r == 0)
+		r = attach(out, path, lock_timeout_ms);
+	if (r == 0)
+		*(*out)->db->key = *draft.db->key; /* a secret's copy */
+	db_close(draft.db);
+	return r;
+}
+
+int
+keyfile_open(struct keyfile **out, const char *path,
+    const struct keyfile_access *access)
+{
+	struct keyfile *kf;
+	int r;
+
+	r = attach(&kf, path, access->lock_timeout_ms);
+	if (r < 0)
+		return r;
+	r = migrate_run(kf);
+	if (r == 0)
+		r = datakey_load(kf->db, access);
 	if (r < 0)
 		keyfile_close(kf);
 	else
@@ -205,7 +208,15 @@ keyfile_db(struct keyfile *kf)
 int
 keyfile_begin(struct keyfile *kf)
 {
-	return db_begin(kf->db);
+	int r;
+
+	r = db_begin(kf->db);
+	if (r < 0)
+		return r;
+	r = datakey_check(kf->db);
+	if (r < 0)
+		db_rollback(kf->db);
+	return r;
 }
 
 int
@@ -266,24 +277,66 @@ keyfile_unlock_flush(struct keyfile *kf)
 	let_go(&kf->flush);
 }
 
+int
+keyfile_has_passphrase(struct keyfile *kf, bool *has)
+{
+	return datakey_is_locked(kf->db, has);
+}
+
+/* Within a transaction; *former is NULL or the data key until now. */
+static int
+lock_anew(struct keyfile *kf, const struct passphrase *pass,
+    struct colbox_key **former)
+{
+	bool locked;
+	int r;
+
+	r = datakey_is_locked(kf->db, &locked);
+	if (r == 0 && pass && !locked)
+		r = datakey_renew(kf, former);
+	return r < 0 ? r : datakey_store(kf->db, pass);
+}
+
+int
+keyfile_set_passphrase(struct keyfile *kf, const struct passphrase *pass)
+{
+	struct colbox_key *former = NULL;
+	int r;
+
+	r = keyfile_begin(kf);
+	if (r == 0)
+		r = lock_anew(kf, pass, &former);
+	if (r == 0)
+		r = keyfile_commit(kf);
+	keyfile_rollback(kf);
+	if (r < 0 && former)
+		datakey_put_back(kf->db, former);
+	else
+		secret_free(former);
+	return r;
+}
+
 static void
 read_relay(struct query *q, struct addr *relay)
 {
-	const struct colbox_place at = place("relay_pin");
+	const struct colbox_place addr_at = place("relay_addr");
+	const struct colbox_place pin_at = place("relay_pin");
 	char text[ADDR_TEXT_SIZE];
 	size_t len;
 
 	*relay = (struct addr){ .has_key = false };
-	query_get_text(q, text, sizeof(text));
+	query_get_box_text(q, &addr_at, text, sizeof(text));
 	if (text[0] != '\0' && addr_parse(relay, text) < 0)
 		query_spoil(q, "the relay's address");
-	len = query_get_box_some(q, &at, relay->key, KEY_LEN);
+	len = query_get_box_some(q, &pin_at, relay->key, KEY_LEN);
 	relay->has_key = len == KEY_LEN;
 }
 
 int
 keyfile_get_self(struct keyfile *kf, struct keyfile_self *out)
 {
+	const struct colbox_place name_at = place("name");
+	const struct colbox_place pk_at = place("identity_pk");
 	struct keyfile_self self = { .issued_at = 0 };
 	uint8_t id[ID_LEN];
 	struct query *q;
@@ -293,9 +346,9 @@ keyfile_get_self(struct keyfile *kf, struct keyfile_self *out)
 	    "SELECT name, client_id, identity_pk, issued_at, last_contact, "
 	    "relay_addr, relay_pin FROM self WHERE id = 1");
 	if (query_row(q)) {
-		query_get_text(q, self.name, sizeof(self.name));
+		query_get_box_text(q, &name_at, self.name, sizeof(self.name));
 		query_get_blob(q, self.id, ID_LEN);
-		query_get_blob(q, self.identity_pk, KEY_LEN);
+		query_get_box(q, &pk_at, self.identity_pk, KEY_LEN);
 		self.issued_at = query_get_u64(q);
 		self.last_contact = query_get_u64(q);
 		read_relay(q, &self.relay);
@@ -325,16 +378,18 @@ keyfile_get_seed(struct keyfile *kf, uint8_t seed[static KEY_LEN])
 int
 keyfile_set_name(struct keyfile *kf, const char *name)
 {
+	const struct colbox_place at = place("name");
 	struct query *q = query_of(kf->db, "UPDATE self SET name = ?1");
 
-	query_bind_text(q, name);
+	query_bind_box(q, &at, (const uint8_t *)name, strlen(name));
 	return query_run(q);
 }
 
 int
 keyfile_set_relay(struct keyfile *kf, const struct addr *relay)
 {
-	const struct colbox_place at = place("relay_pin");
+	const struct colbox_place addr_at = place("relay_addr");
+	const struct colbox_place pin_at = place("relay_pin");
 	struct addr hosts = *relay;
 	char text[ADDR_TEXT_SIZE] = "";
 	struct query *q;
@@ -343,8 +398,8 @@ keyfile_set_relay(struct keyfile *kf, const struct addr *relay)
 	if (hosts.hosts_n > 0)
 		addr_text(text, &hosts);
 	q = query_of(kf->db, "UPDATE self SET relay_addr = ?1, relay_pin = ?2");
-	query_bind_text(q, text);
-	query_bind_box(q, &at, relay->key, relay->has_key ? KEY_LEN : 0);
+	query_bind_box(q, &addr_at, (const uint8_t *)text, strlen(text));
+	query_bind_box(q, &pin_at, relay->key, relay->has_key ? KEY_LEN : 0);
 	return query_run(q);
 }
 

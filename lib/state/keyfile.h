@@ -6,8 +6,9 @@
  * handshake, session, outbox and inbox read and write its tables.
  *
  * The file must be private: a regular file of the caller's, no access for
- * group or others, one link; else ERR_INSECURE.  Secret columns are
- * encrypted under the data key, bound to file, table, column and row.
+ * group or others, one link; else ERR_INSECURE.  Keys, texts and names are
+ * encrypted under the data key, bound to file, table, column and row; the data
+ * key is encrypted under a passphrase, when there is one.
  *
  * Every change happens between keyfile_begin and keyfile_commit; what was
  * committed is on the disk.  While another process holds the file, calls wait
@@ -22,6 +23,7 @@
 #include <stdint.h>
 
 #include "base/attr.h"
+#include "base/passphrase.h"
 #include "wire/addr.h"
 #include "wire/limits.h"
 
@@ -49,19 +51,42 @@ int keyfile_path(char out[static KEYFILE_PATH_SIZE], const char *file,
 /*
  * Make path with a fresh identity of that name and an own key pair in state
  * next, durable on return; the file appears whole or not at all.
- * ERR_EXISTS when there is one.
+ * ERR_EXISTS when there is one.  pass NULL: without a passphrase.
  */
 int keyfile_create(struct keyfile **out, const char *path, const char *name,
-    const struct addr *relay, uint64_t lock_timeout_ms) MUST_USE;
+    const struct addr *relay, const struct passphrase *pass,
+    uint64_t lock_timeout_ms) MUST_USE;
+
+/* What it takes to get at a key file. */
+struct keyfile_access {
+	uint64_t lock_timeout_ms;
+	/*
+	 * Asked when the file has a passphrase; out is in secret memory.
+	 * NULL: there is nobody to ask.
+	 */
+	int (*ask)(void *arg, struct passphrase *out);
+	void *arg;
+};
 
 /*
- * ERR_NO_KEYFILE, ERR_INSECURE, ERR_CORRUPT (also a newer format), ERR_IO.
- * A process opens a file once at a time: to open and close it again would
- * let go of the locks of the first.
+ * A file of an older format is brought up to this one.  ERR_NO_KEYFILE,
+ * ERR_INSECURE, ERR_CORRUPT (also a newer format), ERR_IO; ERR_PASSPHRASE:
+ * wrong, or needed and not to be had.  A process opens a file once at a
+ * time: to open and close it again would let go of the locks of the first.
  */
 int keyfile_open(struct keyfile **out, const char *path,
-    uint64_t lock_timeout_ms) MUST_USE;
+    const struct keyfile_access *access) MUST_USE;
 void keyfile_close(struct keyfile *kf); /* NULL is fine; rolls back */
+
+/*
+ * Set, change or (pass NULL) remove the passphrase, in a transaction of its
+ * own.  When there was none before, the data key has stood there in the
+ * clear: all is encrypted under a fresh one, and other processes that have
+ * the file open get ERR_LOCKED from then on.  ERR_PASSPHRASE: empty.
+ */
+int keyfile_set_passphrase(struct keyfile *kf,
+    const struct passphrase *pass) MUST_USE;
+int keyfile_has_passphrase(struct keyfile *kf, bool *has) MUST_USE;
 
 const char *keyfile_name(const struct keyfile *kf); /* its path, borrowed */
 struct db *keyfile_db(struct keyfile *kf);          /* for this floor alone */

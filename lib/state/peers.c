@@ -1,21 +1,20 @@
 /* SPDX-License-Identifier: ISC */
 #include "state/peers.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/err.h"
 #include "base/le.h"
-#include "state/db.h"
+#include "state/datakey.h"
 #include "wire/id.h"
 
-#define SELECT                                                              \
-	"SELECT id, name, alias, pin, blocked, reset_needed, first_seen, "  \
-	"next_seq, expect_seq, last_init_ts, last_sent_ts, undecryptable, " \
-	"rowid FROM peers "
+#define SELECT                                                          \
+	"SELECT id, pin, blocked, reset_needed, first_seen, next_seq, " \
+	"expect_seq, last_init_ts, last_sent_ts, undecryptable FROM peers "
 
 /*
- * What the box "pin" holds; the names in it vouch for the columns of that
- * name, which are there to be searched:
+ * What the box "pin" holds; name and alias are found by their tags:
  *
  *	verified 1 | issued_at 8 | bundle 160 | name, alias, signed name
  *
@@ -93,48 +92,45 @@ static void
 read_pin(struct query *q, struct peer *p)
 {
 	const struct colbox_place at = place(p->id);
-	char name[NAME_SIZE], alias[NAME_SIZE];
 	uint8_t pin[PIN_MAX];
 	size_t len;
 
-	query_get_text(q, name, sizeof(name));
-	query_get_text(q, alias, sizeof(alias));
 	len = query_get_box_some(q, &at, pin, sizeof(pin));
-	if (!unpack_pin(p, pin, len) || strcmp(p->name, name) != 0 ||
-	    strcmp(p->alias, alias) != 0)
+	if (!unpack_pin(p, pin, len))
 		query_spoil(q, "the pin of a peer");
+}
+
+static void
+read_row(struct query *q, struct peer *p)
+{
+	query_get_blob(q, p->id, ID_LEN);
+	read_pin(q, p);
+	p->blocked = query_get_bool(q);
+	p->reset_needed = query_get_bool(q);
+	p->first_seen = query_get_u64(q);
+	p->next_seq = query_get_u64(q);
+	p->expect_seq = query_get_u64(q);
+	p->last_init_ts = query_get_u64(q);
+	p->last_sent_ts = query_get_u64(q);
+	p->undecryptable = query_get_enum(q, 0, UINT32_MAX);
 }
 
 /* A query with one row at most. */
 static int
-fetch(struct query *q, struct peer *out, uint64_t *row, bool *found)
+fetch(struct query *q, struct peer *out, bool *found)
 {
 	struct peer p = { .issued_at = 0 };
 	const bool has = query_row(q);
-	uint64_t n = 0;
 	int r;
 
-	if (has) {
-		query_get_blob(q, p.id, ID_LEN);
-		read_pin(q, &p);
-		p.blocked = query_get_bool(q);
-		p.reset_needed = query_get_bool(q);
-		p.first_seen = query_get_u64(q);
-		p.next_seq = query_get_u64(q);
-		p.expect_seq = query_get_u64(q);
-		p.last_init_ts = query_get_u64(q);
-		p.last_sent_ts = query_get_u64(q);
-		p.undecryptable = query_get_enum(q, 0, UINT32_MAX);
-		n = query_get_u64(q);
-	}
+	if (has)
+		read_row(q, &p);
 	r = query_end(q);
 	if (r < 0)
 		return r;
 	*found = has;
-	if (has) {
+	if (has)
 		*out = p;
-		*row = n;
-	}
 	return 0;
 }
 
@@ -143,34 +139,55 @@ peers_get(struct keyfile *kf, const uint8_t id[static ID_LEN], struct peer *out,
     bool *found)
 {
 	struct query *q = query_of(keyfile_db(kf), SELECT "WHERE id = ?1");
-	uint64_t row;
 
 	query_bind_blob(q, id, ID_LEN);
-	return fetch(q, out, &row, found);
+	return fetch(q, out, found);
 }
 
 static int
-get_by_text(struct keyfile *kf, const char *sql, const char *text,
+get_by_tag(struct keyfile *kf, const char *sql, const char *text,
     struct peer *out, bool *found)
 {
 	struct query *q = query_of(keyfile_db(kf), sql);
-	uint64_t row;
+	uint8_t tag[COLBOX_TAG_LEN];
 
-	query_bind_text(q, text);
-	return fetch(q, out, &row, found);
+	colbox_tag(tag, keyfile_db(kf)->key, text);
+	query_bind_blob(q, tag, sizeof(tag));
+	return fetch(q, out, found);
+}
+
+/* Tags are found by whoever can write the file; the pin has the last word. */
+static int
+vouch(struct keyfile *kf, const char *text, const char *name)
+{
+	if (strcmp(text, name) == 0)
+		return 0;
+	return db_damage(keyfile_db(kf), "the name of a peer");
 }
 
 int
 peers_named(struct keyfile *kf, const char *name, struct peer *out, bool *found)
 {
+	struct peer p;
+	bool has;
 	int r;
 
-	r = get_by_text(kf, SELECT "WHERE alias = ?1 AND alias <> ''", name,
-	    out, found);
-	if (r < 0 || *found)
+	r = get_by_tag(kf, SELECT "WHERE alias_tag = ?1", name, &p, &has);
+	if (r == 0 && has)
+		r = vouch(kf, p.alias, name);
+	if (r == 0 && !has) {
+		r = get_by_tag(kf, SELECT "WHERE name_tag = ?1", name, &p,
+		    &has);
+		if (r == 0)
+			r = has ? vouch(kf, p.name, name)
+				: datakey_check(keyfile_db(kf));
+	}
+	if (r < 0)
 		return r;
-	return get_by_text(kf, SELECT "WHERE name = ?1 AND name <> ''", name,
-	    out, found);
+	*found = has;
+	if (has)
+		*out = p;
+	return 0;
 }
 
 int
@@ -195,18 +212,29 @@ peers_find(struct keyfile *kf, const char *who, struct peer *out)
 	return ERR_UNKNOWN_PEER;
 }
 
+static void
+bind_tag(struct query *q, uint8_t tag[static COLBOX_TAG_LEN], const char *text)
+{
+	if (text[0] == '\0') {
+		query_bind_blob(q, NULL, 0);
+		return;
+	}
+	colbox_tag(tag, q->db->key, text);
+	query_bind_blob(q, tag, COLBOX_TAG_LEN);
+}
+
 /* Apart, so that the indices are written only when a name has changed. */
 static int
-put_names(struct db *db, const struct peer *p)
+put_tags(struct db *db, const struct peer *p)
 {
 	struct query *q = query_of(db,
-	    "UPDATE peers SET name = ?2, "
-	    "alias = ?3 WHERE id = ?1 AND "
-	    "(name <> ?2 OR alias <> ?3)");
+	    "UPDATE peers SET name_tag = ?2, alias_tag = ?3 WHERE id = ?1 AND "
+	    "(name_tag IS NOT ?2 OR alias_tag IS NOT ?3)");
+	uint8_t name[COLBOX_TAG_LEN], alias[COLBOX_TAG_LEN];
 
 	query_bind_blob(q, p->id, ID_LEN);
-	query_bind_text(q, p->name);
-	query_bind_text(q, p->alias);
+	bind_tag(q, name, p->name);
+	bind_tag(q, alias, p->alias);
 	return query_run(q);
 }
 
@@ -220,9 +248,8 @@ peers_put(struct keyfile *kf, const struct peer *p)
 
 	q = query_of(keyfile_db(kf),
 	    "INSERT INTO peers (id, pin, blocked, reset_needed, first_seen, "
-	    "next_seq, expect_seq, last_init_ts, last_sent_ts, undecryptable, "
-	    "name, alias) "
-	    "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, '', '') "
+	    "next_seq, expect_seq, last_init_ts, last_sent_ts, undecryptable) "
+	    "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) "
 	    "ON CONFLICT (id) DO UPDATE SET pin = ?2, blocked = ?3, "
 	    "reset_needed = ?4, first_seen = ?5, next_seq = ?6, "
 	    "expect_seq = ?7, last_init_ts = ?8, last_sent_ts = ?9, "
@@ -238,18 +265,59 @@ peers_put(struct keyfile *kf, const struct peer *p)
 	query_bind_u64(q, p->last_sent_ts);
 	query_bind_u64(q, p->undecryptable);
 	r = query_run(q);
-	return r < 0 ? r : put_names(keyfile_db(kf), p);
+	return r < 0 ? r : put_tags(keyfile_db(kf), p);
+}
+
+static int
+by_name(const void *a, const void *b)
+{
+	const struct peer *p = a, *q = b;
+	const int order = strcmp(p->name, q->name);
+
+	return order != 0 ? order : memcmp(p->id, q->id, ID_LEN);
 }
 
 int
-peers_next(struct keyfile *kf, uint64_t *cursor, struct peer *out, bool *found)
+peers_list(struct keyfile *kf, struct peer **out, size_t *n)
 {
-	struct query *q = query_of(keyfile_db(kf),
-	    SELECT "WHERE (name, id) > "
-		   "(ifnull((SELECT name FROM peers WHERE rowid = ?1), ''), "
-		   "ifnull((SELECT id FROM peers WHERE rowid = ?1), x'')) "
-		   "ORDER BY name, id LIMIT 1");
+	struct db *db = keyfile_db(kf);
+	struct peer *list;
+	struct query *q;
+	size_t max, rows = 0;
+	int r;
 
-	query_bind_u64(q, *cursor);
-	return fetch(q, out, cursor, found);
+	r = query_count(query_of(db, "SELECT count(*) FROM peers"), &max);
+	if (r < 0)
+		return r;
+	list = calloc(max + 1, sizeof(*list));
+	if (!list)
+		return err_set(ERR_NOMEM, "%zu peers", max);
+	q = query_of(db, SELECT);
+	while (rows < max && query_row(q))
+		read_row(q, &list[rows++]);
+	r = query_end(q);
+	if (r < 0) {
+		free(list);
+		return r;
+	}
+	qsort(list, rows, sizeof(*list), by_name);
+	*out = list;
+	*n = rows;
+	return 0;
+}
+
+int
+peers_tag_all(struct keyfile *kf)
+{
+	struct peer *list;
+	size_t n;
+	int r;
+
+	r = peers_list(kf, &list, &n);
+	if (r < 0)
+		return r;
+	for (size_t i = 0; r == 0 && i < n; i++)
+		r = put_tags(keyfile_db(kf), &list[i]);
+	free(list);
+	return r;
 }

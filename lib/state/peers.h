@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * Known peers: who is pinned, under what name, and how far the conversation
- * has come.  A row exists once a bundle was checked and pinned; pin and the
- * verified mark are encrypted, for their integrity.
+ * has come.  A row exists once a bundle was checked and pinned.  All but the
+ * id and the numbers is encrypted; names are found by keyed tags.
  */
 #ifndef STATE_PEERS_H
 #define STATE_PEERS_H
@@ -42,8 +42,10 @@ int peers_named(struct keyfile *kf, const char *name, struct peer *out,
 /* Insert, or replace the row with that id. */
 int peers_put(struct keyfile *kf, const struct peer *p) MUST_USE;
 
-/* Ascending by name, then id: the first after *cursor; starts at 0. */
-int peers_next(struct keyfile *kf, uint64_t *cursor, struct peer *out,
-    bool *found) MUST_USE;
+/* All, ascending by name, then id; *out is the caller's to free. */
+int peers_list(struct keyfile *kf, struct peer **out, size_t *n) MUST_USE;
+
+/* Tag all names anew, as under a new data key. */
+int peers_tag_all(struct keyfile *kf) MUST_USE;
 
 #endif

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/err.h"
+#include "state/datakey.h"
 #include "state/db.h"
 
 static void
@@ -206,9 +207,15 @@ static void
 open_box(struct query *q, const struct colbox_place *at, uint8_t *out,
     const uint8_t *box, size_t len)
 {
+	int r;
+
 	q->err = colbox_open(out, q->db->key, at, box, len);
-	if (q->err < 0)
-		err_path(q->db->path);
+	if (q->err == 0)
+		return;
+	err_path(q->db->path);
+	r = datakey_check(q->db);
+	if (r < 0)
+		q->err = r;
 }
 
 size_t
@@ -233,6 +240,18 @@ query_get_box(struct query *q, const struct colbox_place *at, uint8_t *out,
 {
 	if (query_get_box_some(q, at, out, len) != len)
 		query_spoil(q, "a box too short");
+}
+
+void
+query_get_box_text(struct query *q, const struct colbox_place *at, char *out,
+    size_t size)
+{
+	size_t len;
+
+	len = query_get_box_some(q, at, (uint8_t *)out, size - 1);
+	out[len] = '\0';
+	if (strlen(out) != len)
+		query_spoil(q, "a text with a NUL");
 }
 
 void

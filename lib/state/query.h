@@ -70,6 +70,8 @@ void query_get_box(struct query *q, const struct colbox_place *at, uint8_t *out,
     size_t len);
 size_t query_get_box_some(struct query *q, const struct colbox_place *at,
     uint8_t *out, size_t cap);
+void query_get_box_text(struct query *q, const struct colbox_place *at,
+    char *out, size_t size);
 void query_get_box_buf(struct query *q, const struct colbox_place *at,
     struct buf *out);
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/err.h"
+#include "state/sqlbox.h"
 
 /*
  * What is a box (colbox.h) is marked so.  A row of outbox or inbox that is
@@ -12,24 +13,25 @@
  * many done ones are kept.
  */
 static const char *const tables[] = {
-	"CREATE TABLE self ("
+	"CREATE TABLE IF NOT EXISTS self ("
 	" id INTEGER PRIMARY KEY CHECK (id = 1),"
 	" file_uuid BLOB NOT NULL,"
-	" ops INTEGER NOT NULL,"     /* 0: dek_box is the data key */
-	" mem_kib INTEGER NOT NULL," /* 0 */
+	" generation INTEGER NOT NULL," /* of the data key */
+	" ops INTEGER NOT NULL,"        /* what follows: pwlock.h */
+	" mem_kib INTEGER NOT NULL,"
 	" salt BLOB NOT NULL,"
 	" dek_box BLOB NOT NULL,"
-	" name TEXT NOT NULL,"
 	" client_id BLOB NOT NULL,"
-	" identity_pk BLOB NOT NULL,"
 	" identity_sk BLOB NOT NULL," /* box: Ed25519 seed */
+	" identity_pk BLOB NOT NULL," /* box */
+	" name BLOB NOT NULL,"        /* box */
 	" issued_at INTEGER NOT NULL,"
-	" relay_addr TEXT NOT NULL," /* hosts */
+	" relay_addr BLOB NOT NULL," /* box: hosts */
 	" relay_pin BLOB NOT NULL,"  /* box: the relay's key, or nothing */
 	" last_contact INTEGER NOT NULL"
 	") STRICT",
 
-	"CREATE TABLE own_keys ("
+	"CREATE TABLE IF NOT EXISTS own_keys ("
 	" n INTEGER PRIMARY KEY,"
 	" state INTEGER NOT NULL,"
 	" issued_at INTEGER NOT NULL,"
@@ -38,11 +40,11 @@ static const char *const tables[] = {
 	" expires_at INTEGER NOT NULL"
 	") STRICT",
 
-	"CREATE TABLE peers ("
+	"CREATE TABLE IF NOT EXISTS peers ("
 	" id BLOB PRIMARY KEY NOT NULL,"
-	" name TEXT NOT NULL,"
-	" alias TEXT NOT NULL,"
-	" pin BLOB NOT NULL," /* box, see peers.c */
+	" name_tag BLOB UNIQUE,"  /* colbox_tag, NULL: has none */
+	" alias_tag BLOB UNIQUE," /* the same */
+	" pin BLOB NOT NULL,"     /* box, see peers.c */
 	" blocked INTEGER NOT NULL,"
 	" reset_needed INTEGER NOT NULL,"
 	" first_seen INTEGER NOT NULL,"
@@ -52,11 +54,8 @@ static const char *const tables[] = {
 	" last_sent_ts INTEGER NOT NULL,"
 	" undecryptable INTEGER NOT NULL"
 	") STRICT",
-	"CREATE INDEX peers_order ON peers (name, id)",
-	"CREATE UNIQUE INDEX peers_name ON peers (name) WHERE name <> ''",
-	"CREATE UNIQUE INDEX peers_alias ON peers (alias) WHERE alias <> ''",
 
-	"CREATE TABLE shakes ("
+	"CREATE TABLE IF NOT EXISTS shakes ("
 	" peer BLOB NOT NULL,"
 	" role INTEGER NOT NULL,"
 	" stage INTEGER NOT NULL,"
@@ -70,7 +69,7 @@ static const char *const tables[] = {
 	" PRIMARY KEY (peer, role)"
 	") STRICT, WITHOUT ROWID",
 
-	"CREATE TABLE requests ("
+	"CREATE TABLE IF NOT EXISTS requests ("
 	" peer BLOB PRIMARY KEY NOT NULL,"
 	" hsid BLOB NOT NULL,"
 	" content BLOB NOT NULL,"
@@ -79,7 +78,7 @@ static const char *const tables[] = {
 	" at INTEGER NOT NULL"
 	") STRICT, WITHOUT ROWID",
 
-	"CREATE TABLE finished ("
+	"CREATE TABLE IF NOT EXISTS finished ("
 	" n INTEGER PRIMARY KEY,"
 	" peer BLOB NOT NULL,"
 	" hsid BLOB NOT NULL,"
@@ -87,7 +86,7 @@ static const char *const tables[] = {
 	" UNIQUE (peer, hsid)"
 	") STRICT",
 
-	"CREATE TABLE sessions ("
+	"CREATE TABLE IF NOT EXISTS sessions ("
 	" peer BLOB NOT NULL,"
 	" sid BLOB NOT NULL,"
 	" active INTEGER NOT NULL,"
@@ -96,7 +95,7 @@ static const char *const tables[] = {
 	" PRIMARY KEY (peer, sid)"
 	") STRICT",
 
-	"CREATE TABLE skipped ("
+	"CREATE TABLE IF NOT EXISTS skipped ("
 	" sid BLOB NOT NULL,"
 	" dh BLOB NOT NULL,"
 	" n INTEGER NOT NULL,"
@@ -105,15 +104,15 @@ static const char *const tables[] = {
 	" PRIMARY KEY (sid, dh, n)"
 	") STRICT, WITHOUT ROWID",
 
-	"CREATE TABLE held ("
+	"CREATE TABLE IF NOT EXISTS held ("
 	" n INTEGER PRIMARY KEY,"
 	" peer BLOB NOT NULL,"
 	" at INTEGER NOT NULL,"
 	" content BLOB NOT NULL"
 	") STRICT",
-	"CREATE INDEX held_peer ON held (peer)",
+	"CREATE INDEX IF NOT EXISTS held_peer ON held (peer)",
 
-	"CREATE TABLE outbox ("
+	"CREATE TABLE IF NOT EXISTS outbox ("
 	" n INTEGER PRIMARY KEY,"
 	" peer BLOB NOT NULL,"
 	" message_id BLOB NOT NULL,"
@@ -124,9 +123,9 @@ static const char *const tables[] = {
 	" content BLOB," /* box */
 	" UNIQUE (peer, message_id)"
 	") STRICT",
-	"CREATE INDEX outbox_open ON outbox (n) WHERE content IS NOT NULL",
+	"CREATE INDEX IF NOT EXISTS outbox_open ON outbox (n) WHERE content IS NOT NULL",
 
-	"CREATE TABLE inbox ("
+	"CREATE TABLE IF NOT EXISTS inbox ("
 	" n INTEGER PRIMARY KEY,"
 	" peer BLOB NOT NULL,"
 	" kind INTEGER NOT NULL,"
@@ -137,7 +136,26 @@ static const char *const tables[] = {
 	" record BLOB," /* box */
 	" UNIQUE (peer, kind, message_id)"
 	") STRICT",
-	"CREATE INDEX inbox_open ON inbox (n) WHERE record IS NOT NULL",
+	"CREATE INDEX IF NOT EXISTS inbox_open ON inbox (n) WHERE record IS NOT NULL",
+};
+
+/* Every box there is, and what the row of each is called by. */
+static const struct {
+	const char *table, *column, *key;
+} boxes[] = {
+	{ "self", "identity_sk", "id" },
+	{ "self", "identity_pk", "id" },
+	{ "self", "name", "id" },
+	{ "self", "relay_addr", "id" },
+	{ "self", "relay_pin", "id" },
+	{ "own_keys", "static_sk", "n" },
+	{ "own_keys", "prekey_sk", "n" },
+	{ "peers", "pin", "id" },
+	{ "shakes", "state", "peer, role" },
+	{ "sessions", "state", "peer, sid" },
+	{ "skipped", "mk", "sid, dh, n" },
+	{ "outbox", "content", "n" },
+	{ "inbox", "record", "n" },
 };
 
 /* SQLite's header is big-endian. */
@@ -157,10 +175,10 @@ schema_check(const uint8_t header[static SCHEMA_HEADER_LEN])
 	if (memcmp(header, magic, sizeof(magic)) != 0 ||
 	    be32(header + 68) != SCHEMA_APPLICATION_ID)
 		return err_set(ERR_CORRUPT, "not a key file");
-	if (version != SCHEMA_VERSION)
+	if (version < 1 || version > SCHEMA_VERSION)
 		return err_set(ERR_CORRUPT,
-		    "key file of format %u; this program knows %u", version,
-		    SCHEMA_VERSION);
+		    "key file of format %u; this program knows 1 to %u",
+		    version, SCHEMA_VERSION);
 	/* pages of 4096 bytes; a rollback journal, not WAL */
 	if (memcmp(header + 16, "\x10\x00\x01\x01", 4) != 0)
 		return err_set(ERR_CORRUPT, "key file in a foreign mode");
@@ -181,4 +199,21 @@ schema_create(struct db *db)
 	    "PRAGMA application_id = %d; PRAGMA user_version = %d",
 	    SCHEMA_APPLICATION_ID, SCHEMA_VERSION);
 	return db_exec(db, sql);
+}
+
+int
+schema_rebox(struct db *db, const struct colbox_key *from)
+{
+	char sql[160];
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < ARRAY_LEN(boxes); i++) {
+		const char *t = boxes[i].table, *c = boxes[i].column;
+
+		snprintf(sql, sizeof(sql),
+		    "UPDATE %s SET %s = rebox('%s', '%s', %s, %s)", t, c, t, c,
+		    c, boxes[i].key);
+		r = sqlbox_run(db, from, sql);
+	}
+	return r;
 }

@@ -13,16 +13,20 @@
 
 #define SCHEMA_HEADER_LEN     100        /* SQLite's file header */
 #define SCHEMA_APPLICATION_ID 0x534e544c /* "SNTL" */
-#define SCHEMA_VERSION        1
+#define SCHEMA_VERSION        2
 
 /*
  * Judge a file by its first bytes, before SQLite sees it and could, in a
  * foreign journal mode, change it.  ERR_CORRUPT: no key file, or a format
- * that this program does not know.
+ * newer than this program.  Older ones pass; migrate.h brings them up.
  */
 int schema_check(const uint8_t header[static SCHEMA_HEADER_LEN]) MUST_USE;
 
-/* Make the tables in an empty database. */
+/* Make the tables that are missing; the database is then of this format. */
 int schema_create(struct db *db) MUST_USE;
+
+/* Seal every box anew, from that key to db->key.  ERR_CORRUPT: one is no box.
+ */
+int schema_rebox(struct db *db, const struct colbox_key *from) MUST_USE;
 
 #endif

@@ -63,7 +63,7 @@ prepare(const char *path)
 	struct keyfile *kf;
 
 	must(addr_parse(&relay, "relay.example.org"));
-	must(keyfile_create(&kf, path, "alice", &relay, 1000));
+	must(keyfile_create(&kf, path, "alice", &relay, NULL, 1000));
 	memcpy(p.id, bob, ID_LEN);
 	must(keyfile_begin(kf));
 	must(peers_put(kf, &p));
@@ -85,7 +85,8 @@ run(const char *path, double *open_ms, double *commits_ms)
 	bool found;
 	double t0 = now_ms(), t1;
 
-	must(keyfile_open(&kf, path, 1000));
+	must(keyfile_open(&kf, path,
+	    &(struct keyfile_access){ .lock_timeout_ms = 1000 }));
 	must(keyfile_get_self(kf, &self));
 	must(peers_find(kf, "bob", &p));
 	must(session_get_active(kf, bob, &session, &found));

@@ -89,7 +89,9 @@ bare(const char *path)
 {
 	struct keyfile *kf;
 
-	if (secret_start() < 0 || keyfile_open(&kf, path, 10000) < 0)
+	if (secret_start() < 0 ||
+	    keyfile_open(&kf, path,
+		&(struct keyfile_access){ .lock_timeout_ms = 10000 }) < 0)
 		return 1;
 	for (uint64_t i = 0; i < 2; i++) {
 		if (keyfile_begin(kf) < 0 ||

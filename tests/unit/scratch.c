@@ -45,7 +45,7 @@ scratch_setup(void **state)
 	s = *state;
 	if (addr_parse(&relay, "relay.example.org") < 0)
 		return -1;
-	return keyfile_create(&s->kf, s->path, "alice", &relay, 1000);
+	return keyfile_create(&s->kf, s->path, "alice", &relay, NULL, 1000);
 }
 
 static void
@@ -86,6 +86,16 @@ scratch_teardown(void **state)
 	return 0;
 }
 
+int
+scratch_open(struct scratch *s, uint64_t lock_timeout_ms)
+{
+	const struct keyfile_access access = {
+		.lock_timeout_ms = lock_timeout_ms,
+	};
+
+	return keyfile_open(&s->kf, s->path, &access);
+}
+
 void
 scratch_close(struct scratch *s)
 {
@@ -97,7 +107,7 @@ void
 scratch_reopen(struct scratch *s)
 {
 	scratch_close(s);
-	assert_int_equal(keyfile_open(&s->kf, s->path, 1000), 0);
+	assert_int_equal(scratch_open(s, 1000), 0);
 }
 
 void

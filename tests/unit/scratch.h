@@ -27,6 +27,9 @@ int scratch_setup_bare(void **state);
 /* Closes the key file and removes the directory with all that is in it. */
 int scratch_teardown(void **state);
 
+/* Open the key file, which has no passphrase: keyfile_open's answer. */
+int scratch_open(struct scratch *s, uint64_t lock_timeout_ms);
+
 /* Close the key file, if it is open, and open it again; both succeed. */
 void scratch_reopen(struct scratch *s);
 void scratch_close(struct scratch *s);

@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* cmocka.h needs what stands above */
@@ -165,19 +166,28 @@ lists_in_order(void **state)
 	const struct peer want[] = { make(3, "", ""), make(4, "", "zoe"),
 		make(2, "amy", ""), make(9, "bob", "a"), make(1, "eve", "") };
 	static const size_t order[] = { 4, 1, 3, 0, 2 };
-	uint64_t cursor = 0;
-	struct peer p;
-	bool found;
+	struct peer *list;
+	size_t n;
 
 	for (size_t i = 0; i < ARRAY_LEN(order); i++)
 		put(s, &want[order[i]]);
-	for (size_t i = 0; i < ARRAY_LEN(want); i++) {
-		assert_int_equal(peers_next(s->kf, &cursor, &p, &found), 0);
-		assert_true(found);
-		same(&p, &want[i]);
-	}
-	assert_int_equal(peers_next(s->kf, &cursor, &p, &found), 0);
-	assert_false(found);
+	assert_int_equal(peers_list(s->kf, &list, &n), 0);
+	assert_int_equal(n, ARRAY_LEN(want));
+	for (size_t i = 0; i < n; i++)
+		same(&list[i], &want[i]);
+	free(list);
+}
+
+static void
+lists_nobody(void **state)
+{
+	struct scratch *s = *state;
+	struct peer *list;
+	size_t n;
+
+	assert_int_equal(peers_list(s->kf, &list, &n), 0);
+	assert_int_equal(n, 0);
+	free(list);
 }
 
 static void
@@ -199,25 +209,24 @@ gives_a_name_once(void **state)
 }
 
 /* Who can write the file but has no data key cannot give a name away. */
+#define OF_BOB " WHERE id = x'01010101010101010101010101010101'"
+
 static void
 notices_forgery(void **state)
 {
 	static const char *const forgeries[] = {
-		"UPDATE peers SET name = 'x' WHERE name = 'bob'",
-		"UPDATE peers SET alias = 'eve' WHERE name = 'bob'",
 		"UPDATE peers SET pin = e.pin FROM peers AS e WHERE e.id > peers.id",
-		"UPDATE peers SET id = zeroblob(16) WHERE name = 'bob'",
-		"UPDATE peers SET pin = zeroblob(300) WHERE name = 'bob'",
-		"UPDATE peers SET pin = x'' WHERE name = 'bob'",
-		"UPDATE peers SET pin = zeroblob(100000) WHERE name = 'bob'",
-		"UPDATE peers SET id = x'01' WHERE name = 'bob'",
-		"UPDATE peers SET blocked = 2 WHERE name = 'bob'",
+		"UPDATE peers SET id = zeroblob(16)" OF_BOB,
+		"UPDATE peers SET pin = zeroblob(300)" OF_BOB,
+		"UPDATE peers SET pin = x''" OF_BOB,
+		"UPDATE peers SET pin = zeroblob(100000)" OF_BOB,
+		"UPDATE peers SET id = x'01'" OF_BOB,
+		"UPDATE peers SET blocked = 2" OF_BOB,
 	};
 	struct scratch *s = *state;
 	struct peer bob = make(1, "bob", ""), eve = make(2, "eve", "");
-	uint64_t cursor;
-	bool found;
-	int r;
+	struct peer *list;
+	size_t n;
 
 	for (size_t i = 0; i < ARRAY_LEN(forgeries); i++) {
 		put(s, &bob);
@@ -225,15 +234,34 @@ notices_forgery(void **state)
 		scratch_close(s);
 		scratch_sql(s, forgeries[i]);
 		scratch_reopen(s);
-		found = true;
-		for (r = 0, cursor = 0; r == 0 && found;)
-			r = peers_next(s->kf, &cursor, &bob, &found);
-		assert_int_equal(r, ERR_CORRUPT);
+		assert_int_equal(peers_list(s->kf, &list, &n), ERR_CORRUPT);
 		assert_string_equal(err_last()->path, s->path);
 		scratch_close(s);
 		scratch_sql(s, "DELETE FROM peers");
 		scratch_reopen(s);
-		bob = make(1, "bob", "");
+	}
+}
+
+/* Tags can be moved: then the name in the box tells. */
+static void
+notices_moved_tags(void **state)
+{
+	static const char *const moves[] = {
+		"UPDATE peers SET alias_tag = name_tag, name_tag = NULL" OF_BOB,
+		"UPDATE peers SET (name_tag, alias_tag) = (alias_tag, name_tag)" OF_BOB,
+	};
+	struct scratch *s = *state;
+	struct peer bob = make(1, "bob", ""), p;
+	bool found;
+
+	for (size_t i = 0; i < ARRAY_LEN(moves); i++) {
+		put(s, &bob);
+		scratch_close(s);
+		scratch_sql(s, moves[i]);
+		scratch_reopen(s);
+		assert_int_equal(peers_named(s->kf, "bob", &p, &found),
+		    ERR_CORRUPT);
+		assert_string_equal(err_last()->path, s->path);
 	}
 }
 
@@ -248,8 +276,10 @@ main(void)
 		FRESH(finds_by_any_name),
 		FRESH(tells_who_is_unknown),
 		FRESH(lists_in_order),
+		FRESH(lists_nobody),
 		FRESH(gives_a_name_once),
 		FRESH(notices_forgery),
+		FRESH(notices_moved_tags),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
