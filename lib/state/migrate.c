@@ -23,7 +23,7 @@ static const char take_over[] =
     "INSERT INTO self (id, file_uuid, generation, ops, mem_kib, salt, "
     "dek_box, client_id, identity_sk, identity_pk, name, issued_at, "
     "relay_addr, relay_pin, last_contact) "
-    "SELECT id, file_uuid, 1, 0, 0, salt, dek_box, client_id, identity_sk, "
+    "SELECT id, file_uuid, 0, 0, 0, salt, dek_box, client_id, identity_sk, "
     "rebox('self', 'identity_pk', identity_pk, id), "
     "rebox('self', 'name', name, id), issued_at, "
     "rebox('self', 'relay_addr', relay_addr, id), relay_pin, last_contact "

@@ -64,15 +64,6 @@ query_bind_blob(struct query *q, const void *bytes, size_t len)
 }
 
 void
-query_bind_text(struct query *q, const char *text)
-{
-	if (q->err == 0)
-		check(q,
-		    sqlite3_bind_text(q->stmt, ++q->params, text, -1,
-			SQLITE_STATIC));
-}
-
-void
 query_bind_box(struct query *q, const struct colbox_place *at,
     const uint8_t *bytes, size_t len)
 {
@@ -183,23 +174,6 @@ query_get_buf(struct query *q, struct buf *out)
 	bytes = bytes_of(q, &len);
 	if (len > 0)
 		q->err = buf_put(out, bytes, len);
-}
-
-void
-query_get_text(struct query *q, char *out, size_t size)
-{
-	const uint8_t *bytes;
-	size_t len;
-
-	out[0] = '\0';
-	bytes = bytes_of(q, &len);
-	if (len >= size || (len > 0 && memchr(bytes, '\0', len))) {
-		query_spoil(q, "a text of the wrong size");
-		return;
-	}
-	if (len > 0)
-		memcpy(out, bytes, len);
-	out[len] = '\0';
 }
 
 /* Open a box of the length at the bytes lent by bytes_of. */

@@ -44,9 +44,8 @@ struct query *query_of(struct db *db, const char *sql);
 /* Unsigned numbers keep all 64 bits; SQL sees them as signed. */
 void query_bind_u64(struct query *q, uint64_t v);
 void query_bind_i64(struct query *q, int64_t v);
-/* Bytes and text are borrowed until the query ends; NULL is SQL's. */
+/* The bytes are borrowed until the query ends; NULL is SQL's. */
 void query_bind_blob(struct query *q, const void *bytes, size_t len);
-void query_bind_text(struct query *q, const char *text);
 /* What is bound is the box. */
 void query_bind_box(struct query *q, const struct colbox_place *at,
     const uint8_t *bytes, size_t len);
@@ -63,9 +62,7 @@ unsigned query_get_enum(struct query *q, unsigned low, unsigned high);
 void query_get_blob(struct query *q, uint8_t *out, size_t len);
 size_t query_get_some(struct query *q, uint8_t *out, size_t cap);
 void query_get_buf(struct query *q, struct buf *out);
-/* With its terminator at most size bytes. */
-void query_get_text(struct query *q, char *out, size_t size);
-/* The same of what is in a box. */
+/* The same of what is in a box; a text has a terminator in size. */
 void query_get_box(struct query *q, const struct colbox_place *at, uint8_t *out,
     size_t len);
 size_t query_get_box_some(struct query *q, const struct colbox_place *at,

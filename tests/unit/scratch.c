@@ -262,6 +262,26 @@ scratch_sql_blob(const struct scratch *s, const char *sql, uint8_t *out,
 }
 
 void
+scratch_restore(struct scratch *s, const char *dump)
+{
+	char path[128];
+	sqlite3 *db;
+	uint8_t *sql;
+	size_t len;
+
+	scratch_close(s);
+	unlink(s->path);
+	snprintf(path, sizeof(path), "tests/unit/vectors/%s", dump);
+	sql = scratch_read(path, &len);
+	sql[len] = '\0';
+	assert_int_equal(sqlite3_open(s->path, &db), SQLITE_OK);
+	if (sqlite3_exec(db, (char *)sql, NULL, NULL, NULL) != SQLITE_OK)
+		fail_msg("%s: %s", dump, sqlite3_errmsg(db));
+	sqlite3_close(db);
+	free(sql);
+}
+
+void
 scratch_fork(void (*fn)(struct scratch *s), struct scratch *s)
 {
 	int status;

@@ -27,6 +27,12 @@ int scratch_setup_bare(void **state);
 /* Closes the key file and removes the directory with all that is in it. */
 int scratch_teardown(void **state);
 
+/*
+ * Put a key file made of a dump in tests/unit/vectors in the place of that
+ * of alice, closed.
+ */
+void scratch_restore(struct scratch *s, const char *dump);
+
 /* Open the key file, which has no passphrase: keyfile_open's answer. */
 int scratch_open(struct scratch *s, uint64_t lock_timeout_ms);
 

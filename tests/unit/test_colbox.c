@@ -109,6 +109,31 @@ opens_nowhere_else(void **state)
 	}
 }
 
+/* The answer is that of Python's hmac module. */
+static void
+tags_texts(void **state)
+{
+	static const uint8_t want[] = { 0xb9, 0x95, 0x7e, 0x4f, 0x03, 0x62,
+		0xf0, 0xce, 0x73, 0x48, 0x5a, 0x51, 0xd3, 0xa6, 0xac, 0x39 };
+	struct colbox_key k;
+	uint8_t tag[COLBOX_TAG_LEN];
+
+	(void)state;
+	memset(k.file, 1, sizeof(k.file));
+	memset(k.key, 2, sizeof(k.key));
+	colbox_tag(tag, &k, "alice");
+	assert_memory_equal(tag, want, sizeof(want));
+	colbox_tag(tag, &k, "alicf");
+	assert_memory_not_equal(tag, want, sizeof(want));
+	k.file[0] = 9;
+	colbox_tag(tag, &k, "alice");
+	assert_memory_not_equal(tag, want, sizeof(want));
+	k.file[0] = 1;
+	k.key[0] = 9;
+	colbox_tag(tag, &k, "alice");
+	assert_memory_not_equal(tag, want, sizeof(want));
+}
+
 static void
 names_rows(void **state)
 {
@@ -130,6 +155,7 @@ main(void)
 		cmocka_unit_test(known_answer),
 		cmocka_unit_test(seals_what_opens),
 		cmocka_unit_test(opens_nowhere_else),
+		cmocka_unit_test(tags_texts),
 		cmocka_unit_test(names_rows),
 	};
 

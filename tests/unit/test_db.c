@@ -42,14 +42,16 @@ is_set_up(void **state)
 	struct scratch *s = *state;
 	struct db *db = keyfile_db(s->kf);
 	char got[32];
+	size_t len;
 
 	for (size_t i = 0; i < ARRAY_LEN(table); i++) {
 		struct query *q = query_of(db, table[i].sql);
 
 		assert_true(query_row(q));
-		query_get_text(q, got, sizeof(got));
+		len = query_get_some(q, (uint8_t *)got, sizeof(got));
 		assert_int_equal(query_end(q), 0);
-		assert_string_equal(got, table[i].want);
+		assert_int_equal(len, strlen(table[i].want));
+		assert_memory_equal(got, table[i].want, len);
 	}
 }
 
@@ -110,15 +112,13 @@ sticks_to_the_first_fault(void **state)
 	struct scratch *s = *state;
 	struct db *db = keyfile_db(s->kf);
 	struct query *q = query_of(db, "SELECT 300, 'abc', x'0102', 5");
-	uint8_t bytes[4] = { 9, 9, 9, 9 };
-	char text[4];
+	uint8_t bytes[4] = { 9, 9, 9, 9 }, text[3];
 
 	assert_true(query_row(q));
 	assert_int_equal(query_get_enum(q, 1, 299), 1);
-	query_get_text(q, text, sizeof(text));
+	assert_int_equal(query_get_some(q, text, sizeof(text)), 0);
 	query_get_blob(q, bytes, 2);
 	assert_int_equal(query_get_u64(q), 0);
-	assert_string_equal(text, "");
 	assert_int_equal(bytes[0], 9);
 	assert_false(query_row(q));
 	assert_int_equal(query_end(q), ERR_CORRUPT);
@@ -126,12 +126,30 @@ sticks_to_the_first_fault(void **state)
 	/* and forgets it for the next time */
 	q = query_of(db, "SELECT 'abc', x'0102'");
 	assert_true(query_row(q));
-	query_get_text(q, text, sizeof(text));
+	query_get_blob(q, text, sizeof(text));
 	query_get_blob(q, bytes, 3);
 	assert_int_equal(query_end(q), ERR_CORRUPT);
-	assert_string_equal(text, "abc");
+	assert_memory_equal(text, "abc", sizeof(text));
 	assert_int_equal(query_end(query_of(db, "SELECT no_such")),
 	    ERR_CORRUPT);
+}
+
+/* A box of the own name with what no name has in it. */
+static void
+reads_texts_without_nul(void **state)
+{
+	const struct colbox_place at = { "self", "name", "1" };
+	struct scratch *s = *state;
+	struct keyfile_self self;
+	struct query *q;
+
+	scratch_begin(s);
+	q = query_of(keyfile_db(s->kf), "UPDATE self SET name = ?1");
+	query_bind_box(q, &at, (const uint8_t *)"a\0b", 3);
+	assert_int_equal(query_run(q), 0);
+	assert_int_equal(keyfile_get_self(s->kf, &self), ERR_CORRUPT);
+	keyfile_rollback(s->kf);
+	assert_int_equal(keyfile_get_self(s->kf, &self), 0);
 }
 
 #define FRESH(test) \
@@ -145,6 +163,7 @@ main(void)
 		FRESH(runs_no_triggers),
 		FRESH(names_every_fault),
 		FRESH(sticks_to_the_first_fault),
+		FRESH(reads_texts_without_nul),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -248,14 +248,16 @@ notices_moved_tags(void **state)
 {
 	static const char *const moves[] = {
 		"UPDATE peers SET alias_tag = name_tag, name_tag = NULL" OF_BOB,
-		"UPDATE peers SET (name_tag, alias_tag) = (alias_tag, name_tag)" OF_BOB,
+		"UPDATE peers SET alias_tag = b.name_tag FROM peers AS b "
+		"WHERE b.id < peers.id", /* to eve */
 	};
 	struct scratch *s = *state;
-	struct peer bob = make(1, "bob", ""), p;
+	struct peer bob = make(1, "bob", ""), eve = make(2, "eve", ""), p;
 	bool found;
 
 	for (size_t i = 0; i < ARRAY_LEN(moves); i++) {
 		put(s, &bob);
+		put(s, &eve);
 		scratch_close(s);
 		scratch_sql(s, moves[i]);
 		scratch_reopen(s);
