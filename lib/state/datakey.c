@@ -66,15 +66,11 @@ datakey_load(struct db *db, const struct keyfile_access *access)
 	int r;
 
 	r = read_lock(db, &l);
-	if (r < 0)
-		goto out;
-	if (l.ops > 0)
-		r = open_with_passphrase(db, &l, access);
-	else
-		r = pwlock_open(db->key, &l, NULL);
+	if (r == 0)
+		r = l.ops > 0 ? open_with_passphrase(db, &l, access)
+			      : pwlock_open(db->key, &l, NULL);
 	secret_wipe(&l, sizeof(l));
-out:
-	if (r < 0)
+	if (r != 0)
 		err_path(db->path);
 	return r;
 }

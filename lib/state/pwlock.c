@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include "state/pwlock.h"
 
+#include <assert.h>
 #include <sodium.h>
 #include <string.h>
 
@@ -95,14 +96,16 @@ pwlock_open(struct colbox_key *k, const struct pwlock *l,
 	int r;
 
 	r = pwlock_check(l);
-	if (r == 0 && l->ops > 0)
-		r = derive(kek, l, pass);
 	if (r < 0)
 		return r;
 	if (l->ops == 0) {
 		memcpy(k->key, l->box, KEY_LEN);
 		return 0;
 	}
+	assert(pass);
+	r = derive(kek, l, pass);
+	if (r < 0)
+		return r;
 	bind_lock(ad, k, l);
 	r = crypto_aead_xchacha20poly1305_ietf_decrypt(k->key, NULL, NULL,
 	    l->box + NONCE_LEN, sizeof(l->box) - NONCE_LEN, ad, sizeof(ad),

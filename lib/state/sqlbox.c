@@ -6,11 +6,30 @@
 #include "base/err.h"
 #include "base/secret.h"
 
-#define KEY_PARTS 3 /* arguments before those of the primary key */
+#define KEY_PARTS  3  /* arguments before those of the primary key */
+#define NUMBER_MAX 20 /* digits and sign of an int64_t */
 
 struct keys {
 	const struct colbox_key *from, *to;
 };
+
+/* What stands in the file may be anything: does it fit into a place? */
+static bool
+is_row(int n, sqlite3_value **v)
+{
+	size_t room = COLBOX_ROW_SIZE;
+
+	for (int i = KEY_PARTS; i < n; i++) {
+		const size_t len = sqlite3_value_type(v[i]) == SQLITE_INTEGER
+		    ? NUMBER_MAX
+		    : 2 * (size_t)sqlite3_value_bytes(v[i]);
+
+		if (len == 0 || len >= room)
+			return false;
+		room -= len + 1;
+	}
+	return true;
+}
 
 static struct colbox_place
 place(int n, sqlite3_value **v)
@@ -50,13 +69,18 @@ static void
 rebox(sqlite3_context *ctx, int n, sqlite3_value **v)
 {
 	const struct keys *keys = sqlite3_user_data(ctx);
-	const struct colbox_place at = place(n, v);
 	const uint8_t *value = sqlite3_value_blob(v[2]);
-	size_t len = (size_t)sqlite3_value_bytes(v[2]);
+	const size_t len = (size_t)sqlite3_value_bytes(v[2]);
+	struct colbox_place at;
 	uint8_t *plain;
 
 	if (sqlite3_value_type(v[2]) == SQLITE_NULL)
 		return;
+	if (!is_row(n, v)) {
+		sqlite3_result_error(ctx, "a row with a strange key", -1);
+		return;
+	}
+	at = place(n, v);
 	if (!keys->from) {
 		give_box(ctx, &at, value, len);
 		return;

@@ -159,6 +159,17 @@ scratch_write(const char *path, const uint8_t *bytes, size_t len)
 	assert_int_equal(fclose(f), 0);
 }
 
+void
+scratch_unchanged(const char *path, const uint8_t *bytes, size_t len)
+{
+	size_t now_len;
+	uint8_t *now = scratch_read(path, &now_len);
+
+	assert_int_equal(now_len, len);
+	assert_memory_equal(now, bytes, len);
+	free(now);
+}
+
 bool
 scratch_has(const struct scratch *s, const void *bytes, size_t len)
 {

@@ -54,6 +54,9 @@ struct scratch_id scratch_id(uint8_t n);
 uint8_t *scratch_read(const char *path, size_t *len);
 void scratch_write(const char *path, const uint8_t *bytes, size_t len);
 
+/* Fails unless those are all bytes of the file. */
+void scratch_unchanged(const char *path, const uint8_t *bytes, size_t len);
+
 /* Whether the bytes stand anywhere in a file of the directory. */
 bool scratch_has(const struct scratch *s, const void *bytes, size_t len);
 

@@ -214,6 +214,35 @@ keeps_the_key_when_it_fails(void **state)
 	is_alice(s);
 }
 
+/* What somebody has put into the file ends in an error, and nothing else. */
+static void
+refuses_strange_rows(void **state)
+{
+	static const char *const rows[] = {
+		"UPDATE peers SET id = zeroblob(63)",
+		"UPDATE peers SET id = zeroblob(64)",
+		"UPDATE peers SET id = zeroblob(100000)",
+		"UPDATE peers SET id = x''",
+		"UPDATE sessions SET sid = zeroblob(47)",
+		"UPDATE sessions SET sid = zeroblob(48)",
+		"UPDATE skipped SET sid = zeroblob(32), dh = zeroblob(32)",
+		"UPDATE inbox SET record = x'' WHERE n = 1",
+		"UPDATE inbox SET record = zeroblob(1000) WHERE n = 1",
+	};
+	struct scratch *s = *state;
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		scratch_restore(s, BOB);
+		scratch_reopen(s);
+		scratch_close(s);
+		scratch_sql(s, rows[i]);
+		scratch_reopen(s);
+		assert_int_equal(set(s, "abc"), ERR_CORRUPT);
+		assert_string_equal(err_last()->path, s->path);
+		has_passphrase(s, false);
+	}
+}
+
 /* --- what an attacker finds -------------------------------------------------
  */
 
@@ -485,6 +514,7 @@ main(void)
 		FRESH(asks_only_when_it_must),
 		FRESH(changes_and_goes),
 		FRESH(keeps_the_key_when_it_fails),
+		FRESH(refuses_strange_rows),
 		FRESH(hides_what_was_seen),
 		FRESH(seals_every_box_anew),
 		FRESH(refuses_bombs),

@@ -122,8 +122,8 @@ static void
 does_so_once(void **state)
 {
 	struct scratch *s = *state;
-	uint8_t *before, *after;
-	size_t before_len, len;
+	uint8_t *before;
+	size_t before_len;
 
 	scratch_restore(s, ALICE);
 	scratch_reopen(s);
@@ -131,11 +131,8 @@ does_so_once(void **state)
 	before = scratch_read(s->path, &before_len);
 	scratch_reopen(s);
 	scratch_close(s);
-	after = scratch_read(s->path, &len);
-	assert_int_equal(len, before_len);
-	assert_memory_equal(after, before, len);
+	scratch_unchanged(s->path, before, before_len);
 	free(before);
-	free(after);
 }
 
 /* --- the conversation goes on ---------------------------------------------
@@ -375,19 +372,16 @@ leaves_damage_alone(void **state)
 	struct scratch *s = *state;
 
 	for (size_t i = 0; i < ARRAY_LEN(damage); i++) {
-		uint8_t *before, *after;
-		size_t before_len, len;
+		uint8_t *before;
+		size_t before_len;
 
 		scratch_restore(s, ALICE);
 		scratch_sql(s, damage[i]);
 		before = scratch_read(s->path, &before_len);
 		assert_int_equal(scratch_open(s, 1000), ERR_CORRUPT);
 		assert_string_equal(err_last()->path, s->path);
-		after = scratch_read(s->path, &len);
-		assert_int_equal(len, before_len);
-		assert_memory_equal(after, before, len);
+		scratch_unchanged(s->path, before, before_len);
 		free(before);
-		free(after);
 	}
 }
 
