@@ -18,6 +18,7 @@
 #define CONNECTIONS_MAX  16384
 #define DESCRIPTORS_KEPT 32 /* for the store, the listeners and the loop */
 #define DRAIN_MS         9000
+#define SWEEP_MS         60000 /* between two looks for what is overdue */
 #define MMAP_FROM        (1024 * 1024) /* bytes of memory */
 
 struct relay {
@@ -27,6 +28,7 @@ struct relay {
 	struct conn_set conns;
 	struct listener_set listeners;
 	struct loop_timer drain; /* the last moment of a stop */
+	struct loop_timer sweep;
 	bool stopping;
 	uint8_t *sk; /* locked */
 };
@@ -71,6 +73,20 @@ on_drain_over(void *arg)
 	struct relay *r = arg;
 
 	loop_stop(r->loop, 0);
+}
+
+/* A part a turn, so that nobody waits for it. */
+static void
+on_sweep(void *arg)
+{
+	struct relay *r = arg;
+	bool more;
+
+	/* a failure of the store shows when the turn is settled */
+	if (store_sweep(r->store, clock_wall_ms(), &more) < 0)
+		more = false;
+	loop_timer_set(r->loop, &r->sweep,
+	    loop_now(r->loop) + (more ? 0 : SWEEP_MS));
 }
 
 static void
@@ -148,7 +164,7 @@ start_inside(struct relay *r, const struct relay_config *config)
 	if (code == 0)
 		code = relaykey_load(r->sk, config->key);
 	if (code == 0)
-		code = store_open(&r->store, config->store);
+		code = store_open(&r->store, config->store, &config->limits);
 	if (code == 0)
 		code = serve_start(&r->serve, r->store, FRAME_MAX,
 		    config->registration);
@@ -166,6 +182,8 @@ start_outside(struct relay *r, struct addr *a)
 		    connections);
 	if (code == 0)
 		code = loop_timer_add(r->loop, &r->drain, CLOCK_NEVER);
+	if (code == 0)
+		code = loop_timer_add(r->loop, &r->sweep, loop_now(r->loop));
 	if (code == 0)
 		code = listener_start(&r->listeners, r->loop, on_connection, r);
 	for (size_t i = 0; code == 0 && i < a->hosts_n; i++)
@@ -197,7 +215,10 @@ run(struct relay *r, const struct relay_config *config)
 int
 relay_run(const struct relay_config *config)
 {
-	struct relay r = { .drain = { .fn = on_drain_over, .arg = &r } };
+	struct relay r = {
+		.drain = { .fn = on_drain_over, .arg = &r },
+		.sweep = { .fn = on_sweep, .arg = &r },
+	};
 	int code;
 
 	/* else the largest buffers would stay with us once they were freed */

@@ -24,6 +24,7 @@ struct relay_config {
 	const char *const *listen; /* HOST:PORT, port 0 = any */
 	size_t listen_n;
 	const char *store; /* see store_open */
+	struct store_limits limits;
 	const char *key;   /* path, see relaykey.h */
 	enum serve_registration registration;
 	enum log_format log_format;

@@ -113,6 +113,20 @@ create(sqlite3 *db, const struct sql_plan *plan)
 	return rc;
 }
 
+/* One version up, whole or not at all. */
+static int
+upgrade(sqlite3 *db, const struct sql_plan *plan, int64_t from)
+{
+	char mark[64];
+	int rc = exec(db, "BEGIN EXCLUSIVE;");
+
+	sqlite3_snprintf(sizeof(mark), mark,
+	    "PRAGMA user_version = %d; COMMIT;", (int)from + 1);
+	if (rc == SQLITE_OK)
+		rc = exec(db, plan->upgrades[from - 1]);
+	return rc == SQLITE_OK ? exec(db, mark) : rc;
+}
+
 /* Sees to it that the database is one of the plan. */
 static int
 match(sqlite3 *db, const char *path, const struct sql_plan *plan)
@@ -127,6 +141,10 @@ match(sqlite3 *db, const char *path, const struct sql_plan *plan)
 		rc = ask(db, "PRAGMA application_id", &application_id);
 	if (rc == SQLITE_OK)
 		rc = ask(db, "PRAGMA user_version", &version);
+	for (; rc == SQLITE_OK && application_id == plan->application_id &&
+	     version >= 1 && version < plan->version;
+	     version++)
+		rc = upgrade(db, plan, version);
 	if (rc != SQLITE_OK)
 		return start_fault(db, rc, path);
 	if (application_id == plan->application_id && version == plan->version)

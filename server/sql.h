@@ -29,6 +29,8 @@ struct sql_plan {
 	int32_t application_id;
 	int32_t version;
 	const char *schema; /* run once, in an empty database */
+	/* [v - 1]: what makes version v into v + 1 */
+	const char *const *upgrades;
 	const char *const *queries;
 	size_t queries_n;
 };

@@ -6,7 +6,8 @@
 #include "base/err.h"
 
 int
-store_open(struct store **out, const char *where)
+store_open(struct store **out, const char *where,
+    const struct store_limits *limits)
 {
 	static const char sqlite[] = "sqlite:";
 
@@ -14,7 +15,7 @@ store_open(struct store **out, const char *where)
 	    where[strlen(sqlite)] == '\0')
 		return err_set(ERR_USAGE, "store \"%s\" is not sqlite:PATH",
 		    where);
-	return store_sqlite_open(out, where + strlen(sqlite));
+	return store_sqlite_open(out, where + strlen(sqlite), limits);
 }
 
 void
@@ -94,6 +95,12 @@ int
 store_rest(struct store *st)
 {
 	return st->ops->rest(st);
+}
+
+int
+store_sweep(struct store *st, uint64_t now, bool *more)
+{
+	return st->ops->sweep(st, now, more);
 }
 
 bool

@@ -20,16 +20,30 @@
 #include <stdint.h>
 
 #include "base/attr.h"
+#include "base/clock.h"
 #include "wire/body.h"
 
 struct store;
+
+/* What it may hold. */
+struct store_limits {
+	uint64_t chunk_bytes;  /* of type 4 in one mailbox */
+	uint64_t chunk_ttl_ms; /* how long type 4 is kept */
+};
+
+#define STORE_CHUNK_BYTES  (64ULL * 1024 * 1024 * 1024)
+#define STORE_CHUNK_TTL_MS (7 * CLOCK_DAY)
 
 /* Called per row; false = no more. */
 typedef bool (*store_client_fn)(void *arg, const struct body_client *c);
 typedef bool (*store_message_fn)(void *arg, const struct body_message *m);
 
-/* "sqlite:PATH".  ERR_USAGE, ERR_LOCKED, ERR_CORRUPT, ERR_IO, ERR_NOMEM. */
-int store_open(struct store **out, const char *where) MUST_USE;
+/*
+ * "sqlite:PATH".  limits NULL: none.  ERR_USAGE, ERR_LOCKED, ERR_CORRUPT,
+ * ERR_IO, ERR_NOMEM.
+ */
+int store_open(struct store **out, const char *where,
+    const struct store_limits *limits) MUST_USE;
 
 /* Gives up what is not committed.  NULL is fine. */
 void store_close(struct store *st);
@@ -63,7 +77,8 @@ int store_block(struct store *st, const uint8_t id[static ID_LEN],
 
 /*
  * Append to the mailbox of m->to.  REASON_UNKNOWN_CLIENT, REASON_DENIED
- * (blocked), REASON_MAILBOX_FULL (the last message id is reached).
+ * (blocked), REASON_MAILBOX_FULL (a limit, or the last message id, is
+ * reached); ERR_BUSY alone: this one cannot be stored, the group stands.
  */
 int store_put(struct store *st, const struct body_send *m,
     const uint8_t from[static ID_LEN], uint64_t now) MUST_USE;
@@ -90,6 +105,12 @@ int store_commit(struct store *st) MUST_USE;
 /* Housekeeping that may take a while, between two groups.  ERR_IO. */
 int store_rest(struct store *st) MUST_USE;
 
+/*
+ * Delete some of what has been kept for its time, in the open group; *more:
+ * call again after a commit.
+ */
+int store_sweep(struct store *st, uint64_t now, bool *more) MUST_USE;
+
 /* What an implementation is; its own struct begins with struct store. */
 struct store_ops {
 	int (*find)(struct store *, struct body_key *, const uint8_t *);
@@ -108,6 +129,7 @@ struct store_ops {
 	int (*seen)(struct store *, const uint8_t *, uint64_t);
 	int (*commit)(struct store *);
 	int (*rest)(struct store *);
+	int (*sweep)(struct store *, uint64_t, bool *);
 	void (*close)(struct store *);
 };
 
@@ -118,7 +140,8 @@ struct store {
 /* For implementations: the same name, bundle and time. */
 bool store_is_same(const struct body_key *a, const struct body_key *b);
 
-int store_sqlite_open(struct store **out, const char *path) MUST_USE;
+int store_sqlite_open(struct store **out, const char *path,
+    const struct store_limits *limits) MUST_USE;
 
 /* Nothing durable, for tests: the first message of a mailbox is first_id. */
 int store_mem_open(struct store **out, uint32_t first_id) MUST_USE;

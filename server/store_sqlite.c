@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 #include "server/store_sqlite.h"
 
+#include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -159,20 +161,33 @@ static int
 commit(struct store *st)
 {
 	struct store_sqlite *s = store_sqlite_of(st);
-	int r;
+	int r = 0;
 
 	if (sql_is_open(s->sql))
-		(void)write_changed(s); /* the commit tells how it went */
-	r = sql_commit(s->sql);
-	if (r < 0)
+		r = chunks_sync(s->chunks);
+	if (r < 0) {
+		sql_undo(s->sql);
+	} else {
+		if (sql_is_open(s->sql))
+			(void)write_changed(s); /* the commit tells */
+		r = sql_commit(s->sql);
+	}
+	if (r < 0) {
 		mailbox_clear(s->boxes);
+		chunks_undo(s->chunks);
+	} else {
+		chunks_keep(s->chunks);
+	}
 	return r;
 }
 
 static int
 rest(struct store *st)
 {
-	return sql_checkpoint(store_sqlite_of(st)->sql);
+	struct store_sqlite *s = store_sqlite_of(st);
+
+	chunks_rest(s->chunks);
+	return sql_checkpoint(s->sql);
 }
 
 /* What was seen since the last group, in one of its own. */
@@ -196,6 +211,8 @@ finish(struct store *st)
 		sql_undo(s->sql); /* times that are lost do no harm */
 	sql_close(s->sql);
 	mailbox_free(s->boxes);
+	chunks_close(s->chunks);
+	free(s->piece);
 	free(s);
 }
 
@@ -211,11 +228,28 @@ static const struct store_ops ops = {
 	.seen = seen,
 	.commit = commit,
 	.rest = rest,
+	.sweep = store_sqlite_mail_sweep,
 	.close = finish,
 };
 
+/* The pieces of files, in a directory beside the database. */
+static int
+open_chunks(struct store_sqlite *s, const char *path)
+{
+	char dir[PATH_MAX];
+	int n = snprintf(dir, sizeof(dir), "%s.files", path), r;
+
+	if (n < 0 || (size_t)n >= sizeof(dir))
+		return err_set(ERR_USAGE, "the store's path is too long");
+	r = chunks_open(&s->chunks, dir);
+	if (r == 0)
+		r = store_sqlite_mail_claim(s);
+	return r == 0 ? chunks_start(s->chunks) : r;
+}
+
 int
-store_sqlite_open(struct store **out, const char *path)
+store_sqlite_open(struct store **out, const char *path,
+    const struct store_limits *limits)
 {
 	struct store_sqlite *s = calloc(1, sizeof(*s));
 	int r;
@@ -223,15 +257,20 @@ store_sqlite_open(struct store **out, const char *path)
 	if (!s)
 		return err_set(ERR_NOMEM, "store");
 	s->store.ops = &ops;
+	s->limits = limits ? *limits
+			   : (struct store_limits){ INT64_MAX, UINT64_MAX };
 	r = sql_open(&s->sql, path, &store_sqlite_plan);
 	if (r < 0) {
 		free(s);
 		return r;
 	}
 	s->boxes = mailbox_new();
-	if (!s->boxes) {
+	s->piece = malloc(CONTENT_MAX);
+	r = s->boxes && s->piece ? open_chunks(s, path)
+				 : err_set(ERR_NOMEM, "store");
+	if (r < 0) {
 		finish(&s->store);
-		return err_set(ERR_NOMEM, "store");
+		return r;
 	}
 	*out = &s->store;
 	return 0;

@@ -4,7 +4,8 @@
  *
  *	clients    number, ID, userName, publicKey, issuedAt, lastSeen
  *	mailboxes  client, nextMessage and counters
- *	messages   toClient, ID, fromClient, type, storedAt, content
+ *	messages   toClient, ID, fromClient, type, storedAt, content (of
+ *	           type 4 the place, see chunks.h)
  *	blocks     client, blocked
  *
  * Clients have a small number, by which the other tables name them.  A row in
@@ -17,6 +18,7 @@
 #define SERVER_STORE_SQLITE_H
 
 #include "base/attr.h"
+#include "server/chunks.h"
 #include "server/mailbox.h"
 #include "server/sql.h"
 #include "server/store.h"
@@ -25,6 +27,9 @@ struct store_sqlite {
 	struct store store; /* first: the seam hands out its address */
 	struct sql *sql;
 	struct mailbox_table *boxes;
+	struct chunks *chunks;
+	struct store_limits limits;
+	uint8_t *piece; /* CONTENT_MAX bytes: one content, read back */
 };
 
 enum store_sqlite_query {
@@ -45,8 +50,9 @@ enum store_sqlite_query {
 	QUERY_IS_BLOCKED,
 	QUERY_PUT,
 	QUERY_PULL,
-	QUERY_COUNT,
 	QUERY_DELETE,
+	QUERY_PLACES,
+	QUERY_OLDEST,
 	QUERY_N,
 };
 
@@ -94,5 +100,14 @@ int store_sqlite_mail_pull(struct store *st, const uint8_t *id,
     const struct body_pull *q, store_message_fn fn, void *arg) MUST_USE;
 int store_sqlite_mail_ack(struct store *st, const uint8_t *id,
     const struct body_range *range, uint32_t *n) MUST_USE;
+int store_sqlite_mail_sweep(struct store *st, uint64_t now,
+    bool *more) MUST_USE;
+
+/* Run a DELETE whose rows are told, and count them out of m; *n of them. */
+int store_sqlite_mail_delete(struct store_sqlite *s,
+    enum store_sqlite_query q, struct mailbox *m, uint32_t *n) MUST_USE;
+
+/* Tell s->chunks of all that is in it; once, at the start. */
+int store_sqlite_mail_claim(struct store_sqlite *s) MUST_USE;
 
 #endif

@@ -146,30 +146,36 @@ store_sqlite_clients_enrol(struct store *st, const struct body_key *c,
 	return r == 0 ? write_client(s, c, now) : r;
 }
 
+static int
+forget(struct store_sqlite *s, enum store_sqlite_query q,
+    const struct mailbox *m)
+{
+	sql_set_int(s->sql, q, 1, m->number);
+	return sql_run(s->sql, q);
+}
+
 int
 store_sqlite_clients_unregister(struct store *st, const uint8_t *id)
 {
-	static const enum store_sqlite_query steps[] = { QUERY_FORGET_CLIENT,
-		QUERY_FORGET_MESSAGES, QUERY_FORGET_BLOCKS };
 	struct store_sqlite *s = store_sqlite_of(st);
 	struct mailbox *m;
+	uint32_t n = 0;
 	int r;
 
 	r = store_sqlite_mailbox(s, &m, id);
 	if (r == 0)
 		r = sql_begin(s->sql);
-	for (size_t i = 0; r == 0 && i < ARRAY_LEN(steps); i++) {
-		sql_set_int(s->sql, steps[i], 1, m->number);
-		r = sql_run(s->sql, steps[i]);
-	}
+	if (r == 0)
+		r = forget(s, QUERY_FORGET_CLIENT, m);
+	if (r == 0)
+		r = forget(s, QUERY_FORGET_BLOCKS, m);
 	if (r != 0)
 		return r;
+	sql_set_int(s->sql, QUERY_FORGET_MESSAGES, 1, m->number);
+	r = store_sqlite_mail_delete(s, QUERY_FORGET_MESSAGES, m, &n);
 	m->registered = false;
-	m->messages = m->message_bytes = 0;
-	m->chunks = m->chunk_bytes = 0;
 	m->blocks = 0;
-	store_sqlite_counted(s, m);
-	return 0;
+	return r;
 }
 
 int

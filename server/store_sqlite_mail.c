@@ -1,12 +1,9 @@
 /* SPDX-License-Identifier: ISC */
+#include "base/err.h"
 #include "server/store_sqlite.h"
 #include "wire/codes.h"
 
-/* A class of messages with counters of its own. */
-struct tally {
-	int64_t n;
-	int64_t bytes;
-};
+#define SWEEP_MAX 64 /* rows of one store_sweep */
 
 static void
 count(struct mailbox *m, bool chunks, int64_t n, int64_t bytes)
@@ -20,13 +17,17 @@ count(struct mailbox *m, bool chunks, int64_t n, int64_t bytes)
 	}
 }
 
-/* Whether m takes anything, and from this sender. */
+/* Whether m takes this message, and from this sender. */
 static int
-admit(struct store_sqlite *s, const struct mailbox *m, const uint8_t *from)
+admit(struct store_sqlite *s, const struct mailbox *m,
+    const struct body_send *msg, const uint8_t *from)
 {
 	int r;
 
 	if (m->next_message == UINT32_MAX)
+		return REASON_MAILBOX_FULL;
+	if (msg->type == MESSAGE_CHUNK &&
+	    (uint64_t)m->chunk_bytes + msg->content_len > s->limits.chunk_bytes)
 		return REASON_MAILBOX_FULL;
 	if (m->blocks == 0)
 		return 0;
@@ -43,12 +44,24 @@ static int
 insert(struct store_sqlite *s, const struct mailbox *to, int64_t sender,
     const struct body_send *msg, uint64_t now)
 {
+	uint8_t packed[CHUNKS_PLACE_LEN];
+	struct chunks_place place;
+	int r;
+
 	sql_set_int(s->sql, QUERY_PUT, 1, to->number);
 	sql_set_int(s->sql, QUERY_PUT, 2, to->next_message);
 	sql_set_int(s->sql, QUERY_PUT, 3, sender);
 	sql_set_int(s->sql, QUERY_PUT, 4, msg->type);
 	sql_set_int(s->sql, QUERY_PUT, 5, (int64_t)now);
 	sql_set_blob(s->sql, QUERY_PUT, 6, msg->content, msg->content_len);
+	if (msg->type == MESSAGE_CHUNK) {
+		r = chunks_put(s->chunks, &place, msg->content,
+		    msg->content_len);
+		if (r < 0)
+			return r;
+		chunks_pack(packed, &place);
+		sql_set_blob(s->sql, QUERY_PUT, 6, packed, sizeof(packed));
+	}
 	return sql_run(s->sql, QUERY_PUT);
 }
 
@@ -67,7 +80,7 @@ store_sqlite_mail_put(struct store *st, const struct body_send *msg,
 	sender = m->number;
 	r = store_sqlite_mailbox(s, &m, msg->to);
 	if (r == 0)
-		r = admit(s, m, from);
+		r = admit(s, m, msg, from);
 	if (r == 0)
 		r = sql_begin(s->sql);
 	if (r == 0)
@@ -78,6 +91,28 @@ store_sqlite_mail_put(struct store *st, const struct body_send *msg,
 	count(m, msg->type == MESSAGE_CHUNK, 1, msg->content_len);
 	store_sqlite_counted(s, m);
 	return 0;
+}
+
+/* A place is of that length; what is not, stands in the row itself. */
+static bool
+is_place(int64_t type, size_t len)
+{
+	return type == MESSAGE_CHUNK && len == CHUNKS_PLACE_LEN;
+}
+
+static int
+get_piece(struct store_sqlite *s, const uint8_t **content, size_t *len)
+{
+	struct chunks_place place;
+	int r;
+
+	chunks_unpack(&place, *content);
+	if (place.len > CONTENT_MAX)
+		return sql_damaged(s->sql);
+	r = chunks_get(s->chunks, s->piece, &place);
+	*content = s->piece;
+	*len = place.len;
+	return r;
 }
 
 static int
@@ -93,8 +128,10 @@ get_message(struct store_sqlite *s, struct body_message *m)
 		return r;
 	m->id = (uint32_t)sql_get_int(s->sql, QUERY_PULL, 1);
 	m->type = (uint8_t)sql_get_int(s->sql, QUERY_PULL, 2);
+	if (is_place(m->type, len))
+		r = get_piece(s, &m->content, &len);
 	m->content_len = (uint32_t)len;
-	return 0;
+	return r;
 }
 
 int
@@ -122,32 +159,47 @@ store_sqlite_mail_pull(struct store *st, const uint8_t *id,
 	return r;
 }
 
-static void
-set_range(struct store_sqlite *s, enum store_sqlite_query q,
-    const struct mailbox *m, const struct body_range *range)
+/* The row that a DELETE has told of, out of the counters and the files. */
+static int
+take_out(struct store_sqlite *s, enum store_sqlite_query q, struct mailbox *m)
 {
-	sql_set_int(s->sql, q, 1, m->number);
-	sql_set_int(s->sql, q, 2, range->first);
-	sql_set_int(s->sql, q, 3, range->last);
+	int64_t type = sql_get_int(s->sql, q, 0);
+	int64_t bytes = sql_get_int(s->sql, q, 1);
+	struct chunks_place place;
+	const uint8_t *packed;
+	size_t len;
+	int r = 0;
+
+	if (is_place(type, (size_t)bytes)) {
+		r = sql_get_blob(s->sql, q, 2, &packed, &len);
+		if (r < 0)
+			return r;
+		chunks_unpack(&place, packed);
+		bytes = place.len;
+		r = chunks_drop(s->chunks, &place);
+	}
+	count(m, type == MESSAGE_CHUNK, -1, -bytes);
+	return r;
 }
 
-/* What a range holds: all of it, and the chunks among it. */
-static int
-measure(struct store_sqlite *s, struct tally *all, struct tally *chunks,
-    const struct mailbox *m, const struct body_range *range)
+int
+store_sqlite_mail_delete(struct store_sqlite *s, enum store_sqlite_query q,
+    struct mailbox *m, uint32_t *n)
 {
-	int r;
+	int r = sql_begin(s->sql);
 
-	set_range(s, QUERY_COUNT, m, range);
-	r = sql_step(s->sql, QUERY_COUNT);
 	if (r < 0)
 		return r;
-	all->n = sql_get_int(s->sql, QUERY_COUNT, 0);
-	all->bytes = sql_get_int(s->sql, QUERY_COUNT, 1);
-	chunks->n = sql_get_int(s->sql, QUERY_COUNT, 2);
-	chunks->bytes = sql_get_int(s->sql, QUERY_COUNT, 3);
-	sql_settle(s->sql, QUERY_COUNT);
-	return 0;
+	store_sqlite_counted(s, m);
+	while ((r = sql_step(s->sql, q)) == 1) {
+		r = take_out(s, q, m);
+		if (r < 0) {
+			sql_settle(s->sql, q);
+			break;
+		}
+		++*n;
+	}
+	return r;
 }
 
 int
@@ -155,25 +207,85 @@ store_sqlite_mail_ack(struct store *st, const uint8_t *id,
     const struct body_range *range, uint32_t *n)
 {
 	struct store_sqlite *s = store_sqlite_of(st);
-	struct tally all = { 0 }, chunks = { 0 };
 	struct mailbox *m;
+	int r = store_sqlite_mailbox(s, &m, id);
+
+	if (r != 0 || m->messages + m->chunks == 0)
+		return r;
+	sql_set_int(s->sql, QUERY_DELETE, 1, m->number);
+	sql_set_int(s->sql, QUERY_DELETE, 2, range->first);
+	sql_set_int(s->sql, QUERY_DELETE, 3, range->last);
+	return store_sqlite_mail_delete(s, QUERY_DELETE, m, n);
+}
+
+/* The oldest pieces whose time is over, as acknowledgements of theirs. */
+struct overdue {
+	size_t n;
+	uint8_t ids[SWEEP_MAX][ID_LEN];
+	struct body_range ranges[SWEEP_MAX];
+};
+
+static int
+find_overdue(struct store_sqlite *s, struct overdue *o, uint64_t stored_before)
+{
 	int r;
 
-	r = store_sqlite_mailbox(s, &m, id);
-	if (r == 0)
-		r = measure(s, &all, &chunks, m, range);
-	if (r != 0 || all.n == 0)
-		return r;
-	r = sql_begin(s->sql);
-	if (r < 0)
-		return r;
-	set_range(s, QUERY_DELETE, m, range);
-	r = sql_run(s->sql, QUERY_DELETE);
-	if (r < 0)
-		return r;
-	count(m, true, -chunks.n, -chunks.bytes);
-	count(m, false, chunks.n - all.n, chunks.bytes - all.bytes);
-	store_sqlite_counted(s, m);
-	*n += (uint32_t)all.n;
-	return 0;
+	sql_set_int(s->sql, QUERY_OLDEST, 1, SWEEP_MAX);
+	while ((r = sql_step(s->sql, QUERY_OLDEST)) == 1) {
+		struct body_range *range = &o->ranges[o->n];
+
+		r = store_sqlite_bytes(s, QUERY_OLDEST, 0, o->ids[o->n],
+		    ID_LEN);
+		range->first = range->last =
+		    (uint32_t)sql_get_int(s->sql, QUERY_OLDEST, 1);
+		if (r < 0 ||
+		    (uint64_t)sql_get_int(s->sql, QUERY_OLDEST, 2) >=
+			stored_before) {
+			sql_settle(s->sql, QUERY_OLDEST);
+			break;
+		}
+		o->n++;
+	}
+	return r;
+}
+
+int
+store_sqlite_mail_sweep(struct store *st, uint64_t now, bool *more)
+{
+	struct store_sqlite *s = store_sqlite_of(st);
+	uint64_t ttl = s->limits.chunk_ttl_ms;
+	struct overdue o = { .n = 0 };
+	uint32_t n = 0;
+	int r;
+
+	*more = false;
+	if (ttl > now)
+		return 0;
+	r = find_overdue(s, &o, now - ttl);
+	for (size_t i = 0; r == 0 && i < o.n; i++)
+		r = store_sqlite_mail_ack(st, o.ids[i], &o.ranges[i], &n);
+	*more = r == 0 && o.n == SWEEP_MAX;
+	return r;
+}
+
+int
+store_sqlite_mail_claim(struct store_sqlite *s)
+{
+	struct chunks_place place;
+	const uint8_t *packed;
+	size_t len;
+	int r;
+
+	while ((r = sql_step(s->sql, QUERY_PLACES)) == 1) {
+		r = sql_get_blob(s->sql, QUERY_PLACES, 0, &packed, &len);
+		if (r == 0 && is_place(MESSAGE_CHUNK, len)) {
+			chunks_unpack(&place, packed);
+			r = chunks_claim(s->chunks, &place);
+		}
+		if (r < 0) {
+			sql_settle(s->sql, QUERY_PLACES);
+			break;
+		}
+	}
+	return r;
 }

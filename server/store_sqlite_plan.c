@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 #include "server/store_sqlite.h"
 
+/* The places of all pieces of files, the oldest first. */
+#define FILES_INDEX                                                            \
+	"CREATE INDEX messagesInFiles ON messages (content) WHERE type = 4;"
+
 static const char schema[] =
     "CREATE TABLE clients ("
     " number INTEGER PRIMARY KEY,"
@@ -28,11 +32,16 @@ static const char schema[] =
     " content BLOB NOT NULL"
     ") STRICT;"
     "CREATE UNIQUE INDEX messagesByMailbox ON messages (toClient, ID);"
+    FILES_INDEX
     "CREATE TABLE blocks ("
     " client INTEGER NOT NULL,"
     " blocked BLOB NOT NULL,"
     " PRIMARY KEY (client, blocked)"
     ") STRICT, WITHOUT ROWID;";
+
+/* What is told of a row that is deleted. */
+#define GONE                                                                   \
+	" RETURNING type, length(content), CASE WHEN type = 4 THEN content END"
 
 static const char *const queries[QUERY_N] = {
 	[QUERY_FIND] = "SELECT userName, publicKey, issuedAt FROM clients"
@@ -52,7 +61,7 @@ static const char *const queries[QUERY_N] = {
 	[QUERY_FORGET_CLIENT] = "UPDATE clients SET userName = NULL,"
 				" publicKey = NULL, issuedAt = 0"
 				" WHERE number = ?1",
-	[QUERY_FORGET_MESSAGES] = "DELETE FROM messages WHERE toClient = ?1",
+	[QUERY_FORGET_MESSAGES] = "DELETE FROM messages WHERE toClient = ?1" GONE,
 	[QUERY_FORGET_BLOCKS] = "DELETE FROM blocks WHERE client = ?1",
 	[QUERY_MAILBOX] = "SELECT number, userName IS NOT NULL, lastSeen,"
 			  " nextMessage, messages, messageBytes, chunks,"
@@ -75,19 +84,22 @@ static const char *const queries[QUERY_N] = {
 		       " JOIN clients AS c ON c.number = m.fromClient"
 		       " WHERE m.toClient = ?1 AND m.ID > ?2"
 		       " AND (?3 = 0 OR m.type <> 4) ORDER BY m.ID",
-	[QUERY_COUNT] = "SELECT count(*), coalesce(sum(length(content)), 0),"
-			" count(*) FILTER (WHERE type = 4), coalesce("
-			"sum(length(content)) FILTER (WHERE type = 4), 0)"
-			" FROM messages"
-			" WHERE toClient = ?1 AND ID BETWEEN ?2 AND ?3",
 	[QUERY_DELETE] = "DELETE FROM messages"
-			 " WHERE toClient = ?1 AND ID BETWEEN ?2 AND ?3",
+			 " WHERE toClient = ?1 AND ID BETWEEN ?2 AND ?3" GONE,
+	[QUERY_PLACES] = "SELECT content FROM messages WHERE type = 4"
+			 " ORDER BY content",
+	[QUERY_OLDEST] = "SELECT c.ID, m.ID, m.storedAt FROM messages AS m"
+			 " JOIN clients AS c ON c.number = m.toClient"
+			 " WHERE m.type = 4 ORDER BY m.content LIMIT ?1",
 };
+
+static const char *const upgrades[] = { FILES_INDEX };
 
 const struct sql_plan store_sqlite_plan = {
 	.application_id = 0x534e544c, /* "SNTL" */
-	.version = 1,
+	.version = 2,
 	.schema = schema,
+	.upgrades = upgrades,
 	.queries = queries,
 	.queries_n = QUERY_N,
 };

@@ -9,7 +9,7 @@
 #include "server/log.h"
 #include "wire/frame.h"
 
-#define BUSY_RETRY_MS 1000
+#define RETRY_MS 1000 /* for what may pass by itself */
 
 static const char *const texts[] = {
 	[REASON_MALFORMED] = "malformed request",
@@ -107,8 +107,8 @@ turn_refuse(struct serve *sv, struct session *ss, enum reason reason,
 	uint8_t payload[BODY_ERROR_MAX];
 	size_t len;
 
-	if (reason == REASON_BUSY)
-		e.retry_after_ms = BUSY_RETRY_MS;
+	if (reason == REASON_BUSY || reason == REASON_MAILBOX_FULL)
+		e.retry_after_ms = RETRY_MS;
 	snprintf(e.text, sizeof(e.text), "%s", text ? text : texts[reason]);
 	body_pack_error(payload, &len, &e);
 	put_reply(sv, ss, CODE_ERROR, payload, len);

@@ -20,7 +20,7 @@ open_store(const char *path)
 {
 	struct store *st;
 
-	MUST(store_sqlite_open(&st, path) == 0);
+	MUST(store_sqlite_open(&st, path, NULL) == 0);
 	for (unsigned i = 0; i < RAW_MAILBOXES; i++) {
 		struct body_key k = { .issued_at = 1 };
 

@@ -62,6 +62,10 @@ raw_remove_dir(const char *dir)
 		snprintf(path, sizeof(path), "%s/%s", dir, files[i]);
 		unlink(path);
 	}
+	for (size_t i = 0; i < sizeof(files) / sizeof(*files); i++) {
+		snprintf(path, sizeof(path), "%s/%s.files", dir, files[i]);
+		rmdir(path);
+	}
 	rmdir(dir);
 }
 
@@ -72,7 +76,7 @@ raw_open(const char *path)
 	sqlite3 *db;
 
 	unlink(path);
-	MUST(store_sqlite_open(&st, path) == 0);
+	MUST(store_sqlite_open(&st, path, NULL) == 0);
 	store_close(st);
 	MUST(sqlite3_open(path, &db) == SQLITE_OK);
 	MUST(sqlite3_exec(db,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* What every store must do; each test runs on each of them. */
 #include <setjmp.h>
+#include <dirent.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -9,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -17,6 +19,7 @@
 #include "base/err.h"
 #include "base/secret.h"
 #include "caller.h"
+#include "server/chunks.h"
 #include "server/store.h"
 #include "wire/codes.h"
 
@@ -47,7 +50,21 @@ set_up(void **state)
 	snprintf(f->path, sizeof(f->path), "%s/relay.db", f->dir);
 	*state = f;
 	return f->kind == MEMORY ? store_mem_open(&f->st, 1)
-				 : store_sqlite_open(&f->st, f->path);
+				 : store_sqlite_open(&f->st, f->path, NULL);
+}
+
+static void
+remove_dir(const char *path)
+{
+	const struct dirent *entry;
+	DIR *list = opendir(path);
+
+	if (!list)
+		return;
+	while ((entry = readdir(list)))
+		unlinkat(dirfd(list), entry->d_name, 0);
+	closedir(list);
+	rmdir(path);
 }
 
 static int
@@ -59,6 +76,8 @@ tear_down(void **state)
 	store_close(f->st);
 	snprintf(log, sizeof(log), "%s-wal", f->path);
 	unlink(log);
+	snprintf(log, sizeof(log), "%s.files", f->path);
+	remove_dir(log);
 	unlink(f->path);
 	rmdir(f->dir);
 	free(f);
@@ -553,6 +572,20 @@ step_pull(struct model *m, struct store *st, unsigned a, unsigned b)
 	assert_int_equal(next_mail(&w), m->mail_n);
 }
 
+/* size(type, content): of a content, wherever it is. */
+static void
+size_of_content(sqlite3_context *ctx, int n, sqlite3_value **args)
+{
+	struct chunks_place place = { 0 };
+
+	(void)n;
+	place.len = (uint32_t)sqlite3_value_bytes(args[1]);
+	if (sqlite3_value_int(args[0]) == MESSAGE_CHUNK &&
+	    place.len == CHUNKS_PLACE_LEN)
+		chunks_unpack(&place, sqlite3_value_blob(args[1]));
+	sqlite3_result_int64(ctx, place.len);
+}
+
 /* One number that SQL knows of a store that is closed. */
 static int64_t
 ask(const char *path, const char *text)
@@ -562,6 +595,9 @@ ask(const char *path, const char *text)
 	int64_t n;
 
 	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+	assert_int_equal(sqlite3_create_function(db, "size", 2, SQLITE_UTF8,
+			     NULL, size_of_content, NULL, NULL),
+	    SQLITE_OK);
 	assert_int_equal(sqlite3_prepare_v2(db, text, -1, &stmt, NULL),
 	    SQLITE_OK);
 	assert_int_equal(sqlite3_step(stmt), SQLITE_ROW);
@@ -585,7 +621,7 @@ expect_exact_counters(const char *path)
 	    0);
 	assert_int_equal(ask(path,
 			     "SELECT sum(messageBytes + chunkBytes) - (SELECT"
-			     " coalesce(sum(length(content)), 0) FROM messages)"
+			     " coalesce(sum(size(type, content)), 0) FROM messages)"
 			     " FROM mailboxes"),
 	    0);
 	assert_int_equal(ask(path,
@@ -648,7 +684,7 @@ change(struct fixture *f, const char *text)
 {
 	store_close(f->st);
 	run(f->path, text);
-	assert_int_equal(store_sqlite_open(&f->st, f->path), 0);
+	assert_int_equal(store_sqlite_open(&f->st, f->path, NULL), 0);
 }
 
 static void
@@ -712,9 +748,9 @@ test_reopen(void **state)
 	assert_int_equal(put(f->st, &alice, &bob, 3, "kept"), 0);
 	assert_int_equal(store_commit(f->st), 0);
 	assert_int_equal(put(f->st, &alice, &bob, 3, "lost"), 0);
-	assert_int_equal(store_sqlite_open(&second, f->path), ERR_LOCKED);
+	assert_int_equal(store_sqlite_open(&second, f->path, NULL), ERR_LOCKED);
 	store_close(f->st);
-	assert_int_equal(store_sqlite_open(&f->st, f->path), 0);
+	assert_int_equal(store_sqlite_open(&f->st, f->path, NULL), 0);
 	expect_known(f->st, &carol);
 	expect_all(f->st, &bob, "1:3:kept ");
 }
@@ -744,20 +780,20 @@ test_not_a_store(void **state)
 
 	store_close(f->st);
 	f->st = NULL;
-	assert_int_equal(store_open(&st, f->path), ERR_USAGE);
-	assert_int_equal(store_open(&st, "sqlite:"), ERR_USAGE);
-	assert_int_equal(store_open(&st, "sqlite:/nowhere/x"), ERR_IO);
+	assert_int_equal(store_open(&st, f->path, NULL), ERR_USAGE);
+	assert_int_equal(store_open(&st, "sqlite:", NULL), ERR_USAGE);
+	assert_int_equal(store_open(&st, "sqlite:/nowhere/x", NULL), ERR_IO);
 	/* of another version, another's, none */
-	run(f->path, "PRAGMA user_version = 2");
-	assert_int_equal(store_sqlite_open(&st, f->path), ERR_CORRUPT);
-	run(f->path, "PRAGMA user_version = 1; PRAGMA application_id = 1");
-	assert_int_equal(store_sqlite_open(&st, f->path), ERR_CORRUPT);
+	run(f->path, "PRAGMA user_version = 3");
+	assert_int_equal(store_sqlite_open(&st, f->path, NULL), ERR_CORRUPT);
+	run(f->path, "PRAGMA user_version = 2; PRAGMA application_id = 1");
+	assert_int_equal(store_sqlite_open(&st, f->path, NULL), ERR_CORRUPT);
 	file = fopen(f->path, "wb");
 	assert_non_null(file);
 	for (int i = 0; i < 1000; i++)
 		fputs("no database", file);
 	fclose(file);
-	assert_int_equal(store_sqlite_open(&st, f->path), ERR_CORRUPT);
+	assert_int_equal(store_sqlite_open(&st, f->path, NULL), ERR_CORRUPT);
 }
 
 /* No more than so many bytes in a file: what a disk does when it breaks. */
@@ -789,7 +825,7 @@ test_failed_write_is_for_good(void **state)
 	assert_int_equal(store_find(f->st, &k, bob.key.id), ERR_IO);
 	assert_int_equal(store_commit(f->st), ERR_IO);
 	store_close(f->st);
-	assert_int_equal(store_sqlite_open(&f->st, f->path), 0);
+	assert_int_equal(store_sqlite_open(&f->st, f->path, NULL), 0);
 	expect_all(f->st, &bob, "1:3:kept ");
 	assert_int_equal(put(f->st, &alice, &bob, 3, "next"), 0);
 	assert_int_equal(store_commit(f->st), 0);
@@ -820,6 +856,351 @@ test_shortage_loses_a_group_only(void **state)
 	store_close(f->st);
 	f->st = NULL;
 	expect_exact_counters(f->path);
+}
+
+/* --- pieces of files --- */
+
+#define PIECE_LEN 100000
+
+static void
+reopen(struct fixture *f, const struct store_limits *limits)
+{
+	store_close(f->st);
+	assert_int_equal(store_sqlite_open(&f->st, f->path, limits), 0);
+}
+
+/* A piece that is all of one byte. */
+static int
+put_piece(struct store *st, const struct caller *to, uint8_t fill, uint64_t now)
+{
+	static uint8_t content[PIECE_LEN];
+	struct body_send m = { .type = MESSAGE_CHUNK,
+		.content = content,
+		.content_len = sizeof(content) };
+
+	memset(content, fill, sizeof(content));
+	memcpy(m.to, to->key.id, ID_LEN);
+	return store_put(st, &m, alice.key.id, now);
+}
+
+static bool
+add_fill(void *arg, const struct body_message *m)
+{
+	char *fills = arg;
+
+	assert_int_equal(m->type, MESSAGE_CHUNK);
+	assert_int_equal(m->content_len, PIECE_LEN);
+	for (size_t i = 1; i < PIECE_LEN; i++)
+		assert_int_equal(m->content[i], m->content[0]);
+	fills[strlen(fills)] = (char)m->content[0];
+	return true;
+}
+
+static void
+expect_pieces(struct store *st, const struct caller *c, const char *expected)
+{
+	struct body_pull q = { 0 };
+	char fills[256] = "";
+
+	assert_int_equal(store_pull(st, c->key.id, &q, add_fill, fills), 0);
+	assert_string_equal(fills, expected);
+}
+
+/* Commit, and give back what is gone. */
+static void
+settle(struct store *st)
+{
+	assert_int_equal(store_commit(st), 0);
+	assert_int_equal(store_rest(st), 0);
+}
+
+/* Bytes on the disk of the files beside the store, and their number. */
+static int64_t
+files(const struct fixture *f, unsigned *n)
+{
+	const struct dirent *entry;
+	char dir[128];
+	int64_t bytes = 0;
+	DIR *list;
+
+	snprintf(dir, sizeof(dir), "%s.files", f->path);
+	list = opendir(dir);
+	assert_non_null(list);
+	for (*n = 0; (entry = readdir(list));) {
+		struct stat st;
+
+		if (entry->d_name[0] == '.')
+			continue;
+		assert_int_equal(fstatat(dirfd(list), entry->d_name, &st, 0),
+		    0);
+		bytes += st.st_blocks * 512;
+		++*n;
+	}
+	closedir(list);
+	return bytes;
+}
+
+static void
+expect_files(const struct fixture *f, unsigned expected)
+{
+	unsigned n;
+
+	(void)files(f, &n);
+	assert_int_equal(n, expected);
+}
+
+static void
+test_pieces_stand_in_files(void **state)
+{
+	struct fixture *f = *state;
+	int64_t before;
+	unsigned n;
+
+	enrol_all(f->st);
+	expect_files(f, 0);
+	for (uint8_t c = 'a'; c <= 'd'; c++)
+		assert_int_equal(put_piece(f->st, &bob, c, NOW), 0);
+	expect_pieces(f->st, &bob, "abcd");
+	settle(f->st);
+	reopen(f, NULL);
+	expect_pieces(f->st, &bob, "abcd");
+	before = files(f, &n);
+	assert_int_equal(n, 1);
+	/* a hole for one that is gone, and not before that is certain */
+	assert_int_equal(ack(f->st, &bob, 2, 3), 2);
+	assert_int_equal(files(f, &n), before);
+	expect_pieces(f->st, &bob, "ad");
+	settle(f->st);
+	assert_true(files(f, &n) <= before - 2 * (PIECE_LEN - 4096));
+	expect_pieces(f->st, &bob, "ad");
+	/* after a start, another file; the last piece takes its file along */
+	assert_int_equal(put_piece(f->st, &bob, 'e', NOW), 0);
+	settle(f->st);
+	expect_files(f, 2);
+	assert_int_equal(ack(f->st, &bob, 1, 4), 2);
+	settle(f->st);
+	expect_files(f, 1);
+	expect_pieces(f->st, &bob, "e");
+	assert_int_equal(ack(f->st, &bob, 5, 5), 1);
+	settle(f->st);
+	expect_files(f, 0);
+	assert_int_equal(put_piece(f->st, &bob, 'f', NOW), 0);
+	settle(f->st);
+	expect_pieces(f->st, &bob, "f");
+	/* and so does a client that goes */
+	assert_int_equal(store_unregister(f->st, bob.key.id), 0);
+	expect_files(f, 1);
+	settle(f->st);
+	expect_files(f, 0);
+	store_close(f->st);
+	f->st = NULL;
+	expect_exact_counters(f->path);
+}
+
+static void
+test_pieces_of_a_lost_group(void **state)
+{
+	static char content[PIECE_LEN];
+	struct fixture *f = *state;
+
+	memset(content, 'x', sizeof(content) - 1);
+	enrol_all(f->st);
+	assert_int_equal(put_piece(f->st, &bob, 'a', NOW), 0);
+	settle(f->st);
+	assert_int_equal(put_piece(f->st, &bob, 'b', NOW), 0);
+	assert_int_equal(ack(f->st, &bob, 1, 1), 1);
+	sqlite3_hard_heap_limit64(sqlite3_memory_used() + 10000);
+	assert_int_equal(put(f->st, &alice, &carol, 3, content), ERR_BUSY);
+	sqlite3_hard_heap_limit64(0);
+	assert_int_equal(store_commit(f->st), ERR_BUSY);
+	/* neither the new one is there, nor is the old one gone */
+	expect_pieces(f->st, &bob, "a");
+	assert_int_equal(put_piece(f->st, &bob, 'c', NOW), 0);
+	settle(f->st);
+	expect_pieces(f->st, &bob, "ac");
+	assert_int_equal(ack(f->st, &bob, 1, 9), 2);
+	settle(f->st);
+	expect_files(f, 0);
+}
+
+static void
+make_file(const struct fixture *f, const char *name)
+{
+	char path[160];
+	FILE *file;
+
+	snprintf(path, sizeof(path), "%s.files/%s", f->path, name);
+	file = fopen(path, "wb");
+	assert_non_null(file);
+	fclose(file);
+}
+
+static void
+test_orphans_go_at_the_start(void **state)
+{
+	struct fixture *f = *state;
+	char path[160];
+
+	enrol_all(f->st);
+	assert_int_equal(put_piece(f->st, &bob, 'a', NOW), 0);
+	settle(f->st);
+	/* written, but never committed */
+	reopen(f, NULL);
+	assert_int_equal(put_piece(f->st, &bob, 'b', NOW), 0);
+	expect_files(f, 2);
+	make_file(f, "00000000000000000077");
+	make_file(f, "notes");
+	reopen(f, NULL);
+	expect_files(f, 2); /* of a, and what is none of ours */
+	expect_pieces(f->st, &bob, "a");
+	assert_int_equal(put_piece(f->st, &bob, 'c', NOW), 0);
+	settle(f->st);
+	snprintf(path, sizeof(path), "%s.files/00000000000000000078", f->path);
+	assert_int_equal(access(path, F_OK), 0);
+	assert_int_equal(ack(f->st, &bob, 1, 9), 2);
+	settle(f->st);
+	expect_files(f, 1);
+	snprintf(path, sizeof(path), "%s.files/notes", f->path);
+	assert_int_equal(unlink(path), 0);
+}
+
+static void
+test_a_piece_that_is_damaged(void **state)
+{
+	struct body_pull q = { 0 };
+	struct fixture *f = *state;
+	char path[160], fills[8] = "";
+
+	enrol_all(f->st);
+	assert_int_equal(put_piece(f->st, &bob, 'a', NOW), 0);
+	settle(f->st);
+	snprintf(path, sizeof(path), "%s.files/00000000000000000000", f->path);
+	assert_int_equal(truncate(path, PIECE_LEN - 1), 0);
+	assert_int_equal(store_pull(f->st, bob.key.id, &q, add_fill, fills),
+	    ERR_IO);
+	assert_int_equal(ack(f->st, &bob, 1, 1), 1);
+	settle(f->st);
+	expect_pieces(f->st, &bob, "");
+}
+
+static void
+test_quota_of_pieces(void **state)
+{
+	const struct store_limits two = { 2 * PIECE_LEN, UINT64_MAX };
+	struct fixture *f = *state;
+
+	reopen(f, &two);
+	enrol_all(f->st);
+	assert_int_equal(put_piece(f->st, &bob, 'a', NOW), 0);
+	assert_int_equal(put_piece(f->st, &bob, 'b', NOW), 0);
+	assert_int_equal(put_piece(f->st, &bob, 'c', NOW), REASON_MAILBOX_FULL);
+	assert_int_equal(put_piece(f->st, &carol, 'c', NOW), 0);
+	settle(f->st);
+	reopen(f, &two);
+	assert_int_equal(put_piece(f->st, &bob, 'c', NOW), REASON_MAILBOX_FULL);
+	assert_int_equal(ack(f->st, &bob, 1, 1), 1);
+	assert_int_equal(put_piece(f->st, &bob, 'd', NOW), 0);
+	settle(f->st);
+	expect_pieces(f->st, &bob, "bd");
+	assert_int_equal(put(f->st, &alice, &bob, 3, "a text fits"), 0);
+	settle(f->st);
+	assert_int_equal(ack(f->st, &bob, 1, 9), 3);
+	assert_int_equal(ack(f->st, &carol, 1, 9), 1);
+	settle(f->st);
+}
+
+static void
+test_pieces_are_kept_for_their_time(void **state)
+{
+	enum { OLD = 150, TTL = 5000 };
+	const struct store_limits limits = { UINT64_MAX, TTL };
+	struct fixture *f = *state;
+	bool more = true;
+
+	reopen(f, &limits);
+	enrol_all(f->st);
+	for (unsigned i = 0; i < OLD; i++)
+		assert_int_equal(put(f->st, &alice, i % 2 ? &bob : &carol, 4,
+				     "old"),
+		    0);
+	assert_int_equal(put(f->st, &alice, &bob, 3, "text"), 0);
+	assert_int_equal(put_piece(f->st, &bob, 'n', NOW + TTL), 0);
+	settle(f->st);
+	assert_int_equal(store_sweep(f->st, NOW + TTL, &more), 0);
+	assert_false(more);
+	settle(f->st);
+	expect_pull(f->st, &carol, (struct body_pull){ 0 }, 1, &alice,
+	    "1:4:old ");
+	for (unsigned i = 0; i < OLD / 64; i++) {
+		assert_int_equal(store_sweep(f->st, NOW + TTL + 1, &more), 0);
+		assert_true(more);
+		settle(f->st);
+	}
+	assert_int_equal(store_sweep(f->st, NOW + TTL + 1, &more), 0);
+	assert_false(more);
+	settle(f->st);
+	expect_all(f->st, &carol, "");
+	expect_pull(f->st, &bob, (struct body_pull){ 0 }, 1, &alice,
+	    "76:3:text ");
+	assert_int_equal(ack(f->st, &bob, 76, 76), 1);
+	expect_pieces(f->st, &bob, "n");
+	assert_int_equal(ack(f->st, &bob, 1, 99), 1);
+	settle(f->st);
+	expect_files(f, 0);
+	store_close(f->st);
+	f->st = NULL;
+	expect_exact_counters(f->path);
+}
+
+static void
+test_no_space_for_a_piece(void **state)
+{
+	struct fixture *f = *state;
+
+	enrol_all(f->st);
+	assert_int_equal(put_piece(f->st, &bob, 'a', NOW), 0);
+	signal(SIGXFSZ, SIG_IGN);
+	limit_files(150000);
+	/* refused alone; the group it came in stands */
+	assert_int_equal(put_piece(f->st, &bob, 'b', NOW), ERR_BUSY);
+	assert_int_equal(put(f->st, &alice, &carol, 3, "text"), 0);
+	settle(f->st);
+	limit_files(RLIM_INFINITY);
+	expect_all(f->st, &carol, "1:3:text ");
+	assert_int_equal(put_piece(f->st, &bob, 'c', NOW), 0);
+	settle(f->st);
+	reopen(f, NULL);
+	expect_pieces(f->st, &bob, "ac");
+	assert_int_equal(ack(f->st, &bob, 1, 9), 2);
+	settle(f->st);
+}
+
+/* Version 1 kept pieces in the rows, and had no index of them. */
+static void
+test_a_store_of_version_1(void **state)
+{
+	struct fixture *f = *state;
+
+	enrol_all(f->st);
+	assert_int_equal(put(f->st, &alice, &bob, 3, "text"), 0);
+	settle(f->st);
+	change(f,
+	    "DROP INDEX messagesInFiles; PRAGMA user_version = 1;"
+	    "UPDATE messages SET type = 4, content = x'6f6c64';"
+	    "UPDATE mailboxes SET messages = 0, messageBytes = 0, chunks = 1,"
+	    " chunkBytes = 3 WHERE messages = 1");
+	expect_all(f->st, &bob, "1:4:old ");
+	assert_int_equal(put(f->st, &alice, &bob, 4, "new"), 0);
+	settle(f->st);
+	expect_all(f->st, &bob, "1:4:old 2:4:new ");
+	assert_int_equal(ack(f->st, &bob, 1, 1), 1);
+	settle(f->st);
+	assert_int_equal(ack(f->st, &bob, 2, 2), 1);
+	settle(f->st);
+	store_close(f->st);
+	f->st = NULL;
+	expect_exact_counters(f->path);
+	assert_int_equal(ask(f->path, "PRAGMA user_version"), 2);
 }
 
 static int
@@ -860,6 +1241,14 @@ main(void)
 		ON(sqlite, test_not_a_store),
 		ON(sqlite, test_failed_write_is_for_good),
 		ON(sqlite, test_shortage_loses_a_group_only),
+		ON(sqlite, test_pieces_stand_in_files),
+		ON(sqlite, test_pieces_of_a_lost_group),
+		ON(sqlite, test_orphans_go_at_the_start),
+		ON(sqlite, test_a_piece_that_is_damaged),
+		ON(sqlite, test_quota_of_pieces),
+		ON(sqlite, test_pieces_are_kept_for_their_time),
+		ON(sqlite, test_no_space_for_a_piece),
+		ON(sqlite, test_a_store_of_version_1),
 	};
 
 	return cmocka_run_group_tests(tests, start, NULL);

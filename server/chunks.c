@@ -1,0 +1,489 @@
+/* SPDX-License-Identifier: ISC */
+#include "server/chunks.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/err.h"
+
+#define SEGMENT_LEN (64ULL * 1024 * 1024) /* then the next one is begun */
+#define ALIGNMENT   4096 /* of contents: what a hole can take back */
+#define READERS     8    /* segments kept open for reading */
+#define NAME_LEN    20   /* of a segment: decimal digits, padded */
+
+struct segment {
+	uint64_t number;
+	uint64_t live; /* contents in it, those of the open group included */
+};
+
+/* A row of the open group. */
+struct change {
+	struct chunks_place place;
+	bool put; /* else dropped */
+};
+
+struct changes {
+	struct change *rows;
+	size_t n, room;
+};
+
+struct chunks {
+	int dir;
+	struct segment *segments; /* ascending */
+	size_t segments_n, segments_room;
+	struct changes group; /* not committed yet */
+	struct changes due;   /* to be given back */
+	int writer;           /* the newest segment, or -1 */
+	uint64_t next;        /* number of the one after it */
+	uint64_t end;         /* where it is appended to */
+	bool dirty;           /* not synced */
+	struct {
+		uint64_t number;
+		int fd; /* -1: none */
+	} readers[READERS];
+};
+
+static void
+put_be(uint8_t *out, uint64_t n, size_t len)
+{
+	while (len-- > 0) {
+		out[len] = (uint8_t)n;
+		n >>= 8;
+	}
+}
+
+static uint64_t
+get_be(const uint8_t *in, size_t len)
+{
+	uint64_t n = 0;
+
+	for (size_t i = 0; i < len; i++)
+		n = n << 8 | in[i];
+	return n;
+}
+
+void
+chunks_pack(uint8_t out[static CHUNKS_PLACE_LEN], const struct chunks_place *p)
+{
+	put_be(out, p->segment, 8);
+	put_be(out + 8, p->offset, 8);
+	put_be(out + 16, p->len, 4);
+}
+
+void
+chunks_unpack(struct chunks_place *out,
+    const uint8_t in[static CHUNKS_PLACE_LEN])
+{
+	out->segment = get_be(in, 8);
+	out->offset = get_be(in + 8, 8);
+	out->len = (uint32_t)get_be(in + 16, 4);
+}
+
+/* Room for one more; the rows move. */
+static int
+make_room(void **rows, size_t n, size_t *room, size_t row_len)
+{
+	size_t more = *room ? 2 * *room : 64;
+	void *p;
+
+	if (n < *room)
+		return 0;
+	p = reallocarray(*rows, more, row_len);
+	if (!p)
+		return err_set(ERR_NOMEM, "pieces of files");
+	*rows = p;
+	*room = more;
+	return 0;
+}
+
+static int
+note(struct changes *to, const struct chunks_place *place, bool put)
+{
+	int r = make_room((void **)&to->rows, to->n, &to->room,
+	    sizeof(*to->rows));
+
+	if (r == 0)
+		to->rows[to->n++] = (struct change){ *place, put };
+	return r;
+}
+
+static void
+name_of(char out[static NAME_LEN + 1], uint64_t number)
+{
+	snprintf(out, NAME_LEN + 1, "%020llu", (unsigned long long)number);
+}
+
+static int
+open_segment(const struct chunks *c, uint64_t number, int flags)
+{
+	char name[NAME_LEN + 1];
+
+	name_of(name, number);
+	return openat(c->dir, name, flags | O_NOFOLLOW | O_CLOEXEC, 0600);
+}
+
+/* --- which segments there are --- */
+
+static int
+add_segment(struct chunks *c, uint64_t number)
+{
+	int r = make_room((void **)&c->segments, c->segments_n,
+	    &c->segments_room, sizeof(*c->segments));
+
+	if (r == 0)
+		c->segments[c->segments_n++] = (struct segment){ number, 0 };
+	if (r == 0 && c->next <= number)
+		c->next = number + 1;
+	return r;
+}
+
+static struct segment *
+find_segment(struct chunks *c, uint64_t number)
+{
+	size_t low = 0, high = c->segments_n;
+
+	while (low < high) {
+		size_t mid = low + (high - low) / 2;
+
+		if (c->segments[mid].number == number)
+			return &c->segments[mid];
+		if (c->segments[mid].number < number)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return NULL;
+}
+
+static bool
+is_newest(const struct chunks *c, uint64_t number)
+{
+	return c->writer >= 0 && number + 1 == c->next;
+}
+
+static void
+close_writer(struct chunks *c)
+{
+	if (c->writer >= 0)
+		close(c->writer);
+	c->writer = -1;
+	c->dirty = false;
+}
+
+static void
+close_reader(struct chunks *c, uint64_t number)
+{
+	size_t i = number % READERS;
+
+	if (c->readers[i].fd >= 0 && c->readers[i].number == number) {
+		close(c->readers[i].fd);
+		c->readers[i].fd = -1;
+	}
+}
+
+static void
+remove_segment(struct chunks *c, struct segment *s)
+{
+	size_t after = c->segments_n - (size_t)(s - c->segments) - 1;
+	char name[NAME_LEN + 1];
+
+	name_of(name, s->number);
+	unlinkat(c->dir, name, 0); /* else it is removed at the next start */
+	close_reader(c, s->number);
+	if (is_newest(c, s->number))
+		close_writer(c);
+	memmove(s, s + 1, after * sizeof(*s));
+	c->segments_n--;
+}
+
+/* --- opening --- */
+
+int
+chunks_open(struct chunks **out, const char *dir)
+{
+	struct chunks *c;
+	int fd, r;
+
+	if (mkdir(dir, 0700) < 0 && errno != EEXIST) {
+		r = err_sys(ERR_IO, "%s", dir);
+		err_path(dir);
+		return r;
+	}
+	fd = open(dir, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0) {
+		r = err_sys(ERR_IO, "%s", dir);
+		err_path(dir);
+		return r;
+	}
+	c = calloc(1, sizeof(*c));
+	if (!c) {
+		close(fd);
+		return err_set(ERR_NOMEM, "pieces of files");
+	}
+	c->dir = fd;
+	c->writer = -1;
+	for (size_t i = 0; i < READERS; i++)
+		c->readers[i].fd = -1;
+	*out = c;
+	return 0;
+}
+
+void
+chunks_close(struct chunks *c)
+{
+	if (!c)
+		return;
+	close_writer(c);
+	for (size_t i = 0; i < READERS; i++) {
+		if (c->readers[i].fd >= 0)
+			close(c->readers[i].fd);
+	}
+	close(c->dir);
+	free(c->segments);
+	free(c->group.rows);
+	free(c->due.rows);
+	free(c);
+}
+
+int
+chunks_claim(struct chunks *c, const struct chunks_place *p)
+{
+	int r = p->segment < c->next ? 0 : add_segment(c, p->segment);
+
+	if (r == 0)
+		c->segments[c->segments_n - 1].live++;
+	return r;
+}
+
+/* The number of a segment's name; false for other names. */
+static bool
+read_name(uint64_t *number, const char *name)
+{
+	char again[NAME_LEN + 1];
+
+	*number = strtoull(name, NULL, 10);
+	name_of(again, *number);
+	return strcmp(name, again) == 0;
+}
+
+int
+chunks_start(struct chunks *c)
+{
+	const struct dirent *entry;
+	int fd = openat(c->dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *list = fd < 0 ? NULL : fdopendir(fd);
+	uint64_t number;
+
+	if (!list) {
+		if (fd >= 0)
+			close(fd);
+		return err_sys(ERR_IO, "pieces of files");
+	}
+	while ((entry = readdir(list))) {
+		if (!read_name(&number, entry->d_name))
+			continue;
+		if (!find_segment(c, number))
+			unlinkat(c->dir, entry->d_name, 0);
+		if (c->next <= number)
+			c->next = number + 1;
+	}
+	closedir(list);
+	return 0;
+}
+
+/* --- contents --- */
+
+static int
+refuse(void)
+{
+	return err_sys(ERR_BUSY, "a piece of a file cannot be stored");
+}
+
+/* A segment of its own for what comes; its name is durable. */
+static int
+begin_segment(struct chunks *c)
+{
+	uint64_t number = c->next;
+	int fd = open_segment(c, number, O_WRONLY | O_CREAT | O_EXCL);
+	int r;
+
+	if (fd < 0)
+		return refuse();
+	r = fsync(c->dir) < 0 ? refuse() : add_segment(c, number);
+	if (r < 0) {
+		char name[NAME_LEN + 1];
+
+		name_of(name, number);
+		unlinkat(c->dir, name, 0);
+		close(fd);
+		return r;
+	}
+	close_writer(c);
+	c->writer = fd;
+	c->end = 0;
+	return 0;
+}
+
+static int
+write_all(int fd, const uint8_t *bytes, size_t len, uint64_t at)
+{
+	while (len > 0) {
+		ssize_t n = pwrite(fd, bytes, len, (off_t)at);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return refuse();
+		bytes += n;
+		len -= (size_t)n;
+		at += (uint64_t)n;
+	}
+	return 0;
+}
+
+int
+chunks_put(struct chunks *c, struct chunks_place *out, const uint8_t *bytes,
+    uint32_t len)
+{
+	struct chunks_place place = { .len = len };
+	int r = 0;
+
+	/* a segment is left only with all of it on the disk */
+	if (c->writer < 0 || (c->end >= SEGMENT_LEN && !c->dirty))
+		r = begin_segment(c);
+	if (r < 0)
+		return r;
+	place.segment = c->next - 1;
+	place.offset = c->end;
+	r = write_all(c->writer, bytes, len, place.offset);
+	if (r == 0)
+		r = note(&c->group, &place, true);
+	if (r < 0)
+		return r;
+	/* let the disk begin; what it says of it comes with the sync */
+	(void)sync_file_range(c->writer, (off_t)place.offset, len,
+	    SYNC_FILE_RANGE_WRITE);
+	c->end += (len + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+	c->dirty = true;
+	c->segments[c->segments_n - 1].live++;
+	*out = place;
+	return 0;
+}
+
+/* A descriptor for reading, kept for the next content. */
+static int
+reader(struct chunks *c, uint64_t number)
+{
+	size_t i = number % READERS;
+
+	if (c->readers[i].fd >= 0 && c->readers[i].number == number)
+		return c->readers[i].fd;
+	if (c->readers[i].fd >= 0)
+		close(c->readers[i].fd);
+	c->readers[i].number = number;
+	c->readers[i].fd = open_segment(c, number, O_RDONLY);
+	return c->readers[i].fd;
+}
+
+int
+chunks_get(struct chunks *c, uint8_t *out, const struct chunks_place *p)
+{
+	int fd = reader(c, p->segment);
+	size_t done = 0;
+
+	while (fd >= 0 && done < p->len) {
+		ssize_t n = pread(fd, out + done, p->len - done,
+		    (off_t)(p->offset + done));
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			break;
+		if (n == 0)
+			return err_set(ERR_IO, "a piece of a file is cut off");
+		done += (size_t)n;
+	}
+	return done == p->len ? 0 : err_sys(ERR_IO, "a piece of a file");
+}
+
+int
+chunks_drop(struct chunks *c, const struct chunks_place *p)
+{
+	return note(&c->group, p, false);
+}
+
+int
+chunks_sync(struct chunks *c)
+{
+	if (!c->dirty)
+		return 0;
+	if (fdatasync(c->writer) < 0)
+		return err_sys(ERR_IO, "pieces of files cannot be synced");
+	c->dirty = false;
+	return 0;
+}
+
+/* Those of the group that were put, or dropped, are for chunks_rest. */
+static void
+settle(struct chunks *c, bool put)
+{
+	struct changes *g = &c->group;
+
+	for (size_t i = 0; i < g->n; i++) {
+		/* without memory their space comes back at the next start */
+		if (g->rows[i].put == put &&
+		    note(&c->due, &g->rows[i].place, false) < 0)
+			break;
+	}
+	g->n = 0;
+}
+
+void
+chunks_keep(struct chunks *c)
+{
+	settle(c, false);
+}
+
+void
+chunks_undo(struct chunks *c)
+{
+	settle(c, true);
+	chunks_rest(c);
+}
+
+static void
+give_back(struct chunks *c, const struct chunks_place *p)
+{
+	struct segment *s = find_segment(c, p->segment);
+	int fd;
+
+	if (!s)
+		return;
+	if (--s->live == 0) {
+		remove_segment(c, s);
+		return;
+	}
+	/* where holes are not known the space waits for its segment */
+	fd = open_segment(c, p->segment, O_WRONLY);
+	if (fd < 0)
+		return;
+	(void)fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+	    (off_t)p->offset,
+	    (off_t)((p->len + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT));
+	close(fd);
+}
+
+void
+chunks_rest(struct chunks *c)
+{
+	for (size_t i = 0; i < c->due.n; i++)
+		give_back(c, &c->due.rows[i].place);
+	c->due.n = 0;
+}
