@@ -19,8 +19,12 @@ static struct args {
 	const char *registration;
 	const char *log_format;
 	const char *log_level;
+	uint64_t file_quota;
+	uint64_t file_ttl_ms;
 	bool print_address;
 } args = {
+	.file_quota = STORE_CHUNK_BYTES,
+	.file_ttl_ms = STORE_CHUNK_TTL_MS,
 	.registration = "open",
 	.log_format = "auto",
 	.log_level = "info",
@@ -36,6 +40,10 @@ static const struct opt opts[] = {
 	    key),
 	OPT_CHOICE(0, "registration", "open|closed", "who may register (open)",
 	    struct args, registration),
+	OPT_SIZE(0, "file-quota", "SIZE",
+	    "pieces of files in one mailbox (64G)", struct args, file_quota),
+	OPT_DUR(0, "file-ttl", "DUR", "how long they are kept (7d)",
+	    struct args, file_ttl_ms),
 	OPT_CHOICE(0, "log-format", "auto|text|json", "form of the log (auto)",
 	    struct args, log_format),
 	OPT_CHOICE(0, "log-level", "error|warn|info|debug",
@@ -103,6 +111,7 @@ run(const struct settings *s, int argc, char **argv)
 		.listen = args.listen.n > 0 ? args.listen.values : here,
 		.listen_n = args.listen.n > 0 ? args.listen.n : 1,
 		.store = args.store,
+		.limits = { args.file_quota, args.file_ttl_ms },
 		.key = args.key,
 		.registration = strcmp(args.registration, "closed") == 0
 		    ? SERVE_CLOSED

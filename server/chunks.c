@@ -106,8 +106,8 @@ make_room(void **rows, size_t n, size_t *room, size_t row_len)
 static int
 note(struct changes *to, const struct chunks_place *place, bool put)
 {
-	int r = make_room((void **)&to->rows, to->n, &to->room,
-	    sizeof(*to->rows));
+	int r =
+	    make_room((void **)&to->rows, to->n, &to->room, sizeof(*to->rows));
 
 	if (r == 0)
 		to->rows[to->n++] = (struct change){ *place, put };

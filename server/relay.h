@@ -25,7 +25,7 @@ struct relay_config {
 	size_t listen_n;
 	const char *store; /* see store_open */
 	struct store_limits limits;
-	const char *key;   /* path, see relaykey.h */
+	const char *key; /* path, see relaykey.h */
 	enum serve_registration registration;
 	enum log_format log_format;
 	enum log_level log_level;

@@ -257,8 +257,8 @@ store_sqlite_open(struct store **out, const char *path,
 	if (!s)
 		return err_set(ERR_NOMEM, "store");
 	s->store.ops = &ops;
-	s->limits = limits ? *limits
-			   : (struct store_limits){ INT64_MAX, UINT64_MAX };
+	s->limits =
+	    limits ? *limits : (struct store_limits){ INT64_MAX, UINT64_MAX };
 	r = sql_open(&s->sql, path, &store_sqlite_plan);
 	if (r < 0) {
 		free(s);

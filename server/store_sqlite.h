@@ -104,8 +104,8 @@ int store_sqlite_mail_sweep(struct store *st, uint64_t now,
     bool *more) MUST_USE;
 
 /* Run a DELETE whose rows are told, and count them out of m; *n of them. */
-int store_sqlite_mail_delete(struct store_sqlite *s,
-    enum store_sqlite_query q, struct mailbox *m, uint32_t *n) MUST_USE;
+int store_sqlite_mail_delete(struct store_sqlite *s, enum store_sqlite_query q,
+    struct mailbox *m, uint32_t *n) MUST_USE;
 
 /* Tell s->chunks of all that is in it; once, at the start. */
 int store_sqlite_mail_claim(struct store_sqlite *s) MUST_USE;

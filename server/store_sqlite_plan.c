@@ -2,7 +2,7 @@
 #include "server/store_sqlite.h"
 
 /* The places of all pieces of files, the oldest first. */
-#define FILES_INDEX                                                            \
+#define FILES_INDEX \
 	"CREATE INDEX messagesInFiles ON messages (content) WHERE type = 4;"
 
 static const char schema[] =
@@ -31,8 +31,7 @@ static const char schema[] =
     " storedAt INTEGER NOT NULL,"
     " content BLOB NOT NULL"
     ") STRICT;"
-    "CREATE UNIQUE INDEX messagesByMailbox ON messages (toClient, ID);"
-    FILES_INDEX
+    "CREATE UNIQUE INDEX messagesByMailbox ON messages (toClient, ID);" FILES_INDEX
     "CREATE TABLE blocks ("
     " client INTEGER NOT NULL,"
     " blocked BLOB NOT NULL,"
@@ -40,7 +39,7 @@ static const char schema[] =
     ") STRICT, WITHOUT ROWID;";
 
 /* What is told of a row that is deleted. */
-#define GONE                                                                   \
+#define GONE \
 	" RETURNING type, length(content), CASE WHEN type = 4 THEN content END"
 
 static const char *const queries[QUERY_N] = {
@@ -61,7 +60,8 @@ static const char *const queries[QUERY_N] = {
 	[QUERY_FORGET_CLIENT] = "UPDATE clients SET userName = NULL,"
 				" publicKey = NULL, issuedAt = 0"
 				" WHERE number = ?1",
-	[QUERY_FORGET_MESSAGES] = "DELETE FROM messages WHERE toClient = ?1" GONE,
+	[QUERY_FORGET_MESSAGES] =
+	    "DELETE FROM messages WHERE toClient = ?1" GONE,
 	[QUERY_FORGET_BLOCKS] = "DELETE FROM blocks WHERE client = ?1",
 	[QUERY_MAILBOX] = "SELECT number, userName IS NOT NULL, lastSeen,"
 			  " nextMessage, messages, messageBytes, chunks,"

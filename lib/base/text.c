@@ -226,6 +226,28 @@ text_duration(uint64_t *ms, const char *s)
 	return 0;
 }
 
+int
+text_size(uint64_t *bytes, const char *s)
+{
+	static const char units[] = "KMGT";
+	const char *end = s + strspn(s, "0123456789");
+	const char *unit = *end ? strchr(units, *end) : NULL;
+	unsigned shift = unit ? 10 * (unsigned)(unit - units + 1) : 0;
+	uint64_t most = UINT64_MAX >> shift, n = 0;
+
+	if (end == s || (*end && (!unit || end[1])))
+		return err_set(ERR_USAGE, "not a size: %s", s);
+	for (; s < end; s++) {
+		uint64_t digit = (uint64_t)(*s - '0');
+
+		if (n > (most - digit) / 10)
+			return err_set(ERR_USAGE, "too large a size");
+		n = n * 10 + digit;
+	}
+	*bytes = n << shift;
+	return 0;
+}
+
 void
 text_time(char out[static TEXT_TIME_SIZE], uint64_t ms)
 {

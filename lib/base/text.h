@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Text in and out of bytes: hex, base64, UTF-8, durations, times.  Hex
+ * Text in and out of bytes: hex, base64, UTF-8, durations, sizes, times.  Hex
  * and base64 are libsodium's, in constant time, so they may carry keys.
  */
 #ifndef BASE_TEXT_H
@@ -57,6 +57,9 @@ bool text_is_name(const char *s);
  * a millisecond are dropped.  ERR_USAGE.
  */
 int text_duration(uint64_t *ms, const char *s) MUST_USE;
+
+/* "123" "64K" "10M" "2G" "1T" (powers of 1024) to bytes.  ERR_USAGE. */
+int text_size(uint64_t *bytes, const char *s) MUST_USE;
 
 #define TEXT_TIME_SIZE 32
 /*

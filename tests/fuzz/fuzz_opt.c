@@ -11,7 +11,7 @@ struct args {
 	bool flag, stop;
 	const char *text, *choice;
 	struct opt_list list;
-	uint64_t number, ms;
+	uint64_t number, ms, size;
 };
 
 static const struct opt opts[] = {
@@ -22,6 +22,7 @@ static const struct opt opts[] = {
 	OPT_LIST('l', "list", "X", "", struct args, list),
 	OPT_UINT('n', "number", "N", "", struct args, number),
 	OPT_DUR('w', "wait", "DUR", "", struct args, ms),
+	OPT_SIZE('z', "size", "SIZE", "", struct args, size),
 	OPT_END,
 };
 

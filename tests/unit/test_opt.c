@@ -20,6 +20,7 @@ struct own {
 	const char *text;
 	struct opt_list to;
 	uint64_t count;
+	uint64_t size;
 };
 
 struct shared {
@@ -34,6 +35,7 @@ static const struct opt own_opts[] = {
 	OPT_STR('m', "message", "TEXT", "the text", struct own, text),
 	OPT_LIST('t', "to", "PEER", "one more", struct own, to),
 	OPT_UINT('n', "count", "N", "how many", struct own, count),
+	OPT_SIZE(0, "size", "SIZE", "how large", struct own, size),
 	OPT_END,
 };
 
@@ -220,6 +222,8 @@ test_refused(void **state)
 		{ "-n 18446744073709551616", "not a number" },
 		{ "-w x", "not a duration" },
 		{ "-w -1", "not a duration" },
+		{ "--size 1x", "not a size" },
+		{ "--size=", "not a size" },
 		{ "--errors xml", "json|text" },
 		{ "--errors=", "json|text" },
 		{ "--errors jso", "json|text" },
@@ -229,6 +233,16 @@ test_refused(void **state)
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(lines); i++)
 		refuse(lines[i][0], lines[i][1]);
+}
+
+static void
+test_size(void **state)
+{
+	int n;
+
+	(void)state;
+	assert_int_equal(parse("--size 3K", false, &n), 0);
+	assert_int_equal(own.size, 3072);
 }
 
 static void
@@ -281,6 +295,7 @@ test_help(void **state)
 	    "  -m, --message TEXT          the text\n"
 	    "  -t, --to PEER               one more\n"
 	    "  -n, --count N               how many\n"
+	    "      --size SIZE             how large\n"
 	    "      --errors json|text|none-at-all\n"
 	    "                              form\n");
 	free(text);
@@ -340,6 +355,7 @@ main(void)
 		cmocka_unit_test(test_list),
 		cmocka_unit_test(test_operands),
 		cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_size),
 		cmocka_unit_test(test_stop),
 		cmocka_unit_test(test_help),
 		cmocka_unit_test(test_check),

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* What every store must do; each test runs on each of them. */
-#include <setjmp.h>
 #include <dirent.h>
+#include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -619,10 +619,11 @@ expect_exact_counters(const char *path)
 			     " (SELECT count(*) FROM messages WHERE toClient ="
 			     " client AND type = 4)"),
 	    0);
-	assert_int_equal(ask(path,
-			     "SELECT sum(messageBytes + chunkBytes) - (SELECT"
-			     " coalesce(sum(size(type, content)), 0) FROM messages)"
-			     " FROM mailboxes"),
+	assert_int_equal(
+	    ask(path,
+		"SELECT sum(messageBytes + chunkBytes) - (SELECT"
+		" coalesce(sum(size(type, content)), 0) FROM messages)"
+		" FROM mailboxes"),
 	    0);
 	assert_int_equal(ask(path,
 			     "SELECT count(*) FROM mailboxes WHERE blocks <>"
@@ -1120,9 +1121,8 @@ test_pieces_are_kept_for_their_time(void **state)
 	reopen(f, &limits);
 	enrol_all(f->st);
 	for (unsigned i = 0; i < OLD; i++)
-		assert_int_equal(put(f->st, &alice, i % 2 ? &bob : &carol, 4,
-				     "old"),
-		    0);
+		assert_int_equal(
+		    put(f->st, &alice, i % 2 ? &bob : &carol, 4, "old"), 0);
 	assert_int_equal(put(f->st, &alice, &bob, 3, "text"), 0);
 	assert_int_equal(put_piece(f->st, &bob, 'n', NOW + TTL), 0);
 	settle(f->st);

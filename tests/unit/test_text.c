@@ -373,6 +373,41 @@ test_durations_refused(void **state)
 }
 
 static void
+test_sizes(void **state)
+{
+	static const struct {
+		const char *s;
+		uint64_t bytes;
+	} good[] = {
+		{ "0", 0 },
+		{ "0T", 0 },
+		{ "1", 1 },
+		{ "007", 7 },
+		{ "64K", 65536 },
+		{ "10M", 10485760 },
+		{ "2G", 2147483648 },
+		{ "3T", 3298534883328 },
+		{ "16777215T", 18446742974197923840ULL },
+		{ "18446744073709551615", UINT64_MAX },
+	};
+	static const char *const bad[] = { "", "K", " 1", "1 ", "1k", "1KB",
+		"1KK", "1P", "1.5G", "-1", "+1", "0x10", "16777216T",
+		"18446744073709551616", "99999999999999999999999" };
+	uint64_t bytes = 42;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+		if (text_size(&bytes, bad[i]) != ERR_USAGE)
+			fail_msg("\"%s\" accepted", bad[i]);
+		assert_true(bytes == 42);
+	}
+	for (size_t i = 0; i < ARRAY_LEN(good); i++) {
+		assert_int_equal(text_size(&bytes, good[i].s), 0);
+		assert_true(bytes == good[i].bytes);
+	}
+}
+
+static void
 test_time(void **state)
 {
 	static const struct {
@@ -415,6 +450,7 @@ main(void)
 		cmocka_unit_test(test_names),
 		cmocka_unit_test(test_durations),
 		cmocka_unit_test(test_durations_refused),
+		cmocka_unit_test(test_sizes),
 		cmocka_unit_test(test_time),
 	};
 
