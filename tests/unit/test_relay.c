@@ -23,6 +23,7 @@
 #include "net/transport.h"
 #include "server/relay.h"
 #include "server/relaykey.h"
+#include "tidy.h"
 
 #define TIMEOUT_MS 10000
 
@@ -57,6 +58,7 @@ configure(const struct fixture *f)
 		.listen = listen,
 		.listen_n = 1,
 		.store = f->store,
+		.limits = { STORE_CHUNK_BYTES, STORE_CHUNK_TTL_MS },
 		.key = f->key,
 		.log_format = LOG_JSON,
 		.log_level = LOG_ERROR,
@@ -115,18 +117,11 @@ set_up(void **state)
 static int
 tear_down(void **state)
 {
-	static const char *const files[] = { "key", "relay.db",
-		"relay.db-wal" };
 	struct fixture *f = *state;
-	char path[128];
 
 	if (f->pid > 0)
 		end_relay(f, SIGKILL);
-	for (size_t i = 0; i < ARRAY_LEN(files); i++) {
-		snprintf(path, sizeof(path), "%s/%s", f->dir, files[i]);
-		unlink(path);
-	}
-	rmdir(f->dir);
+	tidy_dir(f->dir);
 	free(f);
 	return 0;
 }
@@ -413,7 +408,7 @@ test_starts_that_fail(void **state)
 	struct fixture *f = *state;
 	struct relay_config config = configure(f);
 	static const char *const nowhere[] = { "nonsense" };
-	char port[64];
+	char port[64], second[128];
 	const char *taken[] = { port };
 	uint8_t sk[KEY_LEN];
 
@@ -424,7 +419,8 @@ test_starts_that_fail(void **state)
 	config.listen = nowhere;
 	assert_int_equal(run_second(&config), ERR_USAGE);
 	config.listen = taken;
-	config.store = "sqlite::memory:";
+	snprintf(second, sizeof(second), "sqlite:%s/second.db", f->dir);
+	config.store = second;
 	assert_int_equal(run_second(&config), ERR_IO);
 	config.store = "oracle:x";
 	assert_int_equal(run_second(&config), ERR_USAGE);

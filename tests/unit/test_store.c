@@ -21,6 +21,7 @@
 #include "caller.h"
 #include "server/chunks.h"
 #include "server/store.h"
+#include "tidy.h"
 #include "wire/codes.h"
 
 #define NOW 1700000000000
@@ -53,33 +54,13 @@ set_up(void **state)
 				 : store_sqlite_open(&f->st, f->path, NULL);
 }
 
-static void
-remove_dir(const char *path)
-{
-	const struct dirent *entry;
-	DIR *list = opendir(path);
-
-	if (!list)
-		return;
-	while ((entry = readdir(list)))
-		unlinkat(dirfd(list), entry->d_name, 0);
-	closedir(list);
-	rmdir(path);
-}
-
 static int
 tear_down(void **state)
 {
 	struct fixture *f = *state;
-	char log[128];
 
 	store_close(f->st);
-	snprintf(log, sizeof(log), "%s-wal", f->path);
-	unlink(log);
-	snprintf(log, sizeof(log), "%s.files", f->path);
-	remove_dir(log);
-	unlink(f->path);
-	rmdir(f->dir);
+	tidy_dir(f->dir);
 	free(f);
 	return 0;
 }
