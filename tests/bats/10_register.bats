@@ -45,7 +45,7 @@ setup() {
 @test "a relay that has lost its store learns the identity again" {
 	id=$(alice sentinel-register alice --get id)
 	relay_stop
-	rm -f "$RELAY_STORE"*
+	rm -rf "$RELAY_STORE"*
 	relay_restart
 	run alice sentinel-register alice --get status,id
 	assert_success
