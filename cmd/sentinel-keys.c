@@ -1,20 +1,37 @@
 /* SPDX-License-Identifier: ISC */
 /* sentinel-keys -- keys of peers, the handshake with them, verification */
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/err.h"
+#include "base/secret.h"
 #include "cli/app.h"
+#include "cli/ask.h"
+#include "cli/tty.h"
 #include "client/directory.h"
 #include "client/exchange.h"
 #include "view/view.h"
 
+#define GROUP      5 /* digits of a safety number that stand together */
+#define LINE       4 /* groups on a line */
+#define NUMBER_MAX 256
+
 static struct args {
+	const char *new_passphrase_file;
+	bool remove;
 	bool unverify;
 } args;
 
 static const struct opt verify_opts[] = {
 	OPT_FLAG(0, "unverify", "take the mark away", struct args, unverify),
+	OPT_END,
+};
+
+static const struct opt passphrase_opts[] = {
+	OPT_STR(0, "new-passphrase-file", "FILE", "the one to set", struct args,
+	    new_passphrase_file),
+	OPT_FLAG(0, "remove", "go on without one", struct args, remove),
 	OPT_END,
 };
 
@@ -98,22 +115,92 @@ fingerprint(struct client *c, int argc, char **argv)
 	return r < 0 ? r : view_fingerprint(c, &p);
 }
 
+/* A safety number as it is read out. */
+static void
+write_groups(FILE *to, const char *number)
+{
+	for (size_t i = 0; number[i]; i += GROUP)
+		fprintf(to, "%s%.*s",
+		    i % (LINE * (size_t)GROUP) == 0 ? "\n    " : " ", GROUP,
+		    number + i);
+}
+
+/* What the peer reads out, from the terminal. */
+static int
+ask_number(struct client *c, const struct peer *p, char *out, size_t cap)
+{
+	char safety[IDENT_SAFETY_LEN + 1], uuid[ID_TEXT_SIZE];
+	char prompt[NAME_SIZE + 80];
+	size_t len;
+	int r;
+
+	if (!tty_is_there())
+		return err_set(ERR_USAGE, "give PEER and NUMBER");
+	book_safety(c, p, safety);
+	fprintf(stderr, "The safety number here:\n");
+	write_groups(stderr, safety);
+	snprintf(prompt, sizeof(prompt), "\n\nThe number that %s reads out: ",
+	    book_call(p, uuid));
+	r = tty_ask(out, cap - 1, &len, prompt, false);
+	if (r == 0)
+		out[len] = '\0';
+	return r;
+}
+
+static int
+compare(struct client *c, struct peer *p, const char *number)
+{
+	char typed[NUMBER_MAX];
+	int r = 0;
+
+	if (!number)
+		r = ask_number(c, p, typed, sizeof(typed));
+	return r < 0 ? r : book_verify(c, p, number ? number : typed);
+}
+
 static int
 verify(struct client *c, int argc, char **argv)
 {
 	struct peer p;
 	int r;
 
-	if (args.unverify != (argc == 1))
-		return err_set(ERR_USAGE,
-		    "give PEER and NUMBER, or "
-		    "--unverify PEER");
+	if (args.unverify && argc > 1)
+		return err_set(ERR_USAGE, "--unverify takes no NUMBER");
 	r = book_find(c, argv[0], &p);
 	if (r == 0)
 		r = args.unverify ? book_unverify(c, &p)
-				  : book_verify(c, &p, argv[1]);
+				  : compare(c, &p, argc > 1 ? argv[1] : NULL);
 	return r < 0 ? r
 		     : view_peer(c, &p, p.verified ? "verified" : "unverified");
+}
+
+static int
+set_passphrase(struct client *c)
+{
+	struct passphrase *pass = secret_new(sizeof(*pass));
+	int r;
+
+	if (!pass)
+		return err_set(ERR_NOMEM, "no memory for a passphrase");
+	r = ask_new_passphrase(args.new_passphrase_file, pass);
+	if (r == 0)
+		r = client_set_passphrase(c, pass);
+	secret_free(pass);
+	return r;
+}
+
+static int
+passphrase(struct client *c, int argc, char **argv)
+{
+	int r;
+
+	(void)argc;
+	(void)argv;
+	if (args.remove && args.new_passphrase_file)
+		return err_set(ERR_USAGE,
+		    "give --new-passphrase-file or --remove");
+	r = args.remove ? client_set_passphrase(c, NULL) : set_passphrase(c);
+	return r < 0 ? r : view_identity(c);
 }
 
 /* Every verb works on an open key file. */
@@ -143,6 +230,7 @@ VERB(list)
 VERB(show)
 VERB(fingerprint)
 VERB(verify)
+VERB(passphrase)
 
 static const struct app_verb verbs[] = {
 	{ "fetch", "PEER...", "Fetch, check and pin public keys.", NULL, 1, -1,
@@ -159,6 +247,9 @@ static const struct app_verb verbs[] = {
 	{ "verify", "[--unverify] PEER [NUMBER]",
 	    "Mark PEER verified when NUMBER is its safety number.", verify_opts,
 	    1, 2, run_verify },
+	{ "passphrase", "[--new-passphrase-file FILE | --remove]",
+	    "Set, change or remove the key file's passphrase.",
+	    passphrase_opts, 0, 0, run_passphrase },
 	{ 0 },
 };
 

@@ -1,40 +1,88 @@
 /* SPDX-License-Identifier: ISC */
 /* sentinel-register -- make a key file and register it at a relay */
 
+#include "base/err.h"
+#include "base/secret.h"
 #include "cli/app.h"
+#include "cli/ask.h"
 #include "client/enroll.h"
 #include "view/view.h"
 
 static struct args {
+	const char *new_passphrase_file;
+	bool ask_passphrase;
 	bool tofu;
 } args;
 
 static const struct opt opts[] = {
 	OPT_FLAG(0, "tofu", "trust the relay's key on first use", struct args,
 	    tofu),
+	OPT_STR(0, "new-passphrase-file", "FILE",
+	    "passphrase of a new key file", struct args, new_passphrase_file),
+	OPT_FLAG(0, "ask-passphrase", "ask for that on the terminal",
+	    struct args, ask_passphrase),
 	OPT_END,
 };
+
+/* *out: to be freed; NULL when the key file gets no passphrase. */
+static int
+choose_passphrase(struct passphrase **out, bool found)
+{
+	const bool wanted = args.new_passphrase_file || args.ask_passphrase;
+	int r;
+
+	*out = NULL;
+	if (wanted && found)
+		app_warn("the key file is there already and keeps its "
+			 "passphrase, or goes on without one: see "
+			 "sentinel-keys passphrase");
+	if (!wanted || found)
+		return 0;
+	*out = secret_new(sizeof(**out));
+	if (!*out)
+		return err_set(ERR_NOMEM, "no memory for a passphrase");
+	r = ask_new_passphrase(args.new_passphrase_file, *out);
+	if (r < 0)
+		secret_free(*out);
+	return r;
+}
+
+static int
+enroll(struct client *c, const char *name, bool found)
+{
+	struct passphrase *pass;
+	bool again;
+	int r = choose_passphrase(&pass, found);
+
+	if (r < 0)
+		return r;
+	r = enroll_register(c, name, pass, &again);
+	secret_free(pass);
+	if (r < 0)
+		return r;
+	if (args.tofu && client_trusted_unseen(c))
+		app_warn("the relay's key was not checked by anybody: compare "
+			 "it with what its operator says");
+	return view_registration(c, again ? "already_registered" : "registered");
+}
 
 static int
 run(const struct settings *given, int argc, char **argv)
 {
 	struct settings settings = *given;
 	struct client *c;
-	bool found, again;
+	bool found;
 	int r;
 
 	(void)argc;
+	if (args.new_passphrase_file && args.ask_passphrase)
+		return err_set(ERR_USAGE,
+		    "give --new-passphrase-file or --ask-passphrase");
 	settings.tofu = args.tofu;
 	r = client_prepare(&c, &settings, &found);
 	if (r < 0)
 		return r;
-	r = enroll_register(c, argv[0], NULL, &again);
-	if (r == 0 && client_trusted_unseen(c))
-		app_warn("the relay's key was not checked by anybody: compare "
-			 "it with what its operator says");
-	if (r == 0)
-		r = view_registration(c,
-		    again ? "already_registered" : "registered");
+	r = enroll(c, argv[0], found);
 	client_close(c);
 	return r;
 }

@@ -79,6 +79,23 @@ file_slurp(struct buf *b, int fd, const char *name)
 }
 
 int
+file_fill(int fd, void *out, size_t cap, size_t *len, const char *name)
+{
+	uint8_t *to = out;
+	size_t have = 0;
+	ssize_t n = 1;
+
+	while (n > 0 && have < cap) {
+		n = read_some(fd, to + have, cap - have);
+		if (n < 0)
+			return fault(ERR_IO, name);
+		have += (size_t)n;
+	}
+	*len = have;
+	return 0;
+}
+
+int
 file_write(int fd, const void *bytes, size_t len, const char *name)
 {
 	const uint8_t *p = bytes;

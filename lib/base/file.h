@@ -15,6 +15,13 @@
  */
 int file_slurp(struct buf *b, int fd, const char *name) MUST_USE;
 
+/*
+ * The first cap bytes on fd, or up to its end when that comes before; for
+ * secrets, which nothing else then gets to see.  ERR_IO.
+ */
+int file_fill(int fd, void *out, size_t cap, size_t *len,
+    const char *name) MUST_USE;
+
 /* All len bytes, whatever the pieces; ERR_IO. */
 int file_write(int fd, const void *bytes, size_t len,
     const char *name) MUST_USE;

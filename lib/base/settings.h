@@ -12,6 +12,8 @@
 
 #include "base/passphrase.h"
 
+#define SETTINGS_NO_FD UINT64_MAX
+
 struct settings {
 	const char *keyfile;
 	const char *identity;
@@ -19,6 +21,8 @@ struct settings {
 	const char *get;    /* dotted paths, comma-separated */
 	const char *errors; /* "json", "text" */
 	const char *color;  /* "auto", "always", "never" */
+	const char *passphrase_file;
+	uint64_t passphrase_fd; /* SETTINGS_NO_FD: none */
 	bool text;
 	bool quiet;
 	bool verbose;
@@ -29,8 +33,8 @@ struct settings {
 	/*
 	 * What only the user can answer, asked when it is needed; NULL: nobody
 	 * can.  The passphrase of the key file, from where the options say or
-	 * from the terminal: ERR_PASSPHRASE when it is not to be had.  A yes or
-	 * no on the terminal; *yes is false where there is none.
+	 * from the terminal: ERR_PASSPHRASE when it is not to be had, ERR_IO.
+	 * A yes or no on the terminal; *yes is false where there is none.
 	 */
 	int (*ask_passphrase)(const struct settings *s, struct passphrase *out);
 	int (*ask_yes)(const struct settings *s, const char *question,

@@ -6,6 +6,7 @@
 
 #include "base/err.h"
 #include "base/text.h"
+#include "cli/ask.h"
 
 #define NOT_GIVEN  (UINT64_MAX - 1) /* ms, longer than anyone asks for */
 #define TIMEOUT_MS 30000
@@ -28,6 +29,10 @@ static const struct opt common_opts[] = {
 	    struct common, s.timeout_ms),
 	OPT_DUR(0, "lock-timeout", "DUR", "wait for the key file (10s)",
 	    struct common, s.lock_timeout_ms),
+	OPT_STR(0, "passphrase-file", "FILE", "the key file's passphrase",
+	    struct common, s.passphrase_file),
+	OPT_UINT(0, "passphrase-fd", "N", "the same, from a descriptor",
+	    struct common, s.passphrase_fd),
 	/* from here on also where there is no key file */
 	OPT_CHOICE(0, "errors", "json|text", "form of errors on stderr",
 	    struct common, s.errors),
@@ -50,7 +55,8 @@ void
 common_init(struct common *c)
 {
 	*c = (struct common){
-		.s = { .timeout_ms = NOT_GIVEN, .lock_timeout_ms = NOT_GIVEN },
+		.s = { .timeout_ms = NOT_GIVEN, .lock_timeout_ms = NOT_GIVEN,
+		    .passphrase_fd = SETTINGS_NO_FD },
 	};
 }
 
@@ -105,9 +111,11 @@ common_settle(struct settings *s)
 	}
 	if (!s->relay)
 		s->relay = variable("SENTINEL_RELAY");
+	if (!s->passphrase_file)
+		s->passphrase_file = variable("SENTINEL_PASSPHRASE_FILE");
 	r = settle_duration(&s->timeout_ms, "SENTINEL_TIMEOUT", TIMEOUT_MS);
 	if (r == 0)
 		r = settle_duration(&s->lock_timeout_ms,
 		    "SENTINEL_LOCK_TIMEOUT", LOCK_MS);
-	return r;
+	return r < 0 ? r : ask_setup(s);
 }

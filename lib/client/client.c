@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include "client/client.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -115,14 +116,49 @@ choose(const struct client *c, struct addr *where)
 	return 0;
 }
 
-/* Nobody has vouched for the key that answered. */
 static int
-refuse_unknown(struct client *c)
+dial(struct client *c, const struct addr *where)
+{
+	return chan_open(&c->chan, where, where->has_key ? where->key : NULL,
+	    c->settings->timeout_ms);
+}
+
+/* The user's word on the key that answered. */
+static int
+ask_trust(const struct settings *s, const char *key, bool *yes)
+{
+	char question[160];
+
+	*yes = false;
+	if (!s->ask_yes)
+		return 0;
+	snprintf(question, sizeof(question),
+	    "Nobody has vouched for this relay yet.  Its key is\n"
+	    "%s\nTrust this relay?",
+	    key);
+	return s->ask_yes(s, question, yes);
+}
+
+/*
+ * Nobody has vouched for the key that answered.  With the user's yes it is
+ * reached again, by that key: it does not wait for an answer.
+ */
+static int
+meet_unknown(struct client *c, struct addr *where)
 {
 	char key[TEXT_KEY_SIZE];
+	bool yes;
 	int r;
 
-	text_key(key, chan_relay_key(c->chan));
+	memcpy(where->key, chan_relay_key(c->chan), KEY_LEN);
+	where->has_key = true;
+	client_hang_up(c);
+	text_key(key, where->key);
+	r = ask_trust(c->settings, key, &yes);
+	if (r < 0)
+		return r;
+	if (yes)
+		return dial(c, where);
 	r = err_set(ERR_UNTRUSTED, "no key is known for this relay; it has %s",
 	    key);
 	err_hint("compare that key with the operator's, then give "
@@ -135,6 +171,7 @@ int
 client_reach(struct client *c)
 {
 	struct addr where;
+	bool known;
 	int r;
 
 	if (c->chan)
@@ -142,17 +179,12 @@ client_reach(struct client *c)
 	r = choose(c, &where);
 	if (r < 0)
 		return r;
-	r = chan_open(&c->chan, &where, where.has_key ? where.key : NULL,
-	    c->settings->timeout_ms);
-	if (r < 0)
-		return r;
-	if (!where.has_key && !c->settings->tofu) {
-		r = refuse_unknown(c);
-		client_hang_up(c);
-		return r;
-	}
-	c->unseen |= !where.has_key;
-	return 0;
+	known = where.has_key;
+	r = dial(c, &where);
+	if (r == 0 && !known && !c->settings->tofu)
+		r = meet_unknown(c, &where);
+	c->unseen |= r == 0 && !known;
+	return r;
 }
 
 bool

@@ -32,7 +32,7 @@ int client_prepare(struct client **out, const struct settings *s,
 /*
  * Connect as far as message 2 and hold the relay's key against the pin.
  * An address without a key, and no pin, is trusted only when the settings
- * say so (tofu), else ERR_UNTRUSTED.
+ * say so (tofu) or the user does (ask_yes), else ERR_UNTRUSTED.
  */
 int client_reach(struct client *c) MUST_USE;
 

@@ -36,3 +36,8 @@ relay_gone() {
 relay_sql() {
 	sqlite3 "$RELAY_STORE" "$1"
 }
+
+# terminal [OPTION...] -- COMMAND...: on a terminal (tests/tools/terminal.py)
+terminal() {
+	"$TOOLS/terminal.py" "$@" 3>&-
+}

@@ -312,7 +312,7 @@ test_dump(void **state)
 	assert_string_equal(name, "sentinel-demo");
 	assert_int_equal(json_object_size(j), 4);
 	assert_int_equal(json_array_size(json_object_get(j, "options")), 3);
-	assert_int_equal(json_array_size(json_object_get(j, "common")), 13);
+	assert_int_equal(json_array_size(json_object_get(j, "common")), 15);
 	assert_int_equal(json_array_size(json_object_get(j, "verbs")), 0);
 	row = json_array_get(json_object_get(j, "common"), 0);
 	assert_int_equal(json_unpack(row, "{s:s, s:s, s:s, s:s!}", "letter",

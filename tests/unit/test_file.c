@@ -226,6 +226,31 @@ test_non_blocking(void **state)
 	buf_free(b);
 }
 
+/* As much as there is, in whatever pieces, and no more than asked for. */
+static void
+test_fill(void **state)
+{
+	char out[8] = "........";
+	size_t len;
+	int p[2];
+
+	(void)state;
+	assert_int_equal(pipe(p), 0);
+	assert_int_equal(write(p[1], "abcdef", 6), 6);
+	assert_int_equal(file_fill(p[0], out, 4, &len, "pipe"), 0);
+	assert_int_equal(len, 4);
+	assert_memory_equal(out, "abcd....", 8);
+	close(p[1]);
+	assert_int_equal(file_fill(p[0], out, 4, &len, "pipe"), 0);
+	assert_int_equal(len, 2);
+	assert_memory_equal(out, "efcd....", 8);
+	assert_int_equal(file_fill(p[0], out, 4, &len, "pipe"), 0);
+	assert_int_equal(len, 0);
+	close(p[0]);
+	assert_int_equal(file_fill(p[0], out, 4, &len, "pipe"), ERR_IO);
+	assert_string_equal(err_last()->path, "pipe");
+}
+
 int
 main(void)
 {
@@ -236,6 +261,7 @@ main(void)
 		cmocka_unit_test(test_parents),
 		cmocka_unit_test(test_slurp_ceiling),
 		cmocka_unit_test(test_slurp_appends),
+		cmocka_unit_test(test_fill),
 		cmocka_unit_test(test_bad_descriptor),
 		cmocka_unit_test(test_non_blocking),
 	};
