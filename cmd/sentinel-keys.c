@@ -139,8 +139,8 @@ ask_number(struct client *c, const struct peer *p, char *out, size_t cap)
 	book_safety(c, p, safety);
 	fprintf(stderr, "The safety number here:\n");
 	write_groups(stderr, safety);
-	snprintf(prompt, sizeof(prompt), "\n\nThe number that %s reads out: ",
-	    book_call(p, uuid));
+	snprintf(prompt, sizeof(prompt),
+	    "\n\nThe number that %s reads out: ", book_call(p, uuid));
 	r = tty_ask(out, cap - 1, &len, prompt, false);
 	if (r == 0)
 		out[len] = '\0';
@@ -248,8 +248,8 @@ static const struct app_verb verbs[] = {
 	    "Mark PEER verified when NUMBER is its safety number.", verify_opts,
 	    1, 2, run_verify },
 	{ "passphrase", "[--new-passphrase-file FILE | --remove]",
-	    "Set, change or remove the key file's passphrase.",
-	    passphrase_opts, 0, 0, run_passphrase },
+	    "Set, change or remove the key file's passphrase.", passphrase_opts,
+	    0, 0, run_passphrase },
 	{ 0 },
 };
 

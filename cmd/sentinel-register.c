@@ -63,7 +63,8 @@ enroll(struct client *c, const char *name, bool found)
 	if (args.tofu && client_trusted_unseen(c))
 		app_warn("the relay's key was not checked by anybody: compare "
 			 "it with what its operator says");
-	return view_registration(c, again ? "already_registered" : "registered");
+	return view_registration(c,
+	    again ? "already_registered" : "registered");
 }
 
 static int

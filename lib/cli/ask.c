@@ -97,8 +97,7 @@ read_credential(struct raw *raw, const void *path)
 static int
 read_tty(struct raw *raw, const void *prompt)
 {
-	return tty_ask(raw->bytes, sizeof(raw->bytes), &raw->len, prompt,
-	    true);
+	return tty_ask(raw->bytes, sizeof(raw->bytes), &raw->len, prompt, true);
 }
 
 static int

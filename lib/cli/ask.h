@@ -38,7 +38,6 @@ int ask_passphrase(const struct settings *s, struct passphrase *out) MUST_USE;
 int ask_new_passphrase(const char *file, struct passphrase *out) MUST_USE;
 
 /* "y" or "yes"; anything else is no, and so is no terminal.  ERR_IO. */
-int ask_yes(const struct settings *s, const char *question,
-    bool *yes) MUST_USE;
+int ask_yes(const struct settings *s, const char *question, bool *yes) MUST_USE;
 
 #endif

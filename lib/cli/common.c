@@ -55,7 +55,8 @@ void
 common_init(struct common *c)
 {
 	*c = (struct common){
-		.s = { .timeout_ms = NOT_GIVEN, .lock_timeout_ms = NOT_GIVEN,
+		.s = { .timeout_ms = NOT_GIVEN,
+		    .lock_timeout_ms = NOT_GIVEN,
 		    .passphrase_fd = SETTINGS_NO_FD },
 	};
 }

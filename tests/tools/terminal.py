@@ -49,8 +49,12 @@ def arguments():
     for name in ("stdin", "stdout", "stderr", "log"):
         parser.add_argument(f"--{name}")
     parser.add_argument("--timeout", type=float, default=20)
-    parser.add_argument("command", nargs="+")
-    return parser.parse_args()
+    parser.add_argument("command", nargs=argparse.REMAINDER)
+    args = parser.parse_args()
+    args.command = args.command[args.command[:1] == ["--"]:]
+    if not args.command:
+        parser.error("COMMAND is missing")
+    return args
 
 
 def redirect(args):
