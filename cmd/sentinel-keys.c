@@ -196,9 +196,6 @@ passphrase(struct client *c, int argc, char **argv)
 
 	(void)argc;
 	(void)argv;
-	if (args.remove && args.new_passphrase_file)
-		return err_set(ERR_USAGE,
-		    "give --new-passphrase-file or --remove");
 	r = args.remove ? client_set_passphrase(c, NULL) : set_passphrase(c);
 	return r < 0 ? r : view_identity(c);
 }
@@ -230,7 +227,15 @@ VERB(list)
 VERB(show)
 VERB(fingerprint)
 VERB(verify)
-VERB(passphrase)
+
+static int
+run_passphrase(const struct settings *s, int argc, char **argv)
+{
+	if (args.remove && args.new_passphrase_file)
+		return err_set(ERR_USAGE,
+		    "give --new-passphrase-file or --remove");
+	return with_client(s, argc, argv, passphrase);
+}
 
 static const struct app_verb verbs[] = {
 	{ "fetch", "PEER...", "Fetch, check and pin public keys.", NULL, 1, -1,

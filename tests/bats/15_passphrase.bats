@@ -78,6 +78,10 @@ opens() {
 	assert_success
 	assert_output already_registered
 	assert_equal "$(jq -r .type <<<"$stderr")" warning
+	# and nobody is asked for another
+	run --separate-stderr alice sentinel-register alice --get status \
+	    --passphrase-file old --ask-passphrase
+	assert_success
 	opens old
 }
 
@@ -99,9 +103,9 @@ opens() {
 	    --new-passphrase-file empty
 	[ ! -e "$KEY" ]
 	locked alice
-	export SENTINEL_PASSPHRASE_FILE=old
 	fault 2 usage alice sentinel-keys passphrase --remove \
 	    --new-passphrase-file new
+	export SENTINEL_PASSPHRASE_FILE=old
 	fault 33 passphrase alice sentinel-keys passphrase
 	fault 33 passphrase alice sentinel-keys passphrase \
 	    --new-passphrase-file empty
@@ -442,6 +446,9 @@ sentinel-keys: .* \[passphrase\]$'
 	until [ -e "$KEY.pull" ]; do sleep 0.05; done
 	printf 'staple ' >fifo
 	for pid in $one $two; do
+		until grep -q passphrase "/proc/$pid/cmdline"; do
+			sleep 0.02
+		done
 		cat "/proc/$pid/cmdline" >>seen
 		# which root alone may read
 		[ "$(id -u)" != 0 ] || cat "/proc/$pid/environ" >>seen

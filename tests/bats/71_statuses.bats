@@ -225,7 +225,10 @@ setup_locked() {
 	[ ! -e alice.key ] || return 0
 	register alice
 	start alice sentinel-pull --wait 30
-	until [ -e alice.key.pull ]; do sleep 0.02; done
+	until [ -e alice.key.pull ] &&
+	    grep -q ":$(stat -c %i alice.key.pull) " /proc/locks; do
+		sleep 0.02
+	done
 	command=(sentinel-pull)
 }
 
