@@ -384,51 +384,67 @@ sentinel-keys: .* \[passphrase\]$'
 
 # --- what it protects ------------------------------------------------------------
 
+# what alice's key file must not show, in hex: keys, names, address, a text
+hidden() {
+	local pk key=${SENTINEL_RELAY#sentinel://}
+
+	for pk in "$(alice sentinel-keys show --get public_key_base64)" \
+	    "$(alice sentinel-keys show barbarossa --get public_key_base64)" \
+	    "$(tr '_-' '/+' <<<"${key%@*}=")"; do
+		base64 -d <<<"$pk" | head -c 32 | xxd -p -c 32
+	done
+	for text in 'plain text' 127.0.0.1 "${RELAY_LISTEN##*:}" sentinel: \
+	    alice barbarossa; do
+		printf %s "$text" | xxd -p
+	done
+}
+
+# conceals FILE: nothing that stands in hidden is in the key file
+conceals() {
+	[ "$(wc -l <hidden)" -ge 9 ]
+	cat "$1" "$1"-journal | xxd -p | tr -d '\n' >all
+	while read -r hex; do
+		[ ${#hex} -ge 10 ]
+		! grep -qi -- "$hex" all || fail "$1 shows $hex"
+	done <hidden
+}
+
 @test "handshake, messages and sends at once with a passphrase on both sides" {
 	export SENTINEL_PASSPHRASE_FILE=old
 	locked alice
-	locked bob
-	handshake
+	locked barbarossa
+	handshake alice barbarossa
 	pids=()
 	for i in 1 2 3 4; do
-		start alice sentinel-send bob -m "text $i"
+		start alice sentinel-send barbarossa -m "plain text $i"
 		pids+=($!)
 	done
 	for pid in "${pids[@]}"; do
 		wait "$pid"
 	done
-	run bob sentinel-pull --get body
+	run as barbarossa sentinel-pull --get body
 	assert_success
-	assert_equal "$(sort <<<"$output")" $'text 1\ntext 2\ntext 3\ntext 4'
-	bob sentinel-send alice -m back
-	run alice sentinel-pull --get body
-	assert_output back
-}
-
-@test "nothing but the passphrase opens it: no key, name or text in the file" {
-	handshake
-	alice sentinel-send bob -m 'first plain text'
-	bob sentinel-send alice -m 'second plain text'
+	assert_equal "$(sort <<<"$output")" "$(printf 'plain text %d\n' 1 2 3 4)"
+	as barbarossa sentinel-send alice -m 'plain text'
 	# it stays in the inbox
 	alice sentinel-pull --type key_request
-	port=${RELAY_LISTEN##*:}
-	key=${SENTINEL_RELAY#sentinel://}
-	alice sentinel-keys show bob --get public_key_base64 |
-	    base64 -d | head -c 32 | xxd -p -c 32 >hidden
-	alice sentinel-keys show --get public_key_base64 |
-	    base64 -d | head -c 32 | xxd -p -c 32 >>hidden
-	tr '_-' '/+' <<<"${key%@*}=" | base64 -d | xxd -p -c 32 >>hidden
-	for text in 'plain text' 127.0.0.1 "$port" sentinel: alice bob; do
-		printf %s "$text" | xxd -p
-	done >>hidden
+	hidden >hidden
+	conceals "$KEY"
+	run alice sentinel-pull --get body
+	assert_output 'plain text'
+}
+
+@test "set late, it hides what the key file showed before, and all of it" {
+	handshake alice barbarossa
+	alice sentinel-send barbarossa -m 'first plain text'
+	as barbarossa sentinel-send alice -m 'second plain text'
+	alice sentinel-pull --type key_request
+	hidden >hidden
 	sqlite3 "$KEY" 'SELECT hex(dek_box) FROM self' >>hidden
+	run conceals "$KEY"
+	assert_failure
 	alice sentinel-keys passphrase --new-passphrase-file old
-	cat "$KEY" "$KEY"-journal | xxd -p | tr -d '\n' >all
-	[ "$(wc -l <hidden)" = 10 ]
-	while read -r hex; do
-		[ ${#hex} -gt 5 ]
-		! grep -qi -- "$hex" all || fail "found: $hex"
-	done <hidden
+	conceals "$KEY"
 	run alice sentinel-pull --passphrase-file old --get body
 	assert_output 'second plain text'
 }
