@@ -33,6 +33,10 @@ import sys
 import termios
 import time
 
+# whoever started us may ignore them, a job of a terminal does not
+DEFAULT = (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTSTP,
+           signal.SIGTTOU, signal.SIGPIPE)
+
 
 class Action(argparse.Action):
     """--answer and --run share a list, in the order they were given."""
@@ -73,7 +77,7 @@ def start(args):
         os.setpgid(0, 0)
         signal.signal(signal.SIGTTOU, signal.SIG_IGN)
         os.tcsetpgrp(0, os.getpid())
-        for number in (signal.SIGTTOU, signal.SIGPIPE):
+        for number in DEFAULT:
             signal.signal(number, signal.SIG_DFL)
         redirect(args)
         os.execvp(args.command[0], args.command)
