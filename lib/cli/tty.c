@@ -114,7 +114,21 @@ read_line(int fd, const struct watch *w, char *out, size_t cap, size_t *len)
 	return 0;
 }
 
-/* In the background this stops the process until it is in the foreground. */
+/*
+ * In the background, where the mode is somebody else's, to throw away what
+ * was typed stops the process until it is in the foreground.
+ */
+static int
+get_mode(int fd, struct termios *mode)
+{
+	int r;
+
+	do {
+		r = tcflush(fd, TCIFLUSH);
+	} while (r < 0 && errno == EINTR);
+	return r < 0 || tcgetattr(fd, mode) < 0 ? fault() : 0;
+}
+
 static int
 set_mode(int fd, const struct termios *mode)
 {
@@ -133,8 +147,9 @@ converse(int fd, const struct watch *w, const char *prompt, bool hidden,
 	struct termios before, during;
 	int r;
 
-	if (tcgetattr(fd, &before) < 0)
-		return fault();
+	r = get_mode(fd, &before);
+	if (r < 0)
+		return r;
 	during = before;
 	during.c_lflag |= ICANON | ISIG;
 	if (hidden)

@@ -286,6 +286,21 @@ sentinel-keys: .* \[passphrase\]$'
 	    '{"stopped":20,"echo":true}'
 }
 
+@test "started in the background it waits, and finds the mode of its turn" {
+	locked alice
+	# shellcheck disable=SC2016
+	run alice terminal --log "$LOG" --answer 'Passphrase: ' \
+	    'staple 4711\r' dash -mc '
+	    stty -echo
+	    "$SENTINEL_BIN/sentinel-keys" show --get name &
+	    until grep -q "^State:.T" /proc/$!/status; do sleep 0.02; done
+	    stty echo
+	    fg >/dev/null'
+	assert_success
+	assert_equal "${lines[-1]}" alice
+	assert_equal "$(prompts)" $'Passphrase:  false\ntrue 0'
+}
+
 # --- trust on first use ----------------------------------------------------------
 
 @test "yes on a terminal trusts a relay that nobody has vouched for" {
