@@ -9,6 +9,7 @@
 #include "base/err.h"
 #include "base/secret.h"
 #include "base/text.h"
+#include "client/rotate.h"
 #include "state/own.h"
 
 struct client {
@@ -89,6 +90,23 @@ client_close(struct client *c)
 	free(c);
 }
 
+/* The address given to this command is that of another relay, or of a new key.
+ */
+static int
+refuse_other(const struct addr *where)
+{
+	char key[TEXT_KEY_SIZE];
+	int r;
+
+	text_key(key, where->key);
+	r = err_set(ERR_UNTRUSTED,
+	    "the relay address has the key %s, not the pinned one", key);
+	err_hint("ask the relay's operator; if that is its new key: "
+		 "sentinel-keys trust-relay %s%s",
+	    key[0] == '-' ? "-- " : "", key);
+	return r;
+}
+
 /* Where to connect, and the key that must answer there. */
 static int
 choose(const struct client *c, struct addr *where)
@@ -109,8 +127,7 @@ choose(const struct client *c, struct addr *where)
 	if (r < 0 || !known->has_key)
 		return r;
 	if (where->has_key && !secret_equal(where->key, known->key, KEY_LEN))
-		return err_set(ERR_UNTRUSTED,
-		    "the relay address has another key than the pinned one");
+		return refuse_other(where);
 	where->has_key = true;
 	memcpy(where->key, known->key, KEY_LEN);
 	return 0;
@@ -218,22 +235,30 @@ client_has_passphrase(struct client *c, bool *has)
 }
 
 int
+client_not_registered(const struct client *c)
+{
+	int r = err_set(ERR_DENIED, "this key file is not registered");
+
+	err_hint("sentinel-register %s", c->self.name);
+	return r;
+}
+
+int
 client_connect(struct client *c)
 {
 	struct own own;
-	bool found;
+	bool found = false;
 	int r;
 
 	if (c->chan)
 		return 0;
-	r = own_get(c->keyfile, OWN_CURRENT, &own, &found);
+	r = rotate_resume(c);
+	if (r == 0)
+		r = own_get(c->keyfile, OWN_CURRENT, &own, &found);
 	if (r < 0)
 		return r;
-	if (!found) {
-		r = err_set(ERR_DENIED, "this key file is not registered");
-		err_hint("sentinel-register %s", c->self.name);
-		return r;
-	}
+	if (!found)
+		return client_not_registered(c);
 	r = client_reach(c);
 	if (r == 0)
 		r = chan_bind(c->chan, c->self.id, own.static_sk);

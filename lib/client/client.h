@@ -2,8 +2,8 @@
 /*
  * A command's hold on the world: its key file, and its channel to the relay
  * once something has to be said there.  The verbs stand in enroll,
- * directory, book, exchange, talk and pull; each loads state, steps it,
- * commits, then talks.
+ * directory, trust, rotate, book, exchange, meet, talk and pull; each loads
+ * state, steps it, commits, then talks.
  */
 #ifndef CLIENT_CLIENT_H
 #define CLIENT_CLIENT_H
@@ -51,8 +51,14 @@ int client_set_passphrase(struct client *c,
     const struct passphrase *pass) MUST_USE;
 int client_has_passphrase(struct client *c, bool *has) MUST_USE;
 
-/* A channel bound to the own id; ERR_DENIED when not registered. */
+/*
+ * A channel bound to the own id; ERR_DENIED when not registered.  A pair of
+ * own keys whose registration was never confirmed is registered first.
+ */
 int client_connect(struct client *c) MUST_USE;
+
+/* The fault of a key file that has no keys at the relay; ERR_DENIED. */
+int client_not_registered(const struct client *c);
 
 /* Drop the channel; the next client_reach makes a new one. */
 void client_hang_up(struct client *c);

@@ -75,20 +75,28 @@ date_next(struct client *c, struct own *own, const char *name)
 }
 
 static int
-confirm_next(struct client *c)
+confirm_next(struct client *c, uint64_t issued_at)
 {
 	struct keyfile *kf = client_keyfile(c);
 	uint64_t now = clock_wall_ms();
 	int r = keyfile_begin(kf);
 
 	if (r == 0)
-		r = own_confirm_next(kf, now);
+		r = own_confirm_next(kf, issued_at, now);
 	if (r == 0)
 		r = keyfile_set_contact(kf, now);
 	if (r == 0)
 		r = keyfile_commit(kf);
 	keyfile_rollback(kf);
 	return r < 0 ? r : client_reload(c);
+}
+
+int
+enroll_next(struct client *c, const struct own *own)
+{
+	int r = announce(c, own);
+
+	return r < 0 ? r : confirm_next(c, own->issued_at);
 }
 
 static int
@@ -99,19 +107,23 @@ register_next(struct client *c, struct own *own, const char *name)
 	if (r == 0)
 		r = date_next(c, own, name);
 	if (r == 0)
-		r = announce(c, own);
+		r = enroll_next(c, own);
 	if (r == ERR_EXISTS && chan_reason(client_chan(c)) == REASON_NAME_TAKEN)
 		err_hint("choose another name: sentinel-register NAME");
-	return r < 0 ? r : confirm_next(c);
+	return r;
 }
 
-/* Does the relay still know the pair it confirmed?  If not, tell it again. */
+/* Does the relay still know the current pair?  If not, tell it again. */
 static int
-renew(struct client *c, const struct own *own)
+renew(struct client *c)
 {
 	struct chan_reply reply;
-	int r = call_as(c, own);
+	struct own own;
+	bool found;
+	int r = client_connect(c);
 
+	if (r == 0)
+		r = client_check_clock(c);
 	if (r < 0)
 		return r;
 	r = chan_call(client_chan(c), &reply, CODE_KEY, client_self(c)->id,
@@ -119,8 +131,14 @@ renew(struct client *c, const struct own *own)
 	if (r == 0 || chan_reason(client_chan(c)) != REASON_NOT_REGISTERED)
 		return r;
 	client_hang_up(c);
-	r = call_as(c, own);
-	return r < 0 ? r : announce(c, own);
+	r = own_get(client_keyfile(c), OWN_CURRENT, &own, &found);
+	if (r < 0)
+		return r;
+	r = found ? call_as(c, &own) : client_not_registered(c);
+	if (r == 0)
+		r = announce(c, &own);
+	secret_wipe(&own, sizeof(own));
+	return r;
 }
 
 static int
@@ -140,7 +158,7 @@ enroll(struct client *c, const char *name, bool *again)
 		goto out;
 	}
 	if (found) {
-		r = renew(c, &own);
+		r = renew(c);
 		goto out;
 	}
 	r = own_get(client_keyfile(c), OWN_NEXT, &own, &found);

@@ -4,6 +4,7 @@
 #define CLIENT_ENROLL_H
 
 #include "client/client.h"
+#include "state/own.h"
 
 /*
  * Make the key file when there is none, under a passphrase unless pass is
@@ -12,5 +13,11 @@
  */
 int enroll_register(struct client *c, const char *name,
     const struct passphrase *pass, bool *again) MUST_USE;
+
+/*
+ * 1100 for the next pair, over a channel that says who calls; on success it
+ * is the current one.
+ */
+int enroll_next(struct client *c, const struct own *own) MUST_USE;
 
 #endif

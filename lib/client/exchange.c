@@ -425,3 +425,60 @@ exchange_resend(struct client *c, const uint8_t peer[static ID_LEN],
 	secret_wipe(&h, sizeof(h));
 	return r;
 }
+
+/* Was that request made with the static key that is current now? */
+static int
+is_of_current(struct client *c, const struct handshake *h, bool *is)
+{
+	struct keyfile *kf = client_keyfile(c);
+	struct own then = { 0 }, now = { 0 };
+	struct shake_header head;
+	bool dated = false, found = false;
+	int r = shake_peek_request(&head, h->sent, h->sent_len);
+
+	if (r == 0)
+		r = own_get_dated(kf, head.a_issued_at, &then, &dated);
+	if (r == 0)
+		r = own_get(kf, OWN_CURRENT, &now, &found);
+	*is = dated && found &&
+	    secret_equal(then.static_sk, now.static_sk, KEY_LEN);
+	secret_wipe(&then, sizeof(then));
+	secret_wipe(&now, sizeof(now));
+	return r;
+}
+
+/* Rule 11 inside the transaction; *made: h is a new request, to be sent. */
+static int
+renew(struct client *c, struct peer *p, struct handshake *h, bool *made)
+{
+	bool pending, current = true;
+	int r = handshake_get(client_keyfile(c), p->id, HANDSHAKE_INITIATOR, h,
+	    &pending);
+
+	if (r == 0 && pending && h->stage == HANDSHAKE_REQUESTED)
+		r = is_of_current(c, h, &current);
+	*made = r == 0 && !current;
+	return *made ? make_request(c, p, h) : r;
+}
+
+int
+exchange_renew(struct client *c, const uint8_t peer[static ID_LEN])
+{
+	struct keyfile *kf = client_keyfile(c);
+	struct handshake h = { 0 };
+	struct peer p;
+	bool made = false;
+	int r;
+
+	memcpy(p.id, peer, ID_LEN);
+	r = begin(c, &p);
+	if (r == 0)
+		r = renew(c, &p, &h, &made);
+	if (r == 0)
+		r = keyfile_commit(kf);
+	keyfile_rollback(kf);
+	if (r == 0 && made)
+		r = post(c, &h);
+	secret_wipe(&h, sizeof(h));
+	return r;
+}

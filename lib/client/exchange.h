@@ -35,4 +35,11 @@ int exchange_send(struct client *c, const char *who,
 int exchange_resend(struct client *c, const uint8_t peer[static ID_LEN],
     enum handshake_role role) MUST_USE;
 
+/*
+ * A pending request made with a former static key of ours gives way to a new
+ * one; another, or none: no effect.
+ */
+int exchange_renew(struct client *c,
+    const uint8_t peer[static ID_LEN]) MUST_USE;
+
 #endif

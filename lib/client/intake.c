@@ -429,6 +429,8 @@ intake_begin(struct intake *in)
 
 	in->gaps.n = 0;
 	if (r == 0)
+		r = own_expire(in->kf, now);
+	if (r == 0)
 		r = handshake_expire(in->kf, now);
 	if (r == 0)
 		r = session_expire(in->kf, now);

@@ -165,6 +165,8 @@ commit_page(struct pull *p)
 		r = end_run(p);
 	if (r == 0)
 		r = intake_end(p->intake);
+	if (r == 0 && buf_len(p->page) > 0)
+		r = keyfile_set_contact(kf, clock_wall_ms());
 	if (r == 0)
 		r = keyfile_commit(kf);
 	keyfile_rollback(kf);

@@ -77,6 +77,14 @@ is_sendable(struct client *c, size_t len)
 }
 
 static int
+done(struct keyfile *kf, int64_t n)
+{
+	int r = outbox_done(kf, n);
+
+	return r < 0 ? r : keyfile_set_contact(kf, clock_wall_ms());
+}
+
+static int
 change(struct client *c, int64_t n, int (*how)(struct keyfile *kf, int64_t n))
 {
 	struct keyfile *kf = client_keyfile(c);
@@ -98,7 +106,7 @@ conclude(struct client *c, int64_t n, int sent)
 	int r;
 
 	if (sent == 0)
-		r = change(c, n, outbox_done);
+		r = change(c, n, done);
 	else
 		r = change(c, n, is_refused(c) ? outbox_drop : outbox_doubt);
 	if (r == 0)

@@ -60,9 +60,9 @@ check_pin(const struct chan *c, const uint8_t *pin)
 	text_key(met, c->answer.relay_pk);
 	err_set(ERR_UNTRUSTED, "met the key %s, not the pinned one, at %s", met,
 	    c->host.name);
-	err_hint("somebody may sit in between: ask the relay's operator "
-		 "whether %s is the key",
-	    met);
+	err_hint("somebody may sit in between: ask the relay's operator; if "
+		 "that is its new key: sentinel-keys trust-relay %s%s",
+	    met[0] == '-' ? "-- " : "", met);
 	return ERR_UNTRUSTED;
 }
 

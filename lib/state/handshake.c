@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 #include "state/handshake.h"
 
+#include <string.h>
+
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/secret.h"
@@ -143,6 +145,32 @@ handshake_drop(struct keyfile *kf, const uint8_t peer[static ID_LEN],
 	query_bind_blob(q, peer, ID_LEN);
 	query_bind_u64(q, role);
 	return query_run(q);
+}
+
+int
+handshake_next_requested(struct keyfile *kf, uint8_t peer[static ID_LEN],
+    bool *found)
+{
+	struct query *q = query_of(keyfile_db(kf),
+	    "SELECT peer FROM shakes WHERE peer > ?1 AND role = ?2 AND "
+	    "stage = ?3 ORDER BY peer LIMIT 1");
+	uint8_t next[ID_LEN];
+	bool has;
+	int r;
+
+	query_bind_blob(q, peer, ID_LEN);
+	query_bind_u64(q, HANDSHAKE_INITIATOR);
+	query_bind_u64(q, HANDSHAKE_REQUESTED);
+	has = query_row(q);
+	if (has)
+		query_get_blob(q, next, ID_LEN);
+	r = query_end(q);
+	if (r < 0)
+		return r;
+	*found = has;
+	if (has)
+		memcpy(peer, next, ID_LEN);
+	return 0;
 }
 
 int

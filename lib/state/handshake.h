@@ -44,6 +44,9 @@ int handshake_get(struct keyfile *kf, const uint8_t peer[static ID_LEN],
 int handshake_put(struct keyfile *kf, const struct handshake *h) MUST_USE;
 int handshake_drop(struct keyfile *kf, const uint8_t peer[static ID_LEN],
     enum handshake_role role) MUST_USE;
+/* The next peer, after *peer, whose answer is awaited; ascending. */
+int handshake_next_requested(struct keyfile *kf, uint8_t peer[static ID_LEN],
+    bool *found) MUST_USE;
 
 /* A type 1 that waits for an answer (or for its sender's bundle). */
 struct handshake_request {

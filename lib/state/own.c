@@ -112,6 +112,25 @@ own_make_next(struct keyfile *kf)
 	return r;
 }
 
+int
+own_make_prekey(struct keyfile *kf)
+{
+	struct own o = { .issued_at = 0 };
+	bool found = false;
+	int r;
+
+	r = own_get(kf, OWN_CURRENT, &o, &found);
+	if (r == 0 && !found)
+		r = err_set(ERR_INTERNAL, "no current key pair");
+	o.state = OWN_NEXT;
+	o.issued_at = 0;
+	secret_random(o.prekey_sk, KEY_LEN);
+	if (r == 0)
+		r = insert(kf, &o, 0);
+	secret_wipe(&o, sizeof(o));
+	return r;
+}
+
 /*
  * The relay may have the next pair under the date it had before, though its
  * answer was lost; peers may have fetched it.
@@ -170,19 +189,54 @@ set_state(struct keyfile *kf, enum own_state from, enum own_state to,
 	return query_run(q);
 }
 
-int
-own_confirm_next(struct keyfile *kf, uint64_t now)
+/* Another process may have settled it, and have made a further one. */
+static int
+is_next(struct keyfile *kf, uint64_t issued_at, bool *is)
 {
-	struct query *q;
+	struct own o = { .issued_at = 0 };
+	bool found;
 	int r;
 
+	r = own_get(kf, OWN_NEXT, &o, &found);
+	if (r == 0)
+		*is = found && o.issued_at == issued_at;
+	secret_wipe(&o, sizeof(o));
+	return r;
+}
+
+int
+own_confirm_next(struct keyfile *kf, uint64_t issued_at, uint64_t now)
+{
+	bool is = false;
+	int r;
+
+	r = is_next(kf, issued_at, &is);
+	if (r < 0 || !is)
+		return r;
 	r = set_state(kf, OWN_CURRENT, OWN_FORMER, now + OWN_KEEP_MS);
 	if (r == 0)
 		r = set_state(kf, OWN_NEXT, OWN_CURRENT, 0);
-	if (r < 0)
+	return r < 0 ? r : own_expire(kf, now);
+}
+
+int
+own_retire_next(struct keyfile *kf, uint64_t issued_at, uint64_t now)
+{
+	bool is = false;
+	int r;
+
+	r = is_next(kf, issued_at, &is);
+	if (r < 0 || !is)
 		return r;
-	q = query_of(keyfile_db(kf),
+	return set_state(kf, OWN_NEXT, OWN_FORMER, now + OWN_KEEP_MS);
+}
+
+int
+own_expire(struct keyfile *kf, uint64_t now)
+{
+	struct query *q = query_of(keyfile_db(kf),
 	    "DELETE FROM own_keys WHERE state = ?1 AND expires_at <= ?2");
+
 	query_bind_u64(q, OWN_FORMER);
 	query_bind_u64(q, now);
 	return query_run(q);

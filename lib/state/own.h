@@ -34,11 +34,28 @@ int own_get_dated(struct keyfile *kf, uint64_t issued_at, struct own *out,
 /* Make a fresh next pair; there must be none. */
 int own_make_next(struct keyfile *kf) MUST_USE;
 
+/* The same with the static key of the current one. */
+int own_make_prekey(struct keyfile *kf) MUST_USE;
+
 /* Give the next pair its date; also moves self.issued_at up to it. */
 int own_date_next(struct keyfile *kf, uint64_t issued_at) MUST_USE;
 
-/* The relay has it: next becomes current, current former, old ones go. */
-int own_confirm_next(struct keyfile *kf, uint64_t now) MUST_USE;
+/*
+ * The relay has the next pair of that date: next becomes current, current
+ * former, old ones go.  No effect when it is next no more.
+ */
+int own_confirm_next(struct keyfile *kf, uint64_t issued_at,
+    uint64_t now) MUST_USE;
+
+/*
+ * The relay will not have it.  It may have had it for a while, and peers may
+ * have fetched it, so it is kept as a former one.
+ */
+int own_retire_next(struct keyfile *kf, uint64_t issued_at,
+    uint64_t now) MUST_USE;
+
+/* Former pairs whose time is over go. */
+int own_expire(struct keyfile *kf, uint64_t now) MUST_USE;
 
 /* Public halves and signature of a dated pair, as registered. */
 int own_bundle(struct keyfile *kf, const struct own *own,

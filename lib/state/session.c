@@ -200,6 +200,16 @@ session_start_expiry(struct keyfile *kf, const uint8_t peer[static ID_LEN],
 	return query_run(q);
 }
 
+int
+session_retire(struct keyfile *kf, const uint8_t peer[static ID_LEN],
+    uint64_t now)
+{
+	int r;
+
+	r = retire(kf, peer, now + SESSION_KEEP_MS);
+	return r < 0 ? r : session_start_expiry(kf, peer, now);
+}
+
 static struct colbox_place
 skipped_place(const uint8_t sid[static RATCHET_SID_LEN],
     const uint8_t dh[static KEY_LEN], uint32_t n)

@@ -40,6 +40,10 @@ int session_activate(struct keyfile *kf, const uint8_t peer[static ID_LEN],
 int session_start_expiry(struct keyfile *kf, const uint8_t peer[static ID_LEN],
     uint64_t now) MUST_USE;
 
+/* No session of the peer sends any more; all receive for SESSION_KEEP_MS. */
+int session_retire(struct keyfile *kf, const uint8_t peer[static ID_LEN],
+    uint64_t now) MUST_USE;
+
 /* Keys of skipped messages, erased when taken out. */
 int session_get_skipped(struct keyfile *kf,
     const uint8_t sid[static RATCHET_SID_LEN], const uint8_t dh[static KEY_LEN],

@@ -51,7 +51,7 @@ stage_setup(void **state)
 	st->scratch = scratch;
 	scratch_begin(st->scratch);
 	assert_int_equal(own_date_next(st->scratch->kf, now), 0);
-	assert_int_equal(own_confirm_next(st->scratch->kf, now), 0);
+	assert_int_equal(own_confirm_next(st->scratch->kf, now, now), 0);
 	scratch_commit(st->scratch);
 	scratch_close(st->scratch);
 	st->settings = (struct settings){ .keyfile = st->scratch->path,

@@ -412,7 +412,7 @@ own_keys_of_then(void **state)
 	    take_request(st, &st->bob, next, sizeof(next), &strangers).outcome,
 	    EXCHANGE_REQUESTED);
 	stage_begin(st);
-	assert_int_equal(own_confirm_next(st->kf, now), 0);
+	assert_int_equal(own_confirm_next(st->kf, now + 5, now), 0);
 	stage_commit(st);
 	assert_int_equal(ask_at(st, &st->bob, 2), EXCHANGE_REQUESTED);
 	st->own = old;

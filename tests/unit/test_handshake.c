@@ -112,6 +112,38 @@ keeps_both_roles(void **state)
 }
 
 static void
+walks_what_is_awaited(void **state)
+{
+	static const struct {
+		uint8_t peer;
+		enum handshake_role role;
+		enum handshake_stage stage;
+	} made[] = {
+		{ 1, HANDSHAKE_INITIATOR, HANDSHAKE_REQUESTED },
+		{ 1, HANDSHAKE_RESPONDER, HANDSHAKE_OPEN },
+		{ 2, HANDSHAKE_INITIATOR, HANDSHAKE_ANSWERED },
+		{ 3, HANDSHAKE_INITIATOR, HANDSHAKE_FINISHED },
+		{ 4, HANDSHAKE_RESPONDER, HANDSHAKE_OPEN },
+		{ 200, HANDSHAKE_INITIATOR, HANDSHAKE_REQUESTED },
+	};
+	struct scratch *s = *state;
+	uint8_t peer[ID_LEN] = { 0 };
+	struct handshake h;
+	bool found;
+
+	for (size_t i = 0; i < ARRAY_LEN(made); i++) {
+		h = make(made[i].peer, made[i].role, made[i].stage);
+		put(s, &h);
+	}
+	assert_int_equal(handshake_next_requested(s->kf, peer, &found), 0);
+	assert_true(found && peer[0] == 1);
+	assert_int_equal(handshake_next_requested(s->kf, peer, &found), 0);
+	assert_true(found && peer[0] == 200);
+	assert_int_equal(handshake_next_requested(s->kf, peer, &found), 0);
+	assert_false(found);
+}
+
+static void
 erases_what_is_finished(void **state)
 {
 	struct scratch *s = *state;
@@ -312,6 +344,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		FRESH(keeps_both_roles),
+		FRESH(walks_what_is_awaited),
 		FRESH(erases_what_is_finished),
 		FRESH(keeps_one_request_a_peer),
 		FRESH(remembers_eight),

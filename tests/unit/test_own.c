@@ -63,7 +63,7 @@ static void
 confirm(struct scratch *s, uint64_t now)
 {
 	scratch_begin(s);
-	assert_int_equal(own_confirm_next(s->kf, now), 0);
+	assert_int_equal(own_confirm_next(s->kf, now, now), 0);
 	scratch_commit(s);
 }
 
@@ -73,7 +73,7 @@ rotate(struct scratch *s, uint64_t now)
 	scratch_begin(s);
 	assert_int_equal(own_make_next(s->kf), 0);
 	assert_int_equal(own_date_next(s->kf, now), 0);
-	assert_int_equal(own_confirm_next(s->kf, now), 0);
+	assert_int_equal(own_confirm_next(s->kf, now, now), 0);
 	scratch_commit(s);
 }
 
@@ -147,6 +147,70 @@ forgets_former_ones(void **state)
 }
 
 static void
+makes_a_prekey(void **state)
+{
+	struct scratch *s = *state;
+	struct own old, o;
+
+	scratch_begin(s);
+	assert_int_equal(own_make_prekey(s->kf), ERR_INTERNAL);
+	keyfile_rollback(s->kf);
+	date(s, NOW);
+	confirm(s, NOW);
+	old = get(s, OWN_CURRENT);
+	scratch_begin(s);
+	assert_int_equal(own_make_prekey(s->kf), 0);
+	scratch_commit(s);
+	o = get(s, OWN_NEXT);
+	assert_int_equal(o.issued_at, 0);
+	assert_memory_equal(o.static_sk, old.static_sk, KEY_LEN);
+	assert_memory_not_equal(o.prekey_sk, old.prekey_sk, KEY_LEN);
+	o = get(s, OWN_CURRENT);
+	assert_memory_equal(o.prekey_sk, old.prekey_sk, KEY_LEN);
+}
+
+/* Two processes: the one that comes late has another date in mind. */
+static void
+settles_only_the_one_it_means(void **state)
+{
+	struct scratch *s = *state;
+
+	date(s, NOW);
+	confirm(s, NOW);
+	scratch_begin(s);
+	assert_int_equal(own_make_next(s->kf), 0);
+	assert_int_equal(own_date_next(s->kf, NOW + 9), 0);
+	assert_int_equal(own_confirm_next(s->kf, NOW + 8, NOW + 9), 0);
+	assert_int_equal(own_retire_next(s->kf, NOW + 8, NOW + 9), 0);
+	scratch_commit(s);
+	assert_int_equal(get(s, OWN_CURRENT).issued_at, NOW);
+	assert_int_equal(get(s, OWN_NEXT).issued_at, NOW + 9);
+}
+
+static void
+keeps_one_that_was_refused(void **state)
+{
+	struct scratch *s = *state;
+
+	date(s, NOW);
+	confirm(s, NOW);
+	scratch_begin(s);
+	assert_int_equal(own_make_next(s->kf), 0);
+	assert_int_equal(own_date_next(s->kf, NOW + 9), 0);
+	assert_int_equal(own_retire_next(s->kf, NOW + 9, NOW + 10), 0);
+	scratch_commit(s);
+	assert_false(has(s, OWN_NEXT));
+	assert_int_equal(get(s, OWN_CURRENT).issued_at, NOW);
+	scratch_begin(s);
+	assert_int_equal(own_expire(s->kf, NOW + 9 + OWN_KEEP_MS), 0);
+	assert_true(has_dated(s, NOW + 9));
+	assert_int_equal(own_expire(s->kf, NOW + 10 + OWN_KEEP_MS), 0);
+	scratch_commit(s);
+	assert_false(has_dated(s, NOW + 9));
+	assert_int_equal(get(s, OWN_CURRENT).issued_at, NOW);
+}
+
+static void
 signs_its_bundle(void **state)
 {
 	struct scratch *s = *state;
@@ -189,6 +253,9 @@ main(void)
 		FRESH(becomes_current),
 		FRESH(keeps_a_former_date),
 		FRESH(forgets_former_ones),
+		FRESH(makes_a_prekey),
+		FRESH(settles_only_the_one_it_means),
+		FRESH(keeps_one_that_was_refused),
 		FRESH(signs_its_bundle),
 		FRESH(refuses_swapped_columns),
 	};

@@ -233,6 +233,30 @@ drop(struct scratch *s, const struct ratchet *r, uint8_t dh, uint32_t n)
 }
 
 static void
+retires_all(void **state)
+{
+	struct scratch *s = *state;
+	struct ratchet a = make(1, 0), b = make(2, 0), c = make(3, 0);
+	bool active;
+
+	activate(s, bob, &a, false, NOW);
+	activate(s, bob, &b, true, NOW);
+	activate(s, eve, &c, false, NOW);
+	scratch_begin(s);
+	assert_int_equal(session_retire(s->kf, bob, NOW), 0);
+	scratch_commit(s);
+	assert_int_equal(session_has_active(s->kf, bob, &active), 0);
+	assert_false(active);
+	assert_int_equal(session_has_active(s->kf, eve, &active), 0);
+	assert_true(active);
+	expire(s, NOW + SESSION_KEEP_MS - 1);
+	assert_true(has(s, bob, 1) && has(s, bob, 2));
+	expire(s, NOW + SESSION_KEEP_MS);
+	assert_false(has(s, bob, 1) || has(s, bob, 2));
+	assert_true(has(s, eve, 3));
+}
+
+static void
 keeps_skipped_keys(void **state)
 {
 	struct scratch *s = *state;
@@ -529,6 +553,7 @@ main(void)
 		FRESH(keeps_the_active_one),
 		FRESH(keeps_four_previous_ones),
 		FRESH(lets_previous_ones_expire),
+		FRESH(retires_all),
 		FRESH(keeps_skipped_keys),
 		FRESH(keeps_no_more_than_allowed),
 		FRESH(drops_keys_with_their_session),
