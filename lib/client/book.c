@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: ISC */
 #include "client/book.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/err.h"
 #include "base/secret.h"
 #include "base/text.h"
+#include "state/forget.h"
 #include "state/handshake.h"
 #include "state/own.h"
 #include "state/session.h"
@@ -89,14 +91,20 @@ book_session(struct client *c, const uint8_t id[static ID_LEN],
 }
 
 const char *
-book_call(const struct peer *p, char uuid[static ID_TEXT_SIZE])
+book_name(const struct peer *p, char uuid[static ID_TEXT_SIZE])
 {
-	if (p->alias[0])
-		return p->alias;
 	if (p->name[0])
 		return p->name;
+	if (p->alias[0])
+		return p->alias;
 	id_text(uuid, p->id);
 	return uuid;
+}
+
+const char *
+book_call(const struct peer *p, char uuid[static ID_TEXT_SIZE])
+{
+	return p->alias[0] ? p->alias : book_name(p, uuid);
 }
 
 int
@@ -185,17 +193,27 @@ book_safety(struct client *c, const struct peer *p,
 	ident_safety(out, client_self(c)->identity_pk, p->bundle.identity_pk);
 }
 
+/* Begin a transaction on the peer as it is now. */
 static int
-mark(struct client *c, struct peer *p, bool verified)
+begin(struct client *c, struct peer *p)
 {
 	struct keyfile *kf = client_keyfile(c);
-	bool known;
+	bool known = false;
 	int r = keyfile_begin(kf);
 
 	if (r == 0)
 		r = peers_get(kf, p->id, p, &known);
 	if (r == 0 && !known)
 		r = err_set(ERR_UNKNOWN_PEER, "the peer was forgotten");
+	return r;
+}
+
+static int
+mark(struct client *c, struct peer *p, bool verified)
+{
+	struct keyfile *kf = client_keyfile(c);
+	int r = begin(c, p);
+
 	p->verified = verified;
 	if (r == 0)
 		r = peers_put(kf, p);
@@ -250,4 +268,55 @@ int
 book_unverify(struct client *c, struct peer *p)
 {
 	return mark(c, p, false);
+}
+
+/* Does that name lead to anybody else? */
+static int
+check_free(struct client *c, const struct peer *p, const char *name)
+{
+	struct peer other;
+	bool taken;
+	int r = peers_named(client_keyfile(c), name, &other, &taken);
+
+	if (r < 0 || !taken || memcmp(other.id, p->id, ID_LEN) == 0)
+		return r;
+	r = err_set(ERR_EXISTS, "\"%s\" is another peer", name);
+	err_peer(name);
+	return r;
+}
+
+int
+book_alias(struct client *c, struct peer *p, const char *name)
+{
+	struct keyfile *kf = client_keyfile(c);
+	int r;
+
+	if (!text_is_name(name))
+		return err_set(ERR_USAGE, "not a name: \"%s\"", name);
+	r = begin(c, p);
+	if (r == 0)
+		r = check_free(c, p, name);
+	if (r == 0) {
+		snprintf(p->alias, sizeof(p->alias), "%s",
+		    strcmp(p->name, name) == 0 ? "" : name);
+		r = peers_put(kf, p);
+	}
+	if (r == 0)
+		r = keyfile_commit(kf);
+	keyfile_rollback(kf);
+	return r;
+}
+
+int
+book_forget(struct client *c, struct peer *p)
+{
+	struct keyfile *kf = client_keyfile(c);
+	int r = begin(c, p);
+
+	if (r == 0)
+		r = forget_peer(kf, p->id);
+	if (r == 0)
+		r = keyfile_commit(kf);
+	keyfile_rollback(kf);
+	return r;
 }

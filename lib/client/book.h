@@ -24,7 +24,11 @@ const char *book_session_word(enum book_session s);
 int book_session(struct client *c, const uint8_t id[static ID_LEN],
     enum book_session *out) MUST_USE;
 
-/* What to call a peer: a name that is safe as a file name, or the UUID. */
+/*
+ * A name that is safe as a file name and leads to this peer, or its UUID.  In
+ * records the relay's goes first, for people the alias.
+ */
+const char *book_name(const struct peer *p, char uuid[static ID_TEXT_SIZE]);
 const char *book_call(const struct peer *p, char uuid[static ID_TEXT_SIZE]);
 
 /* A UUID, alias or name in the key file; ERR_UNKNOWN_PEER with a hint. */
@@ -62,5 +66,15 @@ void book_safety(struct client *c, const struct peer *p,
  */
 int book_verify(struct client *c, struct peer *p, const char *number) MUST_USE;
 int book_unverify(struct client *c, struct peer *p) MUST_USE;
+
+/*
+ * Call p by a second name, which goes before those that relays give; its own
+ * name takes the alias away.  ERR_USAGE: no name of ours; ERR_EXISTS: it
+ * leads to another peer.
+ */
+int book_alias(struct client *c, struct peer *p, const char *name) MUST_USE;
+
+/* Take p and all that it has sent or was sent out of the key file. */
+int book_forget(struct client *c, struct peer *p) MUST_USE;
 
 #endif

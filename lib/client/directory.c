@@ -105,44 +105,6 @@ unknown(const char *who)
 	return r;
 }
 
-/* Which id to fetch, and which name the bundle must carry (NULL: any). */
-static int
-resolve(struct client *c, const char *who, uint8_t id[static ID_LEN],
-    const char **must_sign)
-{
-	struct match m = { .found = false };
-	struct peer p;
-	bool found;
-	int r;
-
-	*must_sign = NULL;
-	if (id_is_text(who))
-		return id_parse(id, who);
-	r = peers_named(client_keyfile(c), who, &p, &found);
-	if (r < 0)
-		return r;
-	if (found && strcmp(p.alias, who) == 0) {
-		memcpy(id, p.id, ID_LEN);
-		return 0;
-	}
-	r = directory_list(c, who, take_match, &m);
-	if (r < 0)
-		return r;
-	if (!m.found)
-		return unknown(who);
-	if (found && memcmp(p.id, m.id, ID_LEN) != 0) {
-		r = err_set(ERR_PEER_CHANGED,
-		    "\"%s\" is another identity at the relay now", who);
-		err_peer(who);
-		err_hint("ask the person over another way; by UUID, the new "
-			 "identity can be pinned beside the old one");
-		return r;
-	}
-	memcpy(id, m.id, ID_LEN);
-	*must_sign = who;
-	return 0;
-}
-
 /* 1102, and everything a bundle must satisfy by itself. */
 static int
 ask_bundle(struct client *c, const uint8_t id[static ID_LEN],
@@ -168,6 +130,91 @@ ask_bundle(struct client *c, const uint8_t id[static ID_LEN],
 	if (r == 0 && out->issued_at > clock_wall_ms() + CLOCK_SKEW_MS)
 		r = err_set(ERR_PROTOCOL, "the bundle is dated ahead");
 	return r;
+}
+
+/* The id that the relay has under a name, and no other. */
+static int
+look_up(struct client *c, const char *name, uint8_t id[static ID_LEN])
+{
+	struct match m = { .found = false };
+	int r = directory_list(c, name, take_match, &m);
+
+	if (r == 0 && !m.found)
+		r = unknown(name);
+	if (r == 0)
+		memcpy(id, m.id, ID_LEN);
+	return r;
+}
+
+/* The bundle of an id, which must be signed for that name (NULL: for any). */
+static int
+ask_signed(struct client *c, const uint8_t id[static ID_LEN], const char *name,
+    struct body_key *out)
+{
+	int r = ask_bundle(c, id, out);
+
+	if (r == 0 && name && strcmp(out->name, name) != 0)
+		r = err_set(ERR_PROTOCOL, "a bundle signed for another name");
+	return r;
+}
+
+int
+directory_ask(struct client *c, const char *name, struct body_key *out)
+{
+	uint8_t id[ID_LEN];
+	int r = look_up(c, name, id);
+
+	return r < 0 ? r : ask_signed(c, id, name, out);
+}
+
+/* Another identity under a pinned name: say which, so that it can be judged. */
+static int
+tell_changed(struct client *c, const uint8_t id[static ID_LEN],
+    const char *name)
+{
+	struct body_key got = { 0 };
+	char fingerprint[65];
+	int r = ask_signed(c, id, name, &got);
+
+	if (r < 0)
+		return r;
+	ident_fingerprint(fingerprint, got.bundle.identity_pk);
+	r = err_set(ERR_PEER_CHANGED,
+	    "another identity, of fingerprint %s, is \"%s\" at the relay now",
+	    fingerprint, name);
+	err_peer(name);
+	err_hint("ask the person over another way; if it is a new key file: "
+		 "sentinel-keys trust %s %s",
+	    name, fingerprint);
+	return r;
+}
+
+/* Which id to fetch, and which name the bundle must carry (NULL: any). */
+static int
+resolve(struct client *c, const char *who, uint8_t id[static ID_LEN],
+    const char **must_sign)
+{
+	struct peer p;
+	bool found;
+	int r;
+
+	*must_sign = NULL;
+	if (id_is_text(who))
+		return id_parse(id, who);
+	r = peers_named(client_keyfile(c), who, &p, &found);
+	if (r < 0)
+		return r;
+	if (found && strcmp(p.alias, who) == 0) {
+		memcpy(id, p.id, ID_LEN);
+		return 0;
+	}
+	r = look_up(c, who, id);
+	if (r < 0)
+		return r;
+	if (found && memcmp(p.id, id, ID_LEN) != 0)
+		return tell_changed(c, id, who);
+	*must_sign = who;
+	return 0;
 }
 
 /* How a checked bundle stands to the one that is pinned. */
@@ -209,25 +256,35 @@ pin(struct client *c, struct peer *p, const struct body_key *got)
 	return peers_put(client_keyfile(c), p);
 }
 
-/* Pin got in one transaction; the row may have changed since it was asked. */
-static int
-keep(struct client *c, const struct body_key *got, struct peer *out,
+int
+directory_keep(struct client *c, const struct body_key *got, struct peer *out,
     enum directory_status *status)
 {
-	struct keyfile *kf = client_keyfile(c);
 	bool held;
-	int r = keyfile_begin(kf);
+	int r = peers_get(client_keyfile(c), got->id, out, &held);
 
-	if (r == 0)
-		r = peers_get(kf, got->id, out, &held);
 	if (r == 0 && held)
 		r = compare(out, got, status);
 	if (r == 0 && !held) {
 		*out = (struct peer){ .first_seen = clock_wall_ms() };
 		*status = DIRECTORY_PINNED;
 	}
-	if (r == 0 && *status != DIRECTORY_UNCHANGED)
+	/* a name that belonged to somebody else may be free by now */
+	if (r == 0 && (*status != DIRECTORY_UNCHANGED || !out->name[0]))
 		r = pin(c, out, got);
+	return r;
+}
+
+/* The row may have changed since it was asked: judged inside. */
+static int
+keep(struct client *c, const struct body_key *got, struct peer *out,
+    enum directory_status *status)
+{
+	struct keyfile *kf = client_keyfile(c);
+	int r = keyfile_begin(kf);
+
+	if (r == 0)
+		r = directory_keep(c, got, out, status);
 	if (r == 0)
 		r = keyfile_commit(kf);
 	keyfile_rollback(kf);
@@ -248,9 +305,7 @@ directory_fetch(struct client *c, const char *who, struct peer *out,
 	if (memcmp(id, client_self(c)->id, ID_LEN) == 0)
 		return err_set(ERR_USAGE, "\"%s\" is this key file itself",
 		    who);
-	r = ask_bundle(c, id, &got);
-	if (r == 0 && must_sign && strcmp(got.name, must_sign) != 0)
-		r = err_set(ERR_PROTOCOL, "a bundle signed for another name");
+	r = ask_signed(c, id, must_sign, &got);
 	if (r == 0)
 		r = keep(c, &got, out, status);
 	if (r < 0)

@@ -23,7 +23,8 @@ enum directory_status {
 /*
  * Fetch, check and pin the bundle of who: a UUID, an alias, or a name that
  * the relay resolves.  ERR_UNKNOWN_PEER: not at the relay.  ERR_PEER_CHANGED:
- * another identity under a pinned name, or an older bundle than the one held.
+ * another identity under a pinned name (the hint tells its fingerprint), or an
+ * older bundle than the one held.
  * ERR_PROTOCOL: it does not verify.
  */
 int directory_fetch(struct client *c, const char *who, struct peer *out,
@@ -32,5 +33,16 @@ int directory_fetch(struct client *c, const char *who, struct peer *out,
 /* The same by id, for a peer that is pinned already. */
 int directory_refresh(struct client *c,
     const uint8_t id[static ID_LEN]) MUST_USE;
+
+/* The checked bundle of whoever has that name at the relay; pins nothing. */
+int directory_ask(struct client *c, const char *name,
+    struct body_key *out) MUST_USE;
+
+/*
+ * Inside a transaction: pin a checked bundle, or judge it by the one that is
+ * pinned.
+ */
+int directory_keep(struct client *c, const struct body_key *got,
+    struct peer *out, enum directory_status *status) MUST_USE;
 
 #endif
