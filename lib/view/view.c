@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "base/text.h"
+#include "base/err.h"
 #include "cli/record.h"
 #include "wire/id.h"
 
@@ -26,9 +26,18 @@ put_names(struct record *r, const struct peer *p, bool known)
 		record_str(r, "name", NULL);
 		return;
 	}
-	record_str(r, "name", p->name[0] ? p->name : uuid);
+	record_str(r, "name", book_name(p, uuid));
 	if (strcmp(p->name, p->signed_name) != 0)
 		record_str(r, "relay_name", p->signed_name);
+}
+
+static void
+put_relay(struct record *r, const struct addr *relay)
+{
+	char address[ADDR_TEXT_SIZE];
+
+	addr_text(address, relay);
+	record_str(r, "address", address);
 }
 
 static void
@@ -87,7 +96,6 @@ view_registration(struct client *c, const char *status)
 {
 	const struct keyfile_self *self = client_self(c);
 	struct record *r = record_new("registration");
-	char address[ADDR_TEXT_SIZE];
 	int e;
 
 	record_str(r, "status", status);
@@ -97,9 +105,8 @@ view_registration(struct client *c, const char *status)
 	if (e < 0)
 		return give_up(r, e);
 	record_str(r, "keyfile", keyfile_name(client_keyfile(c)));
-	addr_text(address, &self->relay);
 	record_begin(r, "relay");
-	record_str(r, "address", address);
+	put_relay(r, &self->relay);
 	record_str(r, "trust",
 	    client_trusted_unseen(c) ? "first_use" : "pinned");
 	record_end(r);
@@ -216,6 +223,131 @@ view_exchange(struct client *c, const struct exchange *x, const char *step)
 	put_session(r, session);
 	record_line(r, "%s: %s, %s", book_call(&x->peer, uuid), step,
 	    book_session_word(session));
+	return record_emit(r);
+}
+
+int
+view_meet(struct client *c, const struct meet *m)
+{
+	const char *step = m->failed ? "failed"
+	    : m->established         ? "established"
+				     : "requested";
+	struct record *r = record_new("key_exchange");
+	enum book_session session;
+	char uuid[ID_TEXT_SIZE];
+	int e = book_session(c, m->last.peer.id, &session);
+
+	if (e < 0)
+		return give_up(r, e);
+	record_str(r, "step", step);
+	record_id(r, "id", m->begun ? m->last.hsid : NULL);
+	put_party(r, "peer", &m->last.peer);
+	put_session(r, session);
+	if (m->failed) {
+		err_restore(&m->why);
+		record_error(r, m->failed);
+	}
+	record_line(r, "%s: %s, %s", book_call(&m->last.peer, uuid), step,
+	    book_session_word(session));
+	return record_emit(r);
+}
+
+int
+view_relay(struct client *c, const char *status)
+{
+	struct record *r = record_new("relay");
+	char address[ADDR_TEXT_SIZE];
+
+	record_str(r, "status", status);
+	put_relay(r, &client_self(c)->relay);
+	addr_text(address, &client_self(c)->relay);
+	record_line(r, "%s: %s", address, status);
+	return record_emit(r);
+}
+
+/* null where it never was. */
+static void
+put_when(struct record *r, const char *key, uint64_t ms)
+{
+	if (ms == 0)
+		record_str(r, key, NULL);
+	else
+		record_time(r, key, ms);
+}
+
+static int
+put_self(struct record *r, struct client *c)
+{
+	const struct keyfile_self *self = client_self(c);
+	int e;
+
+	record_begin(r, "identity");
+	record_id(r, "id", self->id);
+	record_str(r, "name", self->name);
+	e = put_own_keys(r, c);
+	record_end(r);
+	return e;
+}
+
+static void
+put_sessions(struct record *r, const struct census *n)
+{
+	record_begin(r, "sessions");
+	record_int(r, "established", n->active);
+	record_int(r, "previous", n->previous);
+	record_int(r, "reset_needed", n->reset_needed);
+	record_int(r, "request_sent", n->request_sent);
+	record_int(r, "request_received", n->request_received);
+	record_int(r, "key_sent", n->key_sent);
+	record_int(r, "key_received", n->key_received);
+	record_end(r);
+}
+
+static void
+put_boxes(struct record *r, const struct census *n)
+{
+	record_begin(r, "inbox");
+	record_int(r, "new", n->inbox_new);
+	record_int(r, "shown", n->inbox_shown);
+	put_when(r, "oldest_at", n->inbox_oldest);
+	record_end(r);
+	record_begin(r, "outbox");
+	record_int(r, "sealed", n->outbox_sealed);
+	record_int(r, "in_doubt", n->outbox_in_doubt);
+	put_when(r, "oldest_at", n->outbox_oldest);
+	record_end(r);
+	record_int(r, "dead_letters", n->inbox_dead);
+}
+
+int
+view_status(struct client *c, const struct overview *o)
+{
+	const struct keyfile_self *self = client_self(c);
+	const struct census *n = &o->census;
+	struct record *r = record_new("status");
+	int e = put_self(r, c);
+
+	if (e < 0)
+		return give_up(r, e);
+	record_str(r, "keyfile", keyfile_name(client_keyfile(c)));
+	record_begin(r, "relay");
+	put_relay(r, &self->relay);
+	record_end(r);
+	record_begin(r, "peers");
+	record_int(r, "known", o->peers);
+	record_int(r, "verified", o->verified);
+	record_int(r, "blocked", o->blocked);
+	record_end(r);
+	put_sessions(r, n);
+	put_boxes(r, n);
+	put_when(r, "last_contact", self->last_contact);
+	record_line(r, "%s: %llu peers, %llu sessions, %llu in, %llu out",
+	    self->name, (unsigned long long)o->peers,
+	    (unsigned long long)n->active,
+	    (unsigned long long)n->inbox_new +
+		(unsigned long long)n->inbox_shown,
+	    (unsigned long long)n->outbox_sealed +
+		(unsigned long long)n->outbox_in_doubt);
 	return record_emit(r);
 }
 

@@ -12,6 +12,8 @@
 #include "base/attr.h"
 #include "client/book.h"
 #include "client/exchange.h"
+#include "client/meet.h"
+#include "client/overview.h"
 #include "client/pull.h"
 #include "client/talk.h"
 #include "wire/body.h"
@@ -35,6 +37,14 @@ int view_fingerprint(struct client *c, const struct peer *p) MUST_USE;
 /* step: "requested", "key_sent". */
 int view_exchange(struct client *c, const struct exchange *x,
     const char *step) MUST_USE;
+
+/* A peer that was to be met: "established", "requested", "failed". */
+int view_meet(struct client *c, const struct meet *m) MUST_USE;
+
+/* status: "trusted". */
+int view_relay(struct client *c, const char *status) MUST_USE;
+
+int view_status(struct client *c, const struct overview *o) MUST_USE;
 
 int view_sent(const struct talk_sent *s) MUST_USE;
 
