@@ -2,8 +2,10 @@
 /* sentinel-keys -- keys of peers, the handshake with them, verification */
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/err.h"
 #include "base/secret.h"
 #include "cli/app.h"
@@ -11,17 +13,35 @@
 #include "cli/tty.h"
 #include "client/directory.h"
 #include "client/exchange.h"
+#include "client/meet.h"
+#include "client/rotate.h"
+#include "client/trust.h"
 #include "view/view.h"
 
 #define GROUP      5 /* digits of a safety number that stand together */
 #define LINE       4 /* groups on a line */
 #define NUMBER_MAX 256
+#define NO_WAIT    (CLOCK_NEVER - 1)
 
 static struct args {
+	uint64_t wait_ms;
 	const char *new_passphrase_file;
 	bool remove;
+	bool with_static;
 	bool unverify;
-} args;
+} args = { .wait_ms = NO_WAIT };
+
+static const struct opt connect_opts[] = {
+	OPT_DUR('w', "wait", "DURATION", "wait until the sessions stand",
+	    struct args, wait_ms),
+	OPT_END,
+};
+
+static const struct opt rotate_opts[] = {
+	OPT_FLAG(0, "static", "make a new static key, too", struct args,
+	    with_static),
+	OPT_END,
+};
 
 static const struct opt verify_opts[] = {
 	OPT_FLAG(0, "unverify", "take the mark away", struct args, unverify),
@@ -75,6 +95,116 @@ send_key(struct client *c, int argc, char **argv)
 
 	(void)argc;
 	return r < 0 ? r : view_exchange(c, &x, "key_sent");
+}
+
+static size_t
+count_established(const struct meet *m, size_t n)
+{
+	size_t sum = 0;
+
+	for (size_t i = 0; i < n; i++)
+		sum += m[i].established;
+	return sum;
+}
+
+/* One peer's fault is the command's; of several some have come through. */
+static int
+verdict(const struct meet *m, size_t n)
+{
+	size_t established = count_established(m, n), failed = 0;
+
+	for (size_t i = 0; i < n; i++)
+		failed += m[i].failed != 0;
+	if (failed == n) {
+		err_restore(&m[0].why);
+		return m[0].failed;
+	}
+	if (failed > 0 ||
+	    (args.wait_ms != NO_WAIT && established > 0 && established < n))
+		return err_set(ERR_PARTIAL, "%zu of %zu sessions stand",
+		    established, n);
+	if (args.wait_ms != NO_WAIT && established == 0)
+		return err_set(ERR_TIMEOUT, "no session came in time");
+	return 0;
+}
+
+static int
+meet(struct client *c, struct meet *m, size_t n, char **who)
+{
+	uint64_t wait_ms = args.wait_ms == NO_WAIT ? 0 : args.wait_ms;
+	int r = 0;
+
+	for (size_t i = 0; i < n && r == 0; i++)
+		r = meet_find(c, who[i], &m[i]);
+	if (r == 0)
+		r = meet_all(c, m, n, wait_ms);
+	for (size_t i = 0; i < n && r == 0; i++)
+		r = view_meet(c, &m[i]);
+	return r < 0 ? r : verdict(m, n);
+}
+
+static int
+connect_to(struct client *c, int argc, char **argv)
+{
+	struct meet *m = calloc((size_t)argc, sizeof(*m));
+	int r = m ? meet(c, m, (size_t)argc, argv)
+		  : err_set(ERR_NOMEM, "no memory for the peers");
+
+	free(m);
+	return r;
+}
+
+static int
+trust(struct client *c, int argc, char **argv)
+{
+	struct peer p;
+	int r = trust_peer(c, argv[0], argv[1], &p);
+
+	(void)argc;
+	return r < 0 ? r : view_peer(c, &p, "trusted");
+}
+
+static int
+pin_relay(struct client *c, int argc, char **argv)
+{
+	int r = trust_relay(c, argv[0]);
+
+	(void)argc;
+	return r < 0 ? r : view_relay(c, "trusted");
+}
+
+static int
+rotate(struct client *c, int argc, char **argv)
+{
+	int r = rotate_keys(c, args.with_static);
+
+	(void)argc;
+	(void)argv;
+	return r < 0 ? r : view_identity(c);
+}
+
+static int
+alias(struct client *c, int argc, char **argv)
+{
+	struct peer p;
+	int r = book_find(c, argv[0], &p);
+
+	(void)argc;
+	if (r == 0)
+		r = book_alias(c, &p, argv[1]);
+	return r < 0 ? r : view_peer(c, &p, "aliased");
+}
+
+static int
+forget(struct client *c, int argc, char **argv)
+{
+	struct peer p;
+	int r = book_find(c, argv[0], &p);
+
+	(void)argc;
+	if (r == 0)
+		r = book_forget(c, &p);
+	return r < 0 ? r : view_peer(c, &p, "forgotten");
 }
 
 static int
@@ -223,6 +353,12 @@ with_client(const struct settings *s, int argc, char **argv,
 VERB(fetch)
 VERB(request)
 VERB(send_key)
+VERB(connect_to)
+VERB(trust)
+VERB(pin_relay)
+VERB(rotate)
+VERB(alias)
+VERB(forget)
 VERB(list)
 VERB(show)
 VERB(fingerprint)
@@ -244,6 +380,9 @@ static const struct app_verb verbs[] = {
 	    run_request },
 	{ "send", "PEER", "Send a symmetric key (steps 7 and 9).", NULL, 1, 1,
 	    run_send_key },
+	{ "connect", "[-w DURATION] PEER...",
+	    "Fetch, ask and answer as far as it goes.", connect_opts, 1, -1,
+	    run_connect_to },
 	{ "list", "", "List the peers in the key file.", NULL, 0, 0, run_list },
 	{ "show", "[PEER]", "Show a peer, or oneself.", NULL, 0, 1, run_show },
 	{ "fingerprint", "[PEER]",
@@ -252,6 +391,17 @@ static const struct app_verb verbs[] = {
 	{ "verify", "[--unverify] PEER [NUMBER]",
 	    "Mark PEER verified when NUMBER is its safety number.", verify_opts,
 	    1, 2, run_verify },
+	{ "trust", "PEER FINGERPRINT",
+	    "Accept that new identity under the name of PEER.", NULL, 2, 2,
+	    run_trust },
+	{ "trust-relay", "KEY", "Accept that new key of the relay.", NULL, 1, 1,
+	    run_pin_relay },
+	{ "rotate", "[--static]", "Make and register new own keys.",
+	    rotate_opts, 0, 0, run_rotate },
+	{ "alias", "PEER NAME", "Call PEER by another name here.", NULL, 2, 2,
+	    run_alias },
+	{ "forget", "PEER", "Remove PEER and all that belongs to it.", NULL, 1,
+	    1, run_forget },
 	{ "passphrase", "[--new-passphrase-file FILE | --remove]",
 	    "Set, change or remove the key file's passphrase.", passphrase_opts,
 	    0, 0, run_passphrase },

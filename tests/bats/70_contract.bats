@@ -5,7 +5,7 @@ load helper
 load tools
 
 commands='sentinel-register sentinel-clients sentinel-keys sentinel-send
-    sentinel-pull sentinel-relay'
+    sentinel-pull sentinel-status sentinel-relay'
 
 # fails unless stderr ends with an error record of that code and status
 assert_error() { # CODE
@@ -88,7 +88,9 @@ assert_error() { # CODE
 
 @test "no key file: 30 for every command that needs one" {
 	for c in sentinel-clients 'sentinel-keys list' 'sentinel-keys fetch x' \
-	    'sentinel-send x -m y' sentinel-pull; do
+	    'sentinel-send x -m y' sentinel-pull sentinel-status \
+	    'sentinel-keys connect x' 'sentinel-keys rotate' \
+	    'sentinel-keys trust-relay x' 'sentinel-keys forget x'; do
 		run --separate-stderr $c -k "$BATS_TEST_TMPDIR/none.key"
 		assert_failure 30
 		assert_error keyfile_missing
@@ -101,7 +103,7 @@ assert_error() { # CODE
 		head -c $size /dev/urandom >"$BATS_TEST_TMPDIR/bad.key"
 		chmod 600 "$BATS_TEST_TMPDIR/bad.key"
 		before=$(sha256sum <"$BATS_TEST_TMPDIR/bad.key")
-		for c in 'sentinel-keys list' sentinel-pull \
+		for c in 'sentinel-keys list' sentinel-pull sentinel-status \
 		    'sentinel-register x'; do
 			run --separate-stderr $c -k "$BATS_TEST_TMPDIR/bad.key"
 			assert_failure 32
