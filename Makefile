@@ -133,6 +133,9 @@ $(B)/bench/%: $(B)/obj/tests/bench/%.o $(B)/librelay.a $(B)/libsentinel.a
 	$(call link)
 $(B)/tools/%: $(B)/obj/tests/tools/%.o $(B)/libsentinel.a
 	$(call link)
+# the relay's own main, with two functions in between
+$(B)/tools/evilrelay: $(B)/obj/tests/tools/evilrelay.o $(B)/obj/cmd/sentinel-relay.o $(B)/librelay.a $(B)/libsentinel.a
+	$(call link,-Wl$(,)--wrap=turn_reply$(,)--wrap=store_put)
 
 # --- check: each test leaves its TAP in $(B)/tap, scripts/tally sums it up ---
 TAP  = scripts/tap $(B)/tap/$(1).tap $(2)

@@ -48,7 +48,7 @@ relay_run() {
 	local ready=$BATS_TEST_TMPDIR/relay.ready
 
 	: >"$ready"
-	"$SENTINEL_BIN/sentinel-relay" --listen "$1" \
+	"${RELAY_PROGRAM:-$SENTINEL_BIN/sentinel-relay}" --listen "$1" \
 	    --store "sqlite:$RELAY_STORE" --key "$RELAY_KEY" \
 	    "${RELAY_OPTIONS[@]}" >"$ready" 2>>"$BATS_TEST_TMPDIR/relay.log" \
 	    </dev/null 3>&- &

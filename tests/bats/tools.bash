@@ -41,3 +41,41 @@ relay_sql() {
 terminal() {
 	"$TOOLS/terminal.py" "$@" 3>&-
 }
+
+# --- a relay that lies (tests/tools/evilrelay.c) ------------------------------
+
+TAPE=$BATS_TEST_TMPDIR/tape
+LIES=$BATS_TEST_TMPDIR/lies
+
+evil_start() {
+	RELAY_PROGRAM=$SENTINEL_TOOLS/evilrelay
+	export EVIL_TAPE=$TAPE EVIL_LIES=$LIES
+	: >"$TAPE"
+	: >"$LIES"
+	relay_start "$@"
+}
+
+# lie WHO CODE VERB ARGUMENT...: one more; WHO is a UUID or *
+lie() {
+	echo "$(hex "$1") ${*:2}" >>"$LIES"
+}
+
+honest() {
+	: >"$LIES"
+}
+
+hex() { # UUID
+	echo "${1//-/}"
+}
+
+# tape N [FIELD]: the N-th message that was sent (-1: the last), or one of its
+# fields: from, to, type, content
+tape() {
+	local fields=(from to type content) line i
+
+	line=$(if [ "$1" = -1 ]; then tail -n 1 "$TAPE"; else sed -n "$1p" "$TAPE"; fi)
+	[ -n "${2-}" ] || { echo "$line"; return; }
+	for i in 0 1 2 3; do
+		[ "${fields[i]}" != "$2" ] || cut -d ' ' -f $((i + 1)) <<<"$line"
+	done
+}
