@@ -42,7 +42,7 @@ UNITS := $(UNT_SRC:tests/unit/%.c=$(B)/unit/%)
 REPL  := $(FUZ_SRC:tests/fuzz/fuzz_%.c=$(B)/replay/fuzz_%)
 FUZZ  := $(FUZ_SRC:tests/fuzz/fuzz_%.c=$(B)/fuzz_%)
 BENCH := $(BEN_SRC:tests/bench/%.c=$(B)/bench/%)
-TOOLS := $(TOO_SRC:tests/tools/%.c=$(B)/tools/%)
+TOOLS := $(TOO_SRC:tests/tools/%.c=$(B)/tools/%) $(B)/tools/shift.so
 obj    = $(patsubst %.c,$(B)/obj/%.o,$(1))
 SRC   := $(LIB_SRC) $(SRV_SRC) $(CMD_SRC) $(UNT_SRC) $(UNT_LIB) $(FUZ_SRC) \
          $(BEN_SRC) $(TOO_SRC) tests/fuzz/replay.c
@@ -136,6 +136,11 @@ $(B)/tools/%: $(B)/obj/tests/tools/%.o $(B)/libsentinel.a
 # the relay's own main, with two functions in between
 $(B)/tools/evilrelay: $(B)/obj/tests/tools/evilrelay.o $(B)/obj/cmd/sentinel-relay.o $(B)/librelay.a $(B)/libsentinel.a
 	$(call link,-Wl$(,)--wrap=turn_reply$(,)--wrap=store_put)
+# loaded before the commands, so never with a sanitizer of its own
+$(B)/tools/%.so: tests/preload/%.c $(B)/flags
+	@mkdir -p $(@D)
+	$(call say,SO,$@)
+	$(Q)$(CC) $(STD) $(WARN) $(if $(WERROR),-Werror) $(CFLAGS) -fPIC -shared -o $@ $<
 
 # --- check: each test leaves its TAP in $(B)/tap, scripts/tally sums it up ---
 TAP  = scripts/tap $(B)/tap/$(1).tap $(2)

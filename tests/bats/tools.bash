@@ -42,6 +42,14 @@ terminal() {
 	"$TOOLS/terminal.py" "$@" 3>&-
 }
 
+# later SECONDS: what runs from here on has a clock that is ahead
+later() {
+	export TEST_CLOCK_SHIFT=$1
+	export LD_PRELOAD=$SENTINEL_TOOLS/shift.so
+	export ASAN_OPTIONS=${ASAN_OPTIONS-}:verify_asan_link_order=0
+	relay_restart
+}
+
 # --- a relay that lies (tests/tools/evilrelay.c) ------------------------------
 
 TAPE=$BATS_TEST_TMPDIR/tape
@@ -66,6 +74,11 @@ honest() {
 
 hex() { # UUID
 	echo "${1//-/}"
+}
+
+# number_for PERSON: what the relay will number the next message to a client
+number_for() {
+	echo $(($(cut -d ' ' -f 2 "$TAPE" | grep -c "$(hex "$1")") + 1))
 }
 
 # tape N [FIELD]: the N-th message that was sent (-1: the last), or one of its
