@@ -113,17 +113,25 @@ file_write(int fd, const void *bytes, size_t len, const char *name)
 	return 0;
 }
 
+static void
+directory_of(char dir[static PATH_MAX], const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	if (slash)
+		snprintf(dir, PATH_MAX, "%.*s", (int)(slash - path + 1), path);
+	else
+		snprintf(dir, PATH_MAX, ".");
+}
+
 /* Make a new name in the directory of path durable. */
 static int
 sync_dir(const char *path)
 {
-	const char *slash = strrchr(path, '/');
-	char dir[PATH_MAX] = ".";
+	char dir[PATH_MAX];
 	int fd, r;
 
-	if (slash)
-		snprintf(dir, sizeof(dir), "%.*s", (int)(slash - path + 1),
-		    path);
+	directory_of(dir, path);
 	fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0)
 		return -1;
@@ -132,43 +140,69 @@ sync_dir(const char *path)
 	return r;
 }
 
-/* Rename without replacing. */
+/*
+ * A file where path shall stand.  It has no name, so that a killed process
+ * leaves nothing, or that in draft where the system does not know such files.
+ */
 static int
-settle(const char *from, const char *to)
+open_draft(char draft[static PATH_MAX], const char *path)
 {
-	if (renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE) == 0)
+	char dir[PATH_MAX];
+	int fd = -1;
+
+	directory_of(dir, path);
+	draft[0] = '\0';
+	if (access("/proc/self/fd", X_OK) == 0)
+		fd = open(dir, O_TMPFILE | O_WRONLY | O_CLOEXEC, 0600);
+	if (fd >= 0)
+		return fd;
+	snprintf(draft, PATH_MAX, "%s.XXXXXX", path);
+	return mkostemp(draft, O_CLOEXEC);
+}
+
+/* Give it its name, without replacing. */
+static int
+settle(int fd, const char *draft, const char *path)
+{
+	char self[32];
+
+	if (draft[0] == '\0') {
+		snprintf(self, sizeof(self), "/proc/self/fd/%d", fd);
+		return linkat(AT_FDCWD, self, AT_FDCWD, path,
+		    AT_SYMLINK_FOLLOW);
+	}
+	if (renameat2(AT_FDCWD, draft, AT_FDCWD, path, RENAME_NOREPLACE) == 0)
 		return 0;
 	if (errno != EINVAL)
 		return -1;
 	/* NFS knows links only */
-	if (link(from, to) < 0)
+	if (link(draft, path) < 0)
 		return -1;
-	return unlink(from);
+	return unlink(draft);
 }
 
 int
 file_create(const char *path, const void *bytes, size_t len)
 {
 	char draft[PATH_MAX];
-	int fd, n, r;
+	int fd, r;
 
-	n = snprintf(draft, sizeof(draft), "%s.XXXXXX", path);
-	if (n < 0 || (size_t)n >= sizeof(draft)) {
+	if (strlen(path) >= sizeof(draft) - sizeof(".XXXXXX")) {
 		errno = ENAMETOOLONG;
 		return fault(ERR_IO, path);
 	}
-	fd = mkostemp(draft, O_CLOEXEC);
+	fd = open_draft(draft, path);
 	if (fd < 0)
 		return fault(ERR_IO, path);
 	r = file_write(fd, bytes, len, path);
 	if (r == 0 && fsync(fd) < 0)
 		r = fault(ERR_IO, path);
-	close(fd);
-	if (r == 0 && settle(draft, path) < 0)
+	if (r == 0 && settle(fd, draft, path) < 0)
 		r = fault(errno == EEXIST ? ERR_EXISTS : ERR_IO, path);
-	if (r < 0)
+	close(fd);
+	if (r < 0 && draft[0] != '\0')
 		unlink(draft);
-	else if (sync_dir(path) < 0)
+	if (r == 0 && sync_dir(path) < 0)
 		r = fault(ERR_IO, path);
 	return r;
 }

@@ -27,8 +27,8 @@ int file_write(int fd, const void *bytes, size_t len,
     const char *name) MUST_USE;
 
 /*
- * Make path, 0600, never replacing; durable with its name on return.
- * ERR_EXISTS, ERR_IO.
+ * Make path, 0600, whole or not at all, never replacing; durable with its
+ * name on return.  ERR_EXISTS, ERR_IO.
  */
 int file_create(const char *path, const void *bytes, size_t len) MUST_USE;
 
