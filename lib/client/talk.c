@@ -215,6 +215,37 @@ out:
 	return r;
 }
 
+/* Whether it goes out is not known. */
+static int
+in_doubt(const uint8_t message_id[static ID_LEN], int r)
+{
+	char id[ID_TEXT_SIZE];
+
+	id_text(id, message_id);
+	err_in_doubt(id);
+	return r;
+}
+
+/*
+ * A commit whose very last sync failed has happened all the same: then the
+ * row is there, and the next command delivers it.
+ */
+static int
+commit_row(struct keyfile *kf, const struct outbox *o)
+{
+	int r = keyfile_commit(kf);
+	struct err_info why = *err_last();
+	struct outbox row;
+	bool found = true;
+
+	if (r == 0)
+		return 0;
+	if (outbox_find(kf, o->peer, o->message_id, &row, &found) < 0)
+		found = true;
+	err_restore(&why);
+	return found ? in_doubt(o->message_id, r) : r;
+}
+
 /* The one transaction before the wire: session, outbox row, next number. */
 static int
 commit_sealed(struct client *c, const char *who, struct plain *m,
@@ -250,7 +281,7 @@ commit_sealed(struct client *c, const char *who, struct plain *m,
 	if (r == 0)
 		r = peers_put(kf, p);
 	if (r == 0)
-		r = keyfile_commit(kf);
+		r = commit_row(kf, o);
 out:
 	keyfile_rollback(kf);
 	if (plain)
@@ -279,7 +310,6 @@ send_text(struct client *c, const char *who, const uint8_t *text, size_t len,
     struct buf *body, struct buf *content, struct talk_sent *out)
 {
 	struct plain m = { .kind = PLAIN_TEXT, .sent_at = clock_wall_ms() };
-	char id[ID_TEXT_SIZE];
 	uint8_t random[10];
 	struct outbox o;
 	int sent, r = write_body(body, text, len);
@@ -302,11 +332,7 @@ send_text(struct client *c, const char *who, const uint8_t *text, size_t len,
 	r = conclude(c, o.n, sent);
 	if (r == 0)
 		r = sent;
-	if (r < 0 && !is_refused(c)) {
-		id_text(id, o.message_id);
-		err_in_doubt(id);
-	}
-	return r;
+	return r < 0 && !is_refused(c) ? in_doubt(o.message_id, r) : r;
 }
 
 int
