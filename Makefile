@@ -30,6 +30,7 @@ FUZ_SRC := $(sort $(wildcard tests/fuzz/fuzz_$(T).c))
 BEN_SRC := $(sort $(wildcard tests/bench/bench_*.c))
 TOO_SRC := $(sort $(wildcard tests/tools/*.c))
 BATS    := $(sort $(wildcard tests/bats/$(T).bats))
+SLOW    := $(sort $(wildcard tests/slow/$(T).bats))
 HOUSE   := layers names links pure banned headers docs schemas selftest
 LINTS   := format tidy cppcheck shell man spell
 MANS    := $(sort $(wildcard man/*.[1578]))
@@ -178,7 +179,11 @@ cover:
 	$(Q)$(MAKE) VARIANT=cover check-unit check-replay check-bats
 	@scripts/coverage $(BUILD)/cover
 # what takes too long for every change
-check-slow: tsan fuzz
+slow := $(SLOW:tests/slow/%.bats=slow-%)
+check-slow: tsan fuzz check-slow-bats
+check-slow-bats: $(slow)
+$(slow): slow-%: all $(TOOLS)
+	@$(call TAP,slow.$*,bats --formatter tap tests/slow/$*.bats)
 
 # --- fuzz, bench, lint ------------------------------------------------------
 FUZZ_TIME ?= 60

@@ -1,0 +1,48 @@
+#!/usr/bin/env bats
+# Killed at its system calls, a command leaves a key file that opens and is
+# completed by repeating it.  tests/slow/61_killed.bats takes every call.
+
+load helper
+load tools
+load killed
+
+# what changes files or crosses the network, and a share of what repeats
+CALLS=mkdir,write,fsync,renameat2,linkat,fdatasync,ftruncate,sendto,recvfrom
+CALLS=$CALLS,pwrite64/4,fcntl/9
+FEW=write,ftruncate,sendto,recvfrom,fdatasync/2,pwrite64/8,fcntl/27
+
+setup() {
+	relay_start
+}
+
+@test "kill -9 of register" {
+	each_register --calls $CALLS
+}
+
+@test "kill -9 of keys request" {
+	each_request --calls $CALLS
+}
+
+@test "kill -9 of keys send, step 7" {
+	each_answer --calls $CALLS
+}
+
+@test "kill -9 of keys send, step 9" {
+	each_confirm --calls $CALLS
+}
+
+@test "kill -9 of pull, of a key request" {
+	each_pull_request --calls $FEW
+}
+
+@test "kill -9 of pull, of a key" {
+	each_pull_key --calls $FEW
+}
+
+@test "kill -9 of pull, of messages" {
+	each_pull_messages --calls $CALLS
+}
+
+@test "kill -9 of send" {
+	each_send --calls $CALLS
+}

@@ -1,0 +1,102 @@
+#!/usr/bin/env bats
+# The key file is on the disk before bytes leave; when the disk fails, they
+# do not.
+
+load helper
+load tools
+load killed
+
+setup() {
+	relay_start
+}
+
+# traced NAME COMMAND...: what happens to files and the network, in order, one
+# word each: commit (the journal is empty, and durably so), send:SIZE, get,
+# print.  early:SIZE is a send while a file waits for its fdatasync.
+traced() {
+	local trace=$BATS_TEST_TMPDIR/trace
+
+	# a leak checker cannot work under another tracer
+	ASAN_OPTIONS="$ASAN_OPTIONS:detect_leaks=0" as "$1" strace -y \
+	    -o "$trace" "${@:2}" >/dev/null
+	awk -F '[(<>]' '
+	{ result = $0; sub(/.* = /, "", result) }
+	/^(pwrite64|ftruncate)\(/ { dirty[$3] = 1 }
+	/^ftruncate\(/ { emptied = $3 }
+	/^(fsync|fdatasync)\(/ && result == 0 {
+		delete dirty[$3]
+		if (emptied == $3)
+			print "commit"
+		emptied = ""
+	}
+	/^sendto\(/ {
+		early = 0
+		for (file in dirty)
+			early = 1
+		print (early ? "early:" : "send:") result
+	}
+	/^recvfrom\(/ && result > 0 { print "get" }
+	/^write\(1</ { print "print" }
+	' "$trace" | uniq | xargs
+}
+
+# the hello and the end of the transport's handshake; its closing record
+HELLO='send:42 get send:82'
+CLOSE='send:19'
+ONE_STEP="^$HELLO commit send:[0-9]+ get (commit )?print $CLOSE\$"
+
+@test "keys request, keys send, send: commit, then send" {
+	handshake_until 3
+	run traced alice sentinel-keys request "$bob_id"
+	assert_output --regexp "$ONE_STEP"
+	expect bob key_request
+	bob sentinel-keys fetch "$alice_id"
+	run traced bob sentinel-keys send "$alice_id"
+	assert_output --regexp "$ONE_STEP"
+	expect alice key_received
+	run traced alice sentinel-keys send "$bob_id"
+	assert_output --regexp "$ONE_STEP"
+	expect bob key_received
+	run traced alice sentinel-send bob -m text
+	assert_output --regexp "$ONE_STEP"
+}
+
+@test "pull: commit, acknowledge; commit, print, commit" {
+	handshake
+	alice sentinel-send bob -m text
+	run traced bob sentinel-pull
+	# asks, has a page, commits it, acknowledges; and asks again
+	assert_output --regexp "$HELLO send:58 get commit send:50 get"
+	assert_output --regexp "commit print commit send:58 get $CLOSE\$"
+}
+
+# a disk that is full, or fails, at any call: 34, and nothing half done
+DISK='--error ENOSPC,EIO --calls pwrite64/5,write,fdatasync,fsync,ftruncate'
+
+@test "the disk fails under register" {
+	each_register $DISK
+}
+
+@test "the disk fails under keys request" {
+	each_request $DISK
+}
+
+@test "the disk fails under keys send" {
+	each_confirm $DISK
+}
+
+@test "the disk fails under pull" {
+	each_pull_messages $DISK
+}
+
+@test "the disk fails under send" {
+	each_send $DISK
+}
+
+@test "socket calls of send are interrupted, or have to wait" {
+	each_send --error EINTR,EAGAIN --calls sendto,recvfrom
+}
+
+@test "socket calls of pull are interrupted, or have to wait" {
+	each_pull_messages --error EINTR,EAGAIN --calls sendto,recvfrom
+}

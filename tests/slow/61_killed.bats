@@ -1,0 +1,42 @@
+#!/usr/bin/env bats
+# tests/bats/61_killed.bats with every system call.
+
+load ../bats/helper
+load ../bats/tools
+load ../bats/killed
+
+setup() {
+	relay_start
+}
+
+@test "kill -9 of register" {
+	each_register
+}
+
+@test "kill -9 of keys request" {
+	each_request
+}
+
+@test "kill -9 of keys send, step 7" {
+	each_answer
+}
+
+@test "kill -9 of keys send, step 9" {
+	each_confirm
+}
+
+@test "kill -9 of pull, of a key request" {
+	each_pull_request
+}
+
+@test "kill -9 of pull, of a key" {
+	each_pull_key
+}
+
+@test "kill -9 of pull, of messages" {
+	each_pull_messages
+}
+
+@test "kill -9 of send" {
+	each_send
+}

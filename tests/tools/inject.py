@@ -1,0 +1,147 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: ISC
+"""Kill or fail a command at each of its system calls in turn, for tests.
+
+  inject.py [--error ERRNO,...] [--calls CALL[/STEP],...] BEFORE AFTER COMMAND...
+
+Records the system calls of COMMAND under strace(1), then runs it once for
+each of them.  It is killed when it enters that call; with --error the call is
+not made and fails so, with each of the errors in a run of its own.  BEFORE and AFTER are lines for bash: BEFORE restores
+what the command finds, AFTER must succeed, also after the undisturbed
+command.  AFTER finds in its environment
+
+  POINT     the call, as "pwrite64 3": the third of that name; or "none"
+  STATUS    how the command ended
+  OUT, ERR  files with what it printed
+  TRACE     a file with its sendto calls and those of that name (strace -y)
+
+and both find RUN, which also stands for {run} in COMMAND.  With --calls only
+these calls count, of the /STEP ones the first and then every STEPth.
+
+A point that a run did not reach is tried again: timing moves a few, and none
+passes untried.  The first that fails is told, and ends it with status 1.
+"""
+import argparse
+import collections
+import os
+import re
+import subprocess
+import sys
+import tempfile
+
+TRIES = 8               # to reach a point
+TIMEOUT = 60            # seconds a run
+CALL = re.compile(r"^(\w+)\(", re.MULTILINE)
+HIT = re.compile(r"\(INJECTED\)$|\+\+\+ killed by SIGKILL", re.MULTILINE)
+TELL = "trap 'echo \"failed: $BASH_COMMAND\"' ERR; "
+
+
+class Injector:
+    def __init__(self, args):
+        self.args = args
+        self.run = 0
+        self.directory = tempfile.TemporaryDirectory()
+        base = os.path.join(self.directory.name, "")
+        self.out, self.err, self.trace = base + "o", base + "e", base + "t"
+        # a leak checker cannot work under another tracer
+        leaks = os.environ.get("ASAN_OPTIONS", "") + ":detect_leaks=0"
+        self.environment = {**os.environ, "ASAN_OPTIONS": leaks,
+                            "OUT": self.out, "ERR": self.err,
+                            "TRACE": self.trace}
+
+    def shell(self, line, **more):
+        """None when it succeeds, else what it said."""
+        done = subprocess.run(
+            ["bash", "-eE", "-o", "pipefail", "-c", TELL + line],
+            env={**self.environment, **more}, stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            timeout=TIMEOUT, check=False)
+        if done.returncode == 0:
+            return None
+        return f"{done.returncode}\n" + done.stdout.decode(errors="replace")
+
+    def start_over(self):
+        self.run += 1
+        self.environment["RUN"] = str(self.run)
+        trouble = self.shell(self.args.before)
+        if trouble:
+            sys.exit(f"before the command: {trouble}")
+
+    def execute(self, *options):
+        """The status of a run from the start, and its trace."""
+        self.start_over()
+        command = [a.replace("{run}", str(self.run))
+                   for a in self.args.command]
+        with open(self.out, "wb") as out, open(self.err, "wb") as err:
+            status = subprocess.run(
+                ["strace", "-y", "-o", self.trace, *options, *command],
+                env=self.environment, stdin=subprocess.DEVNULL, stdout=out,
+                stderr=err, timeout=TIMEOUT, check=False).returncode
+        with open(self.trace, encoding="ascii", errors="replace") as f:
+            return status, f.read()
+
+    def after(self, point, status):
+        return self.shell(self.args.after, POINT=point, STATUS=str(status))
+
+    def record(self):
+        """The system calls of the command, in order, by name."""
+        status, trace = self.execute()
+        trouble = self.after("none", status)
+        if trouble or status != 0:
+            sys.exit(f"undisturbed it ends with {status}: {trouble}")
+        return CALL.findall(trace)
+
+    def points(self):
+        """(name, number) of those that every run has, and are asked for."""
+        steps = {}
+        for call in filter(None, (self.args.calls or "").split(",")):
+            name, _, step = call.partition("/")
+            steps[name] = int(step or 1)
+        least = collections.Counter(self.record())
+        calls = self.record()
+        least &= collections.Counter(calls)
+        seen = collections.Counter()
+        for name in calls:
+            seen[name] += 1
+            step = steps.get(name, 0 if steps else 1)
+            if step and name != "execve" and seen[name] <= least[name] \
+                    and (seen[name] - 1) % step == 0:
+                yield name, seen[name]
+
+    def try_point(self, fault, name, number):
+        """None when it went well, else what was wrong."""
+        for _ in range(TRIES):
+            status, trace = self.execute(
+                "-e", f"trace={name},sendto",
+                "-e", f"inject={name}:{fault}:when={number}")
+            if HIT.search(trace):
+                return self.after(f"{name} {number}", status)
+        return "never reached"
+
+
+def arguments():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--error", default="")
+    parser.add_argument("--calls")
+    parser.add_argument("before")
+    parser.add_argument("after")
+    parser.add_argument("command", nargs=argparse.REMAINDER)
+    return parser.parse_args()
+
+
+def main():
+    args = arguments()
+    injector = Injector(args)
+    faults = [f"error={e}" for e in filter(None, args.error.split(","))]
+    n = 0
+    for name, number in injector.points():
+        for fault in faults or ["signal=KILL"]:
+            trouble = injector.try_point(fault, name, number)
+            if trouble:
+                sys.exit(f"{name} {number}, {fault}: {trouble}")
+            n += 1
+    print(f"{n} points")
+    sys.exit(n == 0)
+
+
+main()
