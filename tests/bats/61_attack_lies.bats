@@ -44,11 +44,9 @@ pull_bad() {
 # Somebody whose id comes after that one in lists, so that a lie about one page
 # agrees with the next: sets mallory (an id) and seed, and registers them.
 mallory_after() { # ID
-	for seed in m0 m1 m2 m3 m4 m5 m6 m7 m8 m9 m10 m11 m12 m13 m14 m15; do
-		mallory=$("$FORGE" id $seed)
-		[[ $mallory < $1 ]] || break
-	done
-	"$FORGE" register "$SENTINEL_RELAY" $seed mallory 0
+	seed=$("$FORGE" after "$1")
+	mallory=$("$FORGE" id "$seed")
+	"$FORGE" register "$SENTINEL_RELAY" "$seed" mallory 0
 }
 
 nothing_comes() { # PERSON
@@ -115,7 +113,7 @@ nothing_comes() { # PERSON
 	mallory_after "$bob_id"
 	before=$(pinned alice bob)
 	lie '*' 2101 set 0 "$(hex "$mallory")"
-	lie '*' 2102 set 0 "$("$FORGE" reply $seed bob 0)"
+	lie '*' 2102 set 0 "$("$FORGE" reply "$seed" bob 0)"
 	run --separate-stderr alice sentinel-keys fetch bob
 	assert_failure 22
 	[ "$(pinned alice bob)" = "$before" ]
@@ -132,7 +130,7 @@ nothing_comes() { # PERSON
 	run --separate-stderr carol sentinel-keys fetch bob
 	assert_failure 14
 	# one that was signed for this name, by whose key it is
-	lie '*' 2102 set 0 "$("$FORGE" reply $seed bob 0)"
+	lie '*' 2102 set 0 "$("$FORGE" reply "$seed" bob 0)"
 	run carol sentinel-keys fetch bob --get status,id,verified
 	assert_output "pinned	$mallory	false"
 	# what the true bob reads out is not the number with this one

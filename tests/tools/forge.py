@@ -4,6 +4,7 @@
 them.  The same seed (a word) is the same identity.
 
   forge.py id SEED                            its UUID
+  forge.py after UUID                         a seed whose id is a later one
   forge.py register ADDRESS SEED NAME DATE    at a relay
   forge.py reply SEED NAME DATE [ODDITY]      the payload of a 2102, in hex
   forge.py strangers N                        N of them, all valid
@@ -13,6 +14,7 @@ oddities: other-prekey (signed as it should be), signed-name, signed-date,
 signed-id (the signature is over another one), low-static, low-prekey.
 """
 import hashlib
+import itertools
 import struct
 import sys
 import uuid
@@ -66,6 +68,9 @@ def main():
     act, *rest = sys.argv[1:]
     if act == "id":
         print(uuid.UUID(bytes=identity(rest[0], "x").id))
+    elif act == "after":
+        print(next(seed for seed in map(str, itertools.count())
+                   if identity(seed, "x").id > uuid.UUID(rest[0]).bytes))
     elif act == "register":
         register(rest[0], identity(*rest[1:]))
     elif act == "reply":
