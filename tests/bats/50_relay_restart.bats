@@ -67,7 +67,7 @@ setup() {
 
 @test "an answer lost on its way: in doubt, then delivered once" {
 	# the proxy lets the request through and drops the reply
-	proxy_start --cut-down 114
+	proxy_start down:cut:114
 	run --separate-stderr alice sentinel-send bob -m once --timeout 1 \
 	    -r "$PROXY_RELAY"
 	assert_failure 10

@@ -5,13 +5,14 @@ TOOLS=$ROOT/tests/tools
 RELAY_KEY=$BATS_TEST_TMPDIR/relay.secret
 PROXY_PID=
 
-# proxy_start [OPTION...]: in front of the running relay (tests/tools/proxy.py).
-# Sets PROXY_RELAY, the relay's address with the proxy's port.
+# proxy_start [OPTION...] [WAY:MODE...]: in front of the running relay
+# (tests/tools/proxy.py).  Sets PROXY_RELAY, the relay's address with the
+# proxy's port.
 proxy_start() {
 	local port=$BATS_TEST_TMPDIR/proxy.port
 
 	: >"$port"
-	"$TOOLS/proxy.py" "$@" "$RELAY_LISTEN" >"$port" 3>&- &
+	"$TOOLS/proxy.py" "$RELAY_LISTEN" "$@" >"$port" 3>&- &
 	PROXY_PID=$!
 	STARTED+=("$PROXY_PID")
 	for ((i = 0; i < 500; i++)); do

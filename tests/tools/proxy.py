@@ -1,74 +1,252 @@
-#!/usr/bin/python3
+#!/usr/bin/python3 -B
 # SPDX-License-Identifier: ISC
-"""A TCP proxy between a client and a relay, for tests.
+"""A TCP proxy between clients and a relay that may mangle what it passes on.
 
-Prints the port it listens on, then serves until it is killed.
+  proxy.py HOST:PORT [OPTION...] [WAY:MODE[:ARGUMENT...]...]
 
-  --record FILE   append every byte that goes from client to relay
-  --cut-up N      let N bytes through to the relay, then close both sides
-  --cut-down N    let N bytes through to the client, then close both sides
-  --bytewise      pass everything on one byte at a time, both ways
+Prints the port it listens on, then serves until it is killed.  WAY is up
+(from client to relay), down or both; the modes are those of MODES below and
+work one after the other.  A stream that ends, or that a mode ends, ends its
+connection both ways.
+
+  --only N        mangle the first N connections, pass the others on
+  --record FILE   append every byte that a client has sent
 """
 import argparse
-import asyncio
+import functools
+import pathlib
+import signal
+import socket
+import struct
+import threading
+import time
+
+PREAMBLE = b"SNTL\x03\x01\0\0"
+WAYS = {"up": (0,), "down": (1,), "both": (0, 1)}
+
+# --- modes: from the pieces of a stream to those that are passed on ---------
 
 
-def arguments():
-    parser = argparse.ArgumentParser()
-    parser.add_argument("target", help="HOST:PORT of the relay")
-    parser.add_argument("--record")
-    parser.add_argument("--cut-up", type=int)
-    parser.add_argument("--cut-down", type=int)
-    parser.add_argument("--bytewise", action="store_true")
-    return parser.parse_args()
+def drop(pieces):
+    """Nothing arrives, and nothing is closed."""
+    return (b"" for _ in pieces)
 
 
-async def pump(reader, writer, limit, record, step):
-    """Pass bytes on until the end of the stream or the limit."""
-    while limit is None or limit > 0:
-        data = await reader.read(step if limit is None else min(step, limit))
-        if not data:
-            return
-        if record:
-            record.write(data)
-            record.flush()
-        writer.write(data)
-        await writer.drain()
-        if limit is not None:
-            limit -= len(data)
+def delay(pieces, ms):
+    """Each piece waits so long."""
+    for piece in pieces:
+        time.sleep(ms / 1000)
+        yield piece
 
 
-async def serve(args, reader, writer):
-    host, port = args.target.rsplit(":", 1)
-    try:
-        up_reader, up_writer = await asyncio.open_connection(host, int(port))
-    except OSError:
-        writer.close()
+def cut(pieces, offset):
+    """The stream ends before this byte."""
+    if offset == 0:
         return
-    record = open(args.record, "ab") if args.record else None
-    step = 1 if args.bytewise else 65536
-    pumps = [
-        asyncio.create_task(pump(reader, up_writer, args.cut_up, record, step)),
-        asyncio.create_task(
-            pump(up_reader, writer, args.cut_down, None, step)),
-    ]
-    await asyncio.wait(pumps, return_when=asyncio.FIRST_COMPLETED)
-    for task in pumps:
-        task.cancel()
-    await asyncio.gather(*pumps, return_exceptions=True)
-    if record:
-        record.close()
-    writer.close()
-    up_writer.close()
+    for piece in pieces:
+        yield piece[:offset]
+        offset -= len(piece)
+        if offset <= 0:
+            return
 
 
-async def main():
-    args = arguments()
-    server = await asyncio.start_server(
-        lambda r, w: serve(args, r, w), "127.0.0.1", 0)
-    print(server.sockets[0].getsockname()[1], flush=True)
-    async with server:
-        await server.serve_forever()
+def reset(pieces, offset):
+    """As cut, with a reset instead of an end."""
+    yield from cut(pieces, offset)
+    raise ConnectionResetError
 
 
-asyncio.run(main())
+def flip(pieces, offset, bit=0):
+    """This bit of this byte is another one."""
+    for piece in pieces:
+        if 0 <= offset < len(piece):
+            piece = bytearray(piece)
+            piece[offset] ^= 1 << bit
+        offset -= len(piece)
+        yield bytes(piece)
+
+
+def splice(pieces, offset, path):
+    """The bytes of a file come before this byte."""
+    for piece in pieces:
+        if 0 <= offset < len(piece):
+            piece = (piece[:offset] + pathlib.Path(path).read_bytes()
+                     + piece[offset:])
+            offset = -1
+        offset -= len(piece)
+        yield piece
+
+
+def replay(pieces, path):
+    """The bytes of a file instead of the stream."""
+    yield pathlib.Path(path).read_bytes()
+    yield from drop(pieces)
+
+
+def bytewise(pieces):
+    """One byte at a time."""
+    return (piece[i:i + 1] for piece in pieces for i in range(len(piece)))
+
+
+def records(pieces):
+    """(number, bytes) of whole Noise messages; the preamble is number 0."""
+    held, number = b"", None
+    for piece in pieces:
+        held += piece
+        while len(held) >= 2:
+            if number is None:
+                number = 0 if held.startswith(PREAMBLE[:2]) else 1
+            size = 2 + int.from_bytes(held[:2], "big")
+            if number == 0:
+                size = len(PREAMBLE)
+            if len(held) < size:
+                break
+            yield number, held[:size]
+            held, number = held[size:], number + 1
+
+
+def drop_record(pieces, which):
+    """This Noise message never arrives."""
+    return (record for number, record in records(pieces) if number != which)
+
+
+def repeat_record(pieces, which):
+    """This Noise message arrives twice."""
+    for number, record in records(pieces):
+        yield record * (2 if number == which else 1)
+
+
+def swap_records(pieces, which):
+    """This Noise message arrives after the next one."""
+    late = b""
+    for number, record in records(pieces):
+        if number == which:
+            late = record
+        else:
+            yield record
+        if number == which + 1:
+            yield late
+
+
+MODES = {
+    "drop": drop, "delay": delay, "cut": cut, "reset": reset, "flip": flip,
+    "splice": splice, "replay": replay, "bytewise": bytewise,
+    "drop-record": drop_record, "repeat-record": repeat_record,
+    "swap-records": swap_records,
+}
+
+
+def mode(text):
+    """(ways, function of the pieces) from WAY:MODE[:ARGUMENT...]."""
+    way, name, *given = text.split(":")
+    given = [int(a) if a.isdecimal() else a for a in given]
+    return WAYS[way], lambda pieces: MODES[name](pieces, *given)
+
+# --- the proxy --------------------------------------------------------------
+
+
+def pieces_of(source, seen, record):
+    """What arrives until the end of the stream, which seen and record keep."""
+    while piece := source.recv(65536):
+        seen += piece
+        if record:
+            with open(record, "ab") as f:
+                f.write(piece)
+        yield piece
+
+
+class Connection:
+    """Both directions, each in a thread; the first that ends decides how.
+
+    SEEN is what has come from the client, and from the relay; OVER is held
+    once it has ended.
+    """
+
+    def __init__(self, client, relay, modes, record):
+        self.ends = client, relay
+        self.seen = bytearray(), bytearray()
+        self.over = threading.Lock()
+        for way in WAYS["both"]:
+            self.ends[way].setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            arriving = pieces_of(self.ends[way], self.seen[way],
+                                 None if way else record)
+            threading.Thread(target=self._pump, daemon=True, args=(
+                functools.reduce(lambda stream, m: m(stream),
+                                 (m for ways, m in modes if way in ways),
+                                 arriving),
+                self.ends[1 - way])).start()
+
+    def _pump(self, pieces, sink):
+        try:
+            for piece in pieces:
+                sink.sendall(piece)
+        except ConnectionResetError:
+            self._end(socket.SHUT_RD)
+        except OSError:
+            pass                # the other direction has ended
+        self._end(socket.SHUT_RDWR)
+
+    def _end(self, how):
+        """SHUT_RD: what is closed without an end of its own is a reset."""
+        if not self.over.acquire(blocking=False):
+            return
+        for s in self.ends:
+            try:
+                if how == socket.SHUT_RD:
+                    s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER,
+                                 struct.pack("ii", 1, 0))
+                s.shutdown(how)
+            except OSError:
+                pass            # its peer was faster
+
+
+class Proxy:
+    """Listens on PORT of 127.0.0.1 for as long as the process lives.
+
+    mangle() says what becomes of the connections from now on, which are kept
+    in CONNECTIONS.
+    """
+
+    def __init__(self, target=None):
+        self.target = target
+        self.mangle()
+        self.listening = socket.create_server(("127.0.0.1", 0), backlog=64)
+        self.port = self.listening.getsockname()[1]
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def mangle(self, *modes, only=None, record=None):
+        self.modes = [mode(m) for m in modes]
+        self.only = only
+        self.record = record
+        self.connections = []
+
+    def _accept(self):
+        while True:
+            client, _ = self.listening.accept()
+            try:
+                relay = socket.create_connection(self.target)
+            except OSError:
+                client.close()
+                continue
+            mangled = (self.only is None
+                       or len(self.connections) < self.only)
+            self.connections.append(Connection(
+                client, relay, self.modes if mangled else (), self.record))
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("target")
+    parser.add_argument("modes", nargs="*")
+    parser.add_argument("--only", type=int)
+    parser.add_argument("--record")
+    args = parser.parse_intermixed_args()
+    host, port = args.target.rsplit(":", 1)
+    proxy = Proxy((host, int(port)))
+    proxy.mangle(*args.modes, only=args.only, record=args.record)
+    print(proxy.port, flush=True)
+    signal.pause()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,353 @@
+#!/usr/bin/python3 -B
+# SPDX-License-Identifier: ISC
+"""The ten steps and a message, while something happens to their streams.
+
+  cuts.py cuts [--step NAME] [--stride N]   the stream of each command ends at
+                                            each Nth byte, in each direction
+  cuts.py flips [--seed N] [--count N]      a bit of it is another one
+  cuts.py modes                             all of it through each mode of
+                                            proxy.py
+
+Each case starts from the state before the command: key files and the relay's
+store.  The command runs with its first connection mangled and must succeed
+wholly or fail in a documented way; then it runs again, and so do the steps
+after it, as if nothing had been.  Prints one JSON line; a case that fails is
+told on stderr, and the exit status is 1.  $SENTINEL_BIN holds the commands.
+"""
+import argparse
+import collections
+import concurrent.futures
+import json
+import multiprocessing
+import os
+import pathlib
+import random
+import shutil
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import time
+
+from proxy import Proxy
+
+BIN = pathlib.Path(os.environ["SENTINEL_BIN"])
+TIMEOUT = 2                     # seconds, of each network operation
+PATIENCE = 3                    # beyond it a command hangs
+CUT = (10,)                     # how it may fail when its stream ends,
+FLIPPED = (10, 14)              # and when a bit was turned
+
+# name, who, command; {alice} and {bob} are their ids
+STEPS = [tuple(line.split(None, 2)) for line in """
+register-a  alice  sentinel-register alice
+alone       alice  sentinel-clients
+register-b  bob    sentinel-register bob
+list        alice  sentinel-clients
+fetch-a     alice  sentinel-keys fetch {bob}
+request     alice  sentinel-keys request {bob}
+requested   bob    sentinel-pull -w 1 -n 1 --type key_request
+fetch-b     bob    sentinel-keys fetch {alice}
+answer      bob    sentinel-keys send {alice}
+answered    alice  sentinel-pull -w 1 -n 1 --type key_received
+finish      alice  sentinel-keys send {bob}
+finished    bob    sentinel-pull -w 1 -n 1 --type key_received
+send        alice  sentinel-send bob -m one
+send-2      alice  sentinel-send bob -m two
+pull        bob    sentinel-pull
+rest        alice  sentinel-pull
+""".strip().splitlines()]
+NAMES = [name for name, _, _ in STEPS]
+READS = ("alone", "list")       # change nothing
+
+# what differs from run to run, and what a repetition calls otherwise
+VOLATILE = {"fingerprint", "public_key_base64", "issued_at", "keyfile",
+            "relay", "seq", "sent_at", "received_at", "first_seen"}
+REPEATED = {"already_registered": "registered", "unchanged": "pinned"}
+
+
+class Wrong(Exception):
+    """What must not be."""
+
+
+Result = collections.namedtuple("Result", "status records error")
+
+
+class World:
+    """Two people, a relay and the proxy between them, in one directory."""
+
+    def __init__(self, directory):
+        self.directory = directory
+        self.proxy = Proxy()
+        self.relay = None
+        self.ids = {}
+        self.sent = []          # (id, body) of what is on its way to bob
+
+    def start(self):
+        self.relay = subprocess.Popen(
+            [BIN / "sentinel-relay", "-l", "127.0.0.1:0", "--store",
+             f"sqlite:{self.directory}/relay.db", "--key",
+             f"{self.directory}/relay.secret"],
+            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        ready = json.loads(self.relay.stdout.readline())
+        key, listen = ready["address"].split("@")
+        host, port = listen.split(":")
+        self.proxy.target = host, int(port)
+        self.address = f"{key}@{host}:{self.proxy.port}"
+
+    def stop(self):
+        """As a power cut does it."""
+        self.relay.kill()
+        self.relay.wait()
+        self.relay.stdout.close()
+
+    def settle(self):
+        """Until all connections have ended."""
+        while not all(c.over.locked() for c in self.proxy.connections):
+            time.sleep(0.001)
+
+    def restore(self, snapshot):
+        shutil.rmtree(self.directory)
+        shutil.copytree(snapshot.directory, self.directory)
+        self.ids = dict(snapshot.ids)
+        self.sent = list(snapshot.sent)
+        self.start()
+
+    def run(self, step, allowed=(0,)):
+        """One command, judged by itself."""
+        _, who, command = step
+        words = command.format(**self.ids).split()
+        started = time.monotonic()
+        try:
+            done = subprocess.run(
+                [BIN / words[0], *words[1:]], timeout=30, check=False,
+                stdin=subprocess.DEVNULL, capture_output=True, env={
+                    "SENTINEL_KEYFILE": f"{self.directory}/{who}.key",
+                    "SENTINEL_RELAY": self.address,
+                    "SENTINEL_TIMEOUT": str(TIMEOUT),
+                    "HOME": str(self.directory)})
+        except subprocess.TimeoutExpired:
+            raise Wrong("never ends") from None
+        if time.monotonic() - started > TIMEOUT + PATIENCE:
+            raise Wrong(f"took {time.monotonic() - started:.1f} s")
+        result = Result(done.returncode, lines(done.stdout),
+                        (lines(done.stderr) or [{}])[-1])
+        if result.status not in allowed:
+            raise Wrong(f"status {result.status} {done.stderr.decode()}")
+        if result.status and result.error.get("exit_code") != result.status:
+            raise Wrong(f"error record {result.error}")
+        for record in result.records:
+            if record["type"] == "registration":
+                self.ids[record["name"]] = record["id"]
+            if record["type"] == "sent":
+                self.sent.append((record["id"], words[-1]))
+        if result.error.get("in_doubt") and words[0] == "sentinel-send":
+            self.sent.append((result.error["id"], words[-1]))
+        return result
+
+
+def lines(output):
+    """Whole records, each of which the schemas are to see."""
+    if output and not output.endswith(b"\n"):
+        raise Wrong(f"half a record: {output[-80:]}")
+    if "WITNESS_DIR" in os.environ:
+        with open(f"{os.environ['WITNESS_DIR']}/cuts.{os.getpid()}",
+                  "ab") as f:
+            f.write(output)
+    return [json.loads(line) for line in output.splitlines()]
+
+
+def plain(value, names):
+    """What a record says, whoever and whenever it was."""
+    if isinstance(value, dict):
+        return {k: plain(v, names) for k, v in value.items()
+                if k not in VOLATILE and (k != "id" or v in names)}
+    if isinstance(value, list):
+        return [plain(v, names) for v in value]
+    if isinstance(value, str):
+        return names.get(value, REPEATED.get(value, value))
+    return value
+
+
+def judge(world, step, results, expected):
+    """What a step printed, in all its runs together."""
+    name, _, command = step
+    names = {i: n for n, i in world.ids.items()}
+    if command.startswith("sentinel-pull"):
+        printed = [record for result in results for record in result.records
+                   if not record.get("redelivered")]
+    else:
+        printed = results[-1].records
+    if name == "pull":
+        found = [(r["type"], r.get("seq"), r["id"], r.get("body"))
+                 for r in printed]
+        expected = [("message", n, *sent) for n, sent in enumerate(world.sent)]
+    else:
+        found = [plain(r, names) for r in printed]
+    if found != expected:
+        raise Wrong(f"{name}: prints {found}, not {expected}")
+
+
+class Snapshot:
+    """Before a step: the files; and what the step then should do."""
+
+    def __init__(self, world, directory):
+        self.directory = directory
+        self.ids = dict(world.ids)
+        self.sent = list(world.sent)
+        shutil.copytree(world.directory, directory)
+
+    def take(self, world, step):
+        world.proxy.mangle()
+        result = world.run(step)
+        names = {i: n for n, i in world.ids.items()}
+        self.expected = [plain(r, names) for r in result.records]
+        world.settle()
+        self.streams = [bytes(b) for b in world.proxy.connections[0].seen]
+
+
+def rehearse(directory):
+    """All steps as they should be: a snapshot of each."""
+    world = World(directory / "rehearsal")
+    world.directory.mkdir()
+    world.start()
+    snapshots = []
+    for name, step in zip(NAMES, STEPS):
+        world.stop()
+        snapshots.append(Snapshot(world, directory / name))
+        world.start()
+        snapshots[-1].take(world, step)
+    world.stop()
+    return snapshots
+
+
+# --- cases, in processes of their own ----------------------------------------
+
+class Stage:
+    """Where a process plays its cases."""
+
+    def __init__(self, directory, snapshots):
+        place = directory / str(os.getpid())
+        place.mkdir()
+        self.world = World(place)
+        self.snapshots = snapshots
+        self.shown = None       # the read-only step that it is all set for
+
+    def set_up(self, index):
+        if self.world.relay and self.shown != index:
+            self.world.stop()
+        if self.shown != index:
+            self.world.restore(self.snapshots[index])
+        self.shown = index if NAMES[index] in READS else None
+
+    def play(self, index, modes, allowed):
+        """The status of the mangled run."""
+        world, step = self.world, STEPS[index]
+        self.set_up(index)
+        world.proxy.mangle(*modes, only=1)
+        results = [world.run(step, (0, *allowed))]
+        world.proxy.mangle()
+        if results[0].status:
+            results.append(world.run(step))
+        judge(world, step, results, self.snapshots[index].expected)
+        if self.shown is not None:
+            self.is_unchanged(index)
+        else:
+            self.go_on(index)
+        return results[0].status
+
+    def is_unchanged(self, index):
+        name = f"{STEPS[index][1]}.key"
+        before, after = ((d / name).read_bytes() for d in (
+            self.snapshots[index].directory, self.world.directory))
+        if before != after:
+            raise Wrong("the key file has changed")
+
+    def go_on(self, index):
+        """The steps that follow, and nothing is left at the relay."""
+        for later in range(index + 1, len(STEPS)):
+            judge(self.world, STEPS[later], [self.world.run(STEPS[later])],
+                  self.snapshots[later].expected)
+        self.world.stop()
+        self.world.relay = None
+        with sqlite3.connect(self.world.directory / "relay.db") as db:
+            left, = db.execute("SELECT count(*) FROM messages").fetchone()
+        db.close()
+        if left:
+            raise Wrong(f"{left} messages are left at the relay")
+
+
+def enter(*args):
+    global stage
+    stage = Stage(*args)
+
+
+def play(case):
+    """(case, status or None, what was wrong)"""
+    try:
+        return case, stage.play(*case), None
+    except Wrong as e:
+        stage.shown = None
+        return case, None, str(e)
+
+
+def play_all(cases, directory, snapshots, jobs):
+    tally, wrong = collections.Counter(), 0
+    with concurrent.futures.ProcessPoolExecutor(
+            jobs, multiprocessing.get_context("spawn"), enter,
+            (directory, snapshots)) as pool:
+        for (index, modes, _), status, trouble in pool.map(play, cases):
+            tally[status] += 1
+            if trouble:
+                wrong += 1
+                print(f"{NAMES[index]} {' '.join(modes)}: {trouble}",
+                      file=sys.stderr)
+    print(json.dumps({"cases": len(cases), "wrong": wrong,
+                      "statuses": {str(s): n for s, n in tally.items()}}))
+    return wrong == 0
+
+
+# --- acts ----------------------------------------------------------------------
+
+def cuts(args, snapshots):
+    """Each byte of each direction, or each so manieth."""
+    for index, snapshot in enumerate(snapshots):
+        if args.step and NAMES[index] not in args.step:
+            continue
+        for way, stream in zip(("up", "down"), snapshot.streams):
+            for at in range(index % args.stride, len(stream), args.stride):
+                yield index, (f"{way}:cut:{at}",), CUT
+
+
+def flips(args, snapshots):
+    """So many bits, drawn from the whole session."""
+    print(f"seed {args.seed}", file=sys.stderr)
+    drawn = random.Random(args.seed)
+    streams = [(index, way, len(stream))
+               for index, snapshot in enumerate(snapshots)
+               for way, stream in zip(("up", "down"), snapshot.streams)]
+    for index, way, size in drawn.choices(
+            streams, [size for _, _, size in streams], k=args.count):
+        yield index, (f"{way}:flip:{drawn.randrange(size)}:"
+                      f"{drawn.randrange(8)}",), FLIPPED
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("act", choices=("cuts", "flips"))
+    parser.add_argument("--step", action="append", choices=NAMES)
+    parser.add_argument("--stride", type=int, default=1)
+    parser.add_argument("--seed", type=int,
+                        default=random.SystemRandom().randrange(1 << 32))
+    parser.add_argument("--count", type=int, default=300)
+    parser.add_argument("--jobs", type=int, default=os.cpu_count())
+    args = parser.parse_args()
+    with tempfile.TemporaryDirectory() as directory:
+        directory = pathlib.Path(directory)
+        snapshots = rehearse(directory)
+        act = {"cuts": cuts, "flips": flips}[args.act]
+        return play_all(list(act(args, snapshots)), directory, snapshots,
+                        args.jobs)
+
+
+if __name__ == "__main__":
+    sys.exit(0 if main() else 1)
