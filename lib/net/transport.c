@@ -90,8 +90,11 @@ read_message(struct transport *t, uint8_t *payload, const uint8_t *in,
 		return err_set(ERR_PROTOCOL,
 		    "handshake message of %zu bytes, not %zu",
 		    transport_length(in), message_len);
-	return noise_read(&t->noise, payload, &payload_len,
-	    in + TRANSPORT_LENGTH_LEN, message_len);
+	if (noise_read(&t->noise, payload, &payload_len,
+		in + TRANSPORT_LENGTH_LEN, message_len) < 0)
+		return err_set(ERR_UNREACHABLE,
+		    "a handshake message does not authenticate");
+	return 0;
 }
 
 int

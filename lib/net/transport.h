@@ -55,7 +55,11 @@ extern const uint8_t transport_preamble[TRANSPORT_PREAMBLE_LEN];
 /* The clear 9000 that answers anything but the preamble. */
 extern const uint8_t transport_refusal[FRAME_REPLY_LEN];
 
-/* Client, in this order; fresh_e: 32 random bytes. */
+/*
+ * Client, in this order; fresh_e: 32 random bytes.  Who reads, here and below:
+ * ERR_UNREACHABLE for a message that does not authenticate, ERR_PROTOCOL for
+ * one of another size or version.
+ */
 int transport_hello(struct transport *t,
     uint8_t out[static TRANSPORT_HELLO_LEN],
     const uint8_t fresh_e[static KEY_LEN]) MUST_USE;

@@ -5,14 +5,17 @@
   cuts.py cuts [--step NAME] [--stride N]   the stream of each command ends at
                                             each Nth byte, in each direction
   cuts.py flips [--seed N] [--count N]      a bit of it is another one
-  cuts.py modes                             all of it through each mode of
-                                            proxy.py
+  cuts.py doubt [--count N]                 the answer to a message is cut
+  cuts.py modes                             every connection of the session in
+                                            each mode of proxy.py
 
-Each case starts from the state before the command: key files and the relay's
-store.  The command runs with its first connection mangled and must succeed
-wholly or fail in a documented way; then it runs again, and so do the steps
-after it, as if nothing had been.  Prints one JSON line; a case that fails is
-told on stderr, and the exit status is 1.  $SENTINEL_BIN holds the commands.
+A case of the first two starts from the state before the command: key files
+and the relay's store.  The command runs with its first connection mangled and
+must succeed wholly or fail in a documented way; then it runs again, and so do
+the steps after it, as if nothing had been.
+
+Prints one JSON line; a case that fails is told on stderr, and the exit status
+is 1.  $SENTINEL_BIN holds the commands.
 """
 import argparse
 import collections
@@ -29,10 +32,11 @@ import sys
 import tempfile
 import time
 
-from proxy import Proxy
+from proxy import Proxy, records
 
 BIN = pathlib.Path(os.environ["SENTINEL_BIN"])
-TIMEOUT = 2                     # seconds, of each network operation
+TIMEOUT = 2                     # seconds, of each network operation;
+IMPATIENT = 0.5                 # where most of them run into it
 PATIENCE = 3                    # beyond it a command hangs
 CUT = (10,)                     # how it may fail when its stream ends,
 FLIPPED = (10, 14)              # and when a bit was turned
@@ -75,8 +79,10 @@ Result = collections.namedtuple("Result", "status records error")
 class World:
     """Two people, a relay and the proxy between them, in one directory."""
 
-    def __init__(self, directory):
+    def __init__(self, directory, timeout=TIMEOUT):
+        directory.mkdir()
         self.directory = directory
+        self.timeout = timeout
         self.proxy = Proxy()
         self.relay = None
         self.ids = {}
@@ -123,11 +129,11 @@ class World:
                 stdin=subprocess.DEVNULL, capture_output=True, env={
                     "SENTINEL_KEYFILE": f"{self.directory}/{who}.key",
                     "SENTINEL_RELAY": self.address,
-                    "SENTINEL_TIMEOUT": str(TIMEOUT),
+                    "SENTINEL_TIMEOUT": str(self.timeout),
                     "HOME": str(self.directory)})
         except subprocess.TimeoutExpired:
             raise Wrong("never ends") from None
-        if time.monotonic() - started > TIMEOUT + PATIENCE:
+        if time.monotonic() - started > self.timeout + PATIENCE:
             raise Wrong(f"took {time.monotonic() - started:.1f} s")
         result = Result(done.returncode, lines(done.stdout),
                         (lines(done.stderr) or [{}])[-1])
@@ -208,7 +214,6 @@ class Snapshot:
 def rehearse(directory):
     """All steps as they should be: a snapshot of each."""
     world = World(directory / "rehearsal")
-    world.directory.mkdir()
     world.start()
     snapshots = []
     for name, step in zip(NAMES, STEPS):
@@ -226,9 +231,7 @@ class Stage:
     """Where a process plays its cases."""
 
     def __init__(self, directory, snapshots):
-        place = directory / str(os.getpid())
-        place.mkdir()
-        self.world = World(place)
+        self.world = World(directory / str(os.getpid()))
         self.snapshots = snapshots
         self.shown = None       # the read-only step that it is all set for
 
@@ -291,49 +294,101 @@ def play(case):
 
 
 def play_all(cases, directory, snapshots, jobs):
-    tally, wrong = collections.Counter(), 0
+    tally = collections.Counter()
     with concurrent.futures.ProcessPoolExecutor(
             jobs, multiprocessing.get_context("spawn"), enter,
             (directory, snapshots)) as pool:
         for (index, modes, _), status, trouble in pool.map(play, cases):
-            tally[status] += 1
+            tally["wrong" if trouble else f"status {status}"] += 1
             if trouble:
-                wrong += 1
                 print(f"{NAMES[index]} {' '.join(modes)}: {trouble}",
                       file=sys.stderr)
-    print(json.dumps({"cases": len(cases), "wrong": wrong,
-                      "statuses": {str(s): n for s, n in tally.items()}}))
-    return wrong == 0
+    return tally
 
 
 # --- acts ----------------------------------------------------------------------
 
-def cuts(args, snapshots):
-    """Each byte of each direction, or each so manieth."""
-    for index, snapshot in enumerate(snapshots):
-        if args.step and NAMES[index] not in args.step:
-            continue
-        for way, stream in zip(("up", "down"), snapshot.streams):
-            for at in range(index % args.stride, len(stream), args.stride):
-                yield index, (f"{way}:cut:{at}",), CUT
+def cuts(args, directory, snapshots):
+    """At each byte of each direction, or each so manieth."""
+    cases = [(index, (f"{way}:cut:{at}",), CUT)
+             for index, snapshot in enumerate(snapshots)
+             if not args.step or NAMES[index] in args.step
+             for way, stream in zip(("up", "down"), snapshot.streams)
+             for at in range(index % args.stride, len(stream), args.stride)]
+    return play_all(cases, directory, snapshots, args.jobs)
 
 
-def flips(args, snapshots):
+def flips(args, directory, snapshots):
     """So many bits, drawn from the whole session."""
     print(f"seed {args.seed}", file=sys.stderr)
     drawn = random.Random(args.seed)
     streams = [(index, way, len(stream))
                for index, snapshot in enumerate(snapshots)
                for way, stream in zip(("up", "down"), snapshot.streams)]
-    for index, way, size in drawn.choices(
-            streams, [size for _, _, size in streams], k=args.count):
-        yield index, (f"{way}:flip:{drawn.randrange(size)}:"
-                      f"{drawn.randrange(8)}",), FLIPPED
+    cases = [(index, (f"{way}:flip:{drawn.randrange(size)}:"
+                      f"{drawn.randrange(8)}",), FLIPPED)
+             for index, way, size in drawn.choices(
+                 streams, [size for _, _, size in streams], k=args.count)]
+    return play_all(cases, directory, snapshots, args.jobs)
+
+
+def doubt(args, directory, snapshots):
+    """Anywhere in the answer; the next command delivers, and only once."""
+    send, following = (STEPS[NAMES.index(n)] for n in ("send", "send-2"))
+    pull = STEPS[NAMES.index("pull")]
+    snapshot = snapshots[NAMES.index("send")]
+    greeting, answer, *_ = (
+        len(r) for _, r in records(iter([snapshot.streams[1]])))
+    world = World(directory / "doubt")
+    world.restore(snapshot)
+    doubted, told = [], collections.Counter()
+    for n in range(args.count):
+        world.proxy.mangle(f"down:cut:{greeting + n % answer}", only=1)
+        error = world.run(send, CUT).error
+        doubted += [error["id"]] if error.get("in_doubt") else []
+        world.proxy.mangle()
+        world.run(following if n % 2 else STEPS[-1])
+        told.update(r["id"] for r in world.run(pull).records)
+    world.stop()
+    return {"cuts": args.count, "in_doubt": len(doubted),
+            "once": sum(told[id_] == 1 for id_ in doubted),
+            "others": sum(told.values()) - len(doubted)}
+
+
+def modes(_, directory, snapshots):
+    """How far the session goes: the status that ends it, or 0."""
+    stream = directory / "stream"
+    stream.write_bytes(snapshots[NAMES.index("request")].streams[0])
+    tally = {}
+    for n, mode in enumerate((
+            "both:bytewise", "both:delay:2", "up:drop", "down:drop",
+            "up:cut:150", "down:cut:130", "up:reset:150", "down:reset:130",
+            "up:flip:150", "down:flip:130", f"up:splice:124:{stream}",
+            f"down:splice:114:{stream}", f"up:replay:{stream}",
+            f"down:replay:{stream}", "up:drop-record:3", "down:drop-record:2",
+            "up:repeat-record:3", "down:repeat-record:2", "up:swap-records:3",
+            "down:swap-records:2")):
+        world = World(directory / f"mode-{n}", IMPATIENT)
+        world.start()
+        world.proxy.mangle(mode)
+        started = time.monotonic()
+        for step, snapshot in zip(STEPS, snapshots):
+            result = world.run(step, (0, *FLIPPED))
+            if result.status:
+                break
+            judge(world, step, [result], snapshot.expected)
+        world.stop()
+        tally[mode.replace(f":{stream}", "")] = [
+            result.status, round(time.monotonic() - started, 1)]
+    return tally
+
+
+ACTS = {"cuts": cuts, "flips": flips, "doubt": doubt, "modes": modes}
 
 
 def main():
     parser = argparse.ArgumentParser()
-    parser.add_argument("act", choices=("cuts", "flips"))
+    parser.add_argument("act", choices=ACTS)
     parser.add_argument("--step", action="append", choices=NAMES)
     parser.add_argument("--stride", type=int, default=1)
     parser.add_argument("--seed", type=int,
@@ -343,10 +398,9 @@ def main():
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as directory:
         directory = pathlib.Path(directory)
-        snapshots = rehearse(directory)
-        act = {"cuts": cuts, "flips": flips}[args.act]
-        return play_all(list(act(args, snapshots)), directory, snapshots,
-                        args.jobs)
+        tally = ACTS[args.act](args, directory, rehearse(directory))
+    print(json.dumps(tally))
+    return not tally.get("wrong")
 
 
 if __name__ == "__main__":

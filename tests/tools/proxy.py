@@ -156,7 +156,7 @@ def pieces_of(source, seen, record):
 
 
 class Connection:
-    """Both directions, each in a thread; the first that ends decides how.
+    """Both directions at once; the first that ends decides how.
 
     SEEN is what has come from the client, and from the relay; OVER is held
     once it has ended.
@@ -166,15 +166,24 @@ class Connection:
         self.ends = client, relay
         self.seen = bytearray(), bytearray()
         self.over = threading.Lock()
-        for way in WAYS["both"]:
-            self.ends[way].setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            arriving = pieces_of(self.ends[way], self.seen[way],
-                                 None if way else record)
-            threading.Thread(target=self._pump, daemon=True, args=(
-                functools.reduce(lambda stream, m: m(stream),
-                                 (m for ways, m in modes if way in ways),
-                                 arriving),
-                self.ends[1 - way])).start()
+        for s in self.ends:
+            s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        passing = [functools.reduce(
+            lambda stream, m: m(stream),
+            (m for ways, m in modes if way in ways),
+            pieces_of(self.ends[way], self.seen[way], None if way else record))
+            for way in WAYS["both"]]
+        threading.Thread(target=self._serve, daemon=True,
+                         args=passing).start()
+
+    def _serve(self, rising, falling):
+        other = threading.Thread(target=self._pump, daemon=True,
+                                 args=(falling, self.ends[0]))
+        other.start()
+        self._pump(rising, self.ends[1])
+        other.join()
+        for s in self.ends:
+            s.close()
 
     def _pump(self, pieces, sink):
         try:

@@ -463,13 +463,21 @@ play_small(struct relay *r)
 static void
 no_relay_of_ours(void **state)
 {
-	const script_fn scripts[] = { play_refusal, play_other, play_damaged,
-		play_small };
+	const struct {
+		script_fn script;
+		int code;
+	} cases[] = {
+		{ play_refusal, ERR_PROTOCOL },
+		{ play_other, ERR_PROTOCOL },
+		{ play_small, ERR_PROTOCOL },
+		{ play_damaged, ERR_UNREACHABLE },
+	};
 
 	(void)state;
-	for (size_t i = 0; i < ARRAY_LEN(scripts); i++) {
-		start(scripts[i]);
-		assert_int_equal(open_code(relay_pk, TIMEOUT_MS), ERR_PROTOCOL);
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		start(cases[i].script);
+		assert_int_equal(open_code(relay_pk, TIMEOUT_MS),
+		    cases[i].code);
 		stop();
 	}
 }

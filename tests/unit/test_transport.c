@@ -174,11 +174,18 @@ wrong_hello(void **state)
 		    0);
 		greet(&client);
 		assert_int_equal(transport_read_answer(&client, &a, out),
-		    ERR_PROTOCOL);
+		    ERR_UNREACHABLE);
 	}
 	memcpy(hello, kat.hello, sizeof(hello));
 	memset(hello + TRANSPORT_PREAMBLE_LEN + 2, 0, KEY_LEN);
 	assert_int_equal(answer_to(hello), ERR_PROTOCOL);
+}
+
+/* What a message is called in which this bit was turned. */
+static int
+code_of_flip(size_t bit)
+{
+	return bit / 8 < TRANSPORT_LENGTH_LEN ? ERR_PROTOCOL : ERR_UNREACHABLE;
 }
 
 static void
@@ -195,7 +202,7 @@ wrong_answer(void **state)
 		in[bit / 8] ^= (uint8_t)(1 << bit % 8);
 		greet(&client);
 		assert_int_equal(transport_read_answer(&client, &a, in),
-		    ERR_PROTOCOL);
+		    code_of_flip(bit));
 	}
 	assert_int_equal(a.max_frame, 7);
 }
@@ -215,7 +222,7 @@ wrong_finish(void **state)
 		in[bit / 8] ^= (uint8_t)(1 << bit % 8);
 		answer(&relay);
 		assert_int_equal(transport_read_finish(&relay, id, pk, in),
-		    ERR_PROTOCOL);
+		    code_of_flip(bit));
 	}
 	assert_memory_equal(id, none, ID_LEN);
 }
