@@ -160,6 +160,7 @@ house  := $(HOUSE:%=house-%)
 unit   := $(UNT_SRC:tests/unit/%.c=unit-%)
 replay := $(FUZ_SRC:tests/fuzz/fuzz_%.c=replay-%)
 bats   := $(BATS:tests/bats/%.bats=bats-%)
+slow   := $(SLOW:tests/slow/%.bats=slow-%)
 check-house: $(house)
 check-unit: $(unit)
 check-replay: $(replay)
@@ -172,6 +173,8 @@ $(replay): replay-%: $(B)/replay/fuzz_%
 	@$(call TAP,replay.$*,-1 $< tests/fuzz/corpus/$*/*)
 $(bats): bats-%: all $(TOOLS)
 	@$(call TAP,bats.$*,bats --formatter tap tests/bats/$*.bats)
+$(slow): slow-%: all $(TOOLS)
+	@TEST_LIMIT=3600 $(call TAP,slow.$*,bats --formatter tap tests/slow/$*.bats)
 
 asan tsan debug:
 	$(Q)$(MAKE) VARIANT=$@ check-unit check-replay check-bats
@@ -179,11 +182,8 @@ cover:
 	$(Q)$(MAKE) VARIANT=cover check-unit check-replay check-bats
 	@scripts/coverage $(BUILD)/cover
 # what takes too long for every change
-slow := $(SLOW:tests/slow/%.bats=slow-%)
-check-slow: tsan fuzz check-slow-bats
+check-slow: check-slow-bats tsan fuzz
 check-slow-bats: $(slow)
-$(slow): slow-%: all $(TOOLS)
-	@$(call TAP,slow.$*,bats --formatter tap tests/slow/$*.bats)
 
 # --- fuzz, bench, lint ------------------------------------------------------
 FUZZ_TIME ?= 60
@@ -224,7 +224,7 @@ lint-man:
 	  grep -v -e "referenced manual not found" -e mandoc.db' mandoc $(MANS))
 lint-spell:
 	@$(call TAP,lint.spell,-1 codespell -L nd$(,)iif$(,)fro \
-	  $(wildcard *.md) $(SCRIPTS) $(C_ALL) $(MANS) $(BATS))
+	  $(wildcard *.md) $(SCRIPTS) $(C_ALL) $(MANS) $(BATS) $(SLOW))
 
 # --- install ----------------------------------------------------------------
 install: all
@@ -246,14 +246,14 @@ help:
 	@echo 'all         the commands and the relay, in $(B)/bin'
 	@echo 'check       house rules, unit tests, fuzz corpora, bats      check-{house,unit,replay,bats}'
 	@echo 'asan tsan cover debug    the same tests in another variant'
-	@echo 'check-slow  tsan, then every fuzz target for FUZZ_TIME=$(FUZZ_TIME) seconds'
+	@echo 'check-slow  check-slow-bats, tsan, then every fuzz target for FUZZ_TIME=$(FUZZ_TIME) seconds'
 	@echo 'lint        one by one: $(LINTS:%=lint-%)'
 	@echo 'format bench fuzz install uninstall dist clean'
 	@echo 'VARIANT=release|debug|asan|tsan|cover  WERROR=1  V=1  CC= CFLAGS= LDFLAGS= PREFIX= DESTDIR= BUILD='
 	@echo 'T=GLOB      only the tests of that name: make check-unit T=frame, make fuzz T=id'
 
-.PHONY: all check check-house check-unit check-replay check-bats check-slow $(house) $(unit) \
-        $(replay) $(bats) asan tsan cover debug fuzz run-fuzz $(fuzzing) bench format lint \
+.PHONY: all check check-house check-unit check-replay check-bats check-slow check-slow-bats $(house) $(unit) \
+        $(replay) $(bats) $(slow) asan tsan cover debug fuzz run-fuzz $(fuzzing) bench format lint \
         lint-each $(LINTS:%=lint-%) install uninstall dist clean help FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:

@@ -37,6 +37,7 @@ from proxy import Proxy, records
 BIN = pathlib.Path(os.environ["SENTINEL_BIN"])
 TIMEOUT = 2                     # seconds, of each network operation;
 IMPATIENT = 0.5                 # where most of them run into it
+MEMORY = "/dev/shm"             # nothing here need survive the machine
 PATIENCE = 3                    # beyond it a command hangs
 CUT = (10,)                     # how it may fail when its stream ends,
 FLIPPED = (10, 14)              # and when a bit was turned
@@ -127,10 +128,10 @@ class World:
             done = subprocess.run(
                 [BIN / words[0], *words[1:]], timeout=30, check=False,
                 stdin=subprocess.DEVNULL, capture_output=True, env={
+                    **os.environ,
                     "SENTINEL_KEYFILE": f"{self.directory}/{who}.key",
                     "SENTINEL_RELAY": self.address,
-                    "SENTINEL_TIMEOUT": str(self.timeout),
-                    "HOME": str(self.directory)})
+                    "SENTINEL_TIMEOUT": str(self.timeout)})
         except subprocess.TimeoutExpired:
             raise Wrong("never ends") from None
         if time.monotonic() - started > self.timeout + PATIENCE:
@@ -159,7 +160,10 @@ def lines(output):
         with open(f"{os.environ['WITNESS_DIR']}/cuts.{os.getpid()}",
                   "ab") as f:
             f.write(output)
-    return [json.loads(line) for line in output.splitlines()]
+    try:
+        return [json.loads(line) for line in output.splitlines()]
+    except ValueError:
+        raise Wrong(f"no records: {output.decode()}") from None
 
 
 def plain(value, names):
@@ -320,7 +324,6 @@ def cuts(args, directory, snapshots):
 
 def flips(args, directory, snapshots):
     """So many bits, drawn from the whole session."""
-    print(f"seed {args.seed}", file=sys.stderr)
     drawn = random.Random(args.seed)
     streams = [(index, way, len(stream))
                for index, snapshot in enumerate(snapshots)
@@ -329,7 +332,8 @@ def flips(args, directory, snapshots):
                       f"{drawn.randrange(8)}",), FLIPPED)
              for index, way, size in drawn.choices(
                  streams, [size for _, _, size in streams], k=args.count)]
-    return play_all(cases, directory, snapshots, args.jobs)
+    return {"seed": args.seed,
+            **play_all(cases, directory, snapshots, args.jobs)}
 
 
 def doubt(args, directory, snapshots):
@@ -396,7 +400,8 @@ def main():
     parser.add_argument("--count", type=int, default=300)
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
     args = parser.parse_args()
-    with tempfile.TemporaryDirectory() as directory:
+    with tempfile.TemporaryDirectory(
+            dir=MEMORY if os.access(MEMORY, os.W_OK) else None) as directory:
         directory = pathlib.Path(directory)
         tally = ACTS[args.act](args, directory, rehearse(directory))
     print(json.dumps(tally))

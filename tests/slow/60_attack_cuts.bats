@@ -1,0 +1,21 @@
+#!/usr/bin/env bats
+# tests/bats/60_attack_cuts.bats at full length.
+
+load ../bats/helper
+load ../bats/tools
+
+@test "each command's stream cut at every byte, in each direction" {
+	run "$TOOLS/cuts.py" cuts
+	assert_success
+}
+
+@test "1000 bits of the session turned" {
+	run "$TOOLS/cuts.py" flips --count 1000
+	assert_success
+}
+
+@test "the answer to a send cut at every byte, each five times" {
+	run "$TOOLS/cuts.py" doubt --count 230
+	assert_success
+	assert_output '{"cuts": 230, "in_doubt": 230, "once": 230, "others": 115}'
+}
