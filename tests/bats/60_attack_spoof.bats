@@ -1,54 +1,11 @@
 #!/usr/bin/env bats
-# Relays that are not the pinned one, ids that are not one's own, streams
-# that are played again.
+# Ids and names that are not one's own, sizes that are none, other protocols.
 
 load helper
 load tools
 
 setup() {
 	relay_start
-}
-
-@test "a wrong relay learns nothing: 42 bytes, no identity among them" {
-	alice sentinel-register alice
-	bob sentinel-register bob
-	alice sentinel-keys fetch bob
-	proxy_start --record "$BATS_TEST_TMPDIR/sent"
-	wrong="sentinel://AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAE@${PROXY_RELAY#*@}"
-	for command in 'sentinel-register carol' 'sentinel-register alice' \
-	    sentinel-clients 'sentinel-keys fetch bob' \
-	    'sentinel-keys request bob' sentinel-pull; do
-		: >"$BATS_TEST_TMPDIR/sent"
-		case $command in
-		*carol)	run --separate-stderr carol $command -r "$wrong" ;;
-		*)	run --separate-stderr alice $command -r "$wrong" ;;
-		esac
-		assert_failure 11
-		[ "$(jq -r .code <<<"$stderr")" = relay_untrusted ]
-	done
-	# the first one went to the relay; an address that contradicts the
-	# pin is refused before a connection is made
-	[ ! -s "$BATS_TEST_TMPDIR/sent" ]
-	run --separate-stderr carol sentinel-register carol -r "$wrong"
-	assert_failure 11
-	sleep 0.2
-	[ "$(stat -c %s "$BATS_TEST_TMPDIR/sent")" = 42 ]
-	proxy_stop
-}
-
-@test "a key exchanged behind the pin: 11 after message 2, nothing told" {
-	alice sentinel-register alice
-	relay_stop
-	rm "$RELAY_KEY"
-	relay_restart
-	proxy_start --record "$BATS_TEST_TMPDIR/sent"
-	before=$(sha256sum <"$BATS_TEST_TMPDIR/alice.key")
-	run --separate-stderr alice sentinel-clients -r "${PROXY_RELAY#*@}"
-	assert_failure 11
-	sleep 0.2
-	[ "$(stat -c %s "$BATS_TEST_TMPDIR/sent")" = 42 ]
-	[ "$(sha256sum <"$BATS_TEST_TMPDIR/alice.key")" = "$before" ]
-	proxy_stop
 }
 
 @test "the id of another client in a header: refused for every code" {
@@ -68,6 +25,37 @@ setup() {
 	assert_output hello
 }
 
+@test "the name or the id of somebody else is not to be had" {
+	register alice
+	"$TOOLS/rawclient.py" "$SENTINEL_RELAY" usurp "$alice_id" \
+	    >"$BATS_TEST_TMPDIR/answers"
+	run jq -r '"\(.request) \(.reply) \(.reason)"' "$BATS_TEST_TMPDIR/answers"
+	assert_output 'name 9000 5
+id 9000 4
+bundle 9000 4
+bundle, bound 9000 4'
+	run bob sentinel-register bob
+	assert_success
+	run bob sentinel-keys fetch alice --get id
+	assert_output "$alice_id"
+	[ "$(bob sentinel-clients --name alice | wc -l)" = 1 ]
+	run alice sentinel-clients --get name
+	assert_line bob
+}
+
+@test "frames of one's own making: each has its answer" {
+	"$TOOLS/rawclient.py" "$SENTINEL_RELAY" frame zoe 1101 1104:00 \
+	    1102:00000000000000000000000000000000 1104 7:0102 \
+	    1103:00:2000000 >"$BATS_TEST_TMPDIR/answers"
+	run jq -c '[.request, .reply, .reason]' "$BATS_TEST_TMPDIR/answers"
+	assert_output '["1101",2101,null]
+["1104:00",9000,1]
+["1102:00000000000000000000000000000000",9000,6]
+["1104",2104,null]
+["7:0102",9000,2]
+["1103:00:2000000",9000,9]'
+}
+
 @test "wrong sizes: typed refusals, the channel goes on where it may" {
 	"$TOOLS/rawclient.py" "$SENTINEL_RELAY" sizes >"$BATS_TEST_TMPDIR/answers"
 	run jq -r 'select(.reply != 9000) | "\(.request) \(.reply)"' \
@@ -85,23 +73,6 @@ setup() {
 	relay_stop
 	run relay_sql 'SELECT count(*) FROM messages'
 	assert_output 0
-}
-
-@test "a replayed stream does nothing" {
-	handshake
-	proxy_start --record "$BATS_TEST_TMPDIR/sent"
-	alice sentinel-send bob -m once -r "$PROXY_RELAY"
-	proxy_stop
-	port=${SENTINEL_RELAY##*:}
-	for _ in 1 2 3; do
-		timeout 10 socat -t 3 - "TCP:127.0.0.1:$port" \
-		    <"$BATS_TEST_TMPDIR/sent" >"$BATS_TEST_TMPDIR/reply" || true
-		# message 2 at most, and nothing after it
-		[ "$(stat -c %s "$BATS_TEST_TMPDIR/reply")" -le 114 ]
-	done
-	relay_stop
-	run relay_sql 'SELECT count(*) FROM messages'
-	assert_output 1
 }
 
 @test "other protocols on the port: at most the clear refusal, then closed" {

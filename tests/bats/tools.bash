@@ -9,17 +9,28 @@ PROXY_PID=
 # (tests/tools/proxy.py).  Sets PROXY_RELAY, the relay's address with the
 # proxy's port.
 proxy_start() {
-	local port=$BATS_TEST_TMPDIR/proxy.port
-
-	: >"$port"
-	"$TOOLS/proxy.py" "$RELAY_LISTEN" "$@" >"$port" 3>&- &
+	PROXY_LOG=$BATS_TEST_TMPDIR/proxy.log
+	: >"$PROXY_LOG"
+	"$TOOLS/proxy.py" "$RELAY_LISTEN" "$@" >"$PROXY_LOG" 3>&- &
 	PROXY_PID=$!
 	STARTED+=("$PROXY_PID")
+	proxy_says 1
+	PROXY_RELAY="${SENTINEL_RELAY%@*}@127.0.0.1:$(cat "$PROXY_LOG")"
+}
+
+# proxy_says N: wait until it has said so many lines
+proxy_says() {
 	for ((i = 0; i < 500; i++)); do
-		[ -s "$port" ] && break
+		[ "$(wc -l <"$PROXY_LOG")" -lt "$1" ] || return 0
 		sleep 0.02
 	done
-	PROXY_RELAY="${SENTINEL_RELAY%@*}@127.0.0.1:$(cat "$port")"
+	fail 'the proxy is silent'
+}
+
+# proxy_passed N: the Nth connection that has ended, "UP DOWN" in bytes
+proxy_passed() {
+	proxy_says $(($1 + 1))
+	sed -n "$(($1 + 1))p" "$PROXY_LOG"
 }
 
 proxy_stop() {

@@ -4,10 +4,11 @@
 
   proxy.py HOST:PORT [OPTION...] [WAY:MODE[:ARGUMENT...]...]
 
-Prints the port it listens on, then serves until it is killed.  WAY is up
-(from client to relay), down or both; the modes are those of MODES below and
-work one after the other.  A stream that ends, or that a mode ends, ends its
-connection both ways.
+Prints the port it listens on, then serves until it is killed; of each
+connection that has ended it prints how many bytes client and relay have sent.
+WAY is up (from client to relay), down or both; the modes are those of MODES
+below and work one after the other.  A stream that ends, or that a mode ends,
+ends its connection both ways.
 
   --only N        mangle the first N connections, pass the others on
   --record FILE   append every byte that a client has sent
@@ -162,8 +163,9 @@ class Connection:
     once it has ended.
     """
 
-    def __init__(self, client, relay, modes, record):
+    def __init__(self, client, relay, modes, record, on_end):
         self.ends = client, relay
+        self.on_end = on_end
         self.seen = bytearray(), bytearray()
         self.over = threading.Lock()
         for s in self.ends:
@@ -184,6 +186,7 @@ class Connection:
         other.join()
         for s in self.ends:
             s.close()
+        self.on_end(self)
 
     def _pump(self, pieces, sink):
         try:
@@ -216,8 +219,9 @@ class Proxy:
     in CONNECTIONS.
     """
 
-    def __init__(self, target=None):
+    def __init__(self, target=None, on_end=lambda connection: None):
         self.target = target
+        self.on_end = on_end
         self.mangle()
         self.listening = socket.create_server(("127.0.0.1", 0), backlog=64)
         self.port = self.listening.getsockname()[1]
@@ -240,7 +244,8 @@ class Proxy:
             mangled = (self.only is None
                        or len(self.connections) < self.only)
             self.connections.append(Connection(
-                client, relay, self.modes if mangled else (), self.record))
+                client, relay, self.modes if mangled else (), self.record,
+                self.on_end))
 
 
 def main():
@@ -251,7 +256,8 @@ def main():
     parser.add_argument("--record")
     args = parser.parse_intermixed_args()
     host, port = args.target.rsplit(":", 1)
-    proxy = Proxy((host, int(port)))
+    proxy = Proxy((host, int(port)), lambda connection: print(
+        *map(len, connection.seen), flush=True))
     proxy.mangle(*args.modes, only=args.only, record=args.record)
     print(proxy.port, flush=True)
     signal.pause()
