@@ -26,6 +26,7 @@ import os
 import pathlib
 import random
 import shutil
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -91,7 +92,8 @@ class World:
 
     def start(self):
         self.relay = subprocess.Popen(
-            [BIN / "sentinel-relay", "-l", "127.0.0.1:0", "--store",
+            ["setpriv", "--pdeathsig", "KILL", BIN / "sentinel-relay",
+             "-l", "127.0.0.1:0", "--store",
              f"sqlite:{self.directory}/relay.db", "--key",
              f"{self.directory}/relay.secret"],
             stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
@@ -106,6 +108,7 @@ class World:
         self.relay.kill()
         self.relay.wait()
         self.relay.stdout.close()
+        self.relay = None
 
     def settle(self):
         """Until all connections have ended."""
@@ -240,9 +243,9 @@ class Stage:
         self.shown = None       # the read-only step that it is all set for
 
     def set_up(self, index):
-        if self.world.relay and self.shown != index:
-            self.world.stop()
         if self.shown != index:
+            if self.world.relay:
+                self.world.stop()
             self.world.restore(self.snapshots[index])
         self.shown = index if NAMES[index] in READS else None
 
@@ -275,7 +278,6 @@ class Stage:
             judge(self.world, STEPS[later], [self.world.run(STEPS[later])],
                   self.snapshots[later].expected)
         self.world.stop()
-        self.world.relay = None
         with sqlite3.connect(self.world.directory / "relay.db") as db:
             left, = db.execute("SELECT count(*) FROM messages").fetchone()
         db.close()
@@ -313,7 +315,7 @@ def play_all(cases, directory, snapshots, jobs):
 # --- acts ----------------------------------------------------------------------
 
 def cuts(args, directory, snapshots):
-    """At each byte of each direction, or each so manieth."""
+    """At each byte of each direction, or at every Nth."""
     cases = [(index, (f"{way}:cut:{at}",), CUT)
              for index, snapshot in enumerate(snapshots)
              if not args.step or NAMES[index] in args.step
@@ -400,6 +402,7 @@ def main():
     parser.add_argument("--count", type=int, default=300)
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
     args = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     with tempfile.TemporaryDirectory(
             dir=MEMORY if os.access(MEMORY, os.W_OK) else None) as directory:
         directory = pathlib.Path(directory)
