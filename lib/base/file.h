@@ -20,6 +20,18 @@ int file_write(int fd, const void *bytes, size_t len,
     const char *name) MUST_USE;
 
 /*
+ * Up to len bytes from fd, fewer only at the end of the file; from offset, or
+ * with FILE_HERE from where fd stands.  ERR_IO.
+ */
+#define FILE_HERE UINT64_MAX
+int file_read(int fd, void *out, size_t len, uint64_t offset, size_t *got,
+    const char *name) MUST_USE;
+
+/* All len bytes at offset; ERR_IO. */
+int file_write_at(int fd, const void *bytes, size_t len, uint64_t offset,
+    const char *name) MUST_USE;
+
+/*
  * Make path, 0600, never replacing; durable with its name on return.
  * ERR_EXISTS, ERR_IO.
  */
