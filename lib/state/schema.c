@@ -138,6 +138,35 @@ static const char *const tables[] = {
 	" UNIQUE (peer, kind, message_id)"
 	") STRICT",
 	"CREATE INDEX inbox_open ON inbox (n) WHERE record IS NOT NULL",
+
+	"CREATE TABLE files ("
+	" peer BLOB NOT NULL,"
+	" direction INTEGER NOT NULL,"
+	" file_id BLOB NOT NULL,"
+	" stage INTEGER NOT NULL,"
+	" message_id BLOB NOT NULL,"
+	" seq INTEGER NOT NULL,"
+	" sent_at INTEGER NOT NULL,"
+	" manifest BLOB," /* box; it and the next NULL when done */
+	" ending BLOB,"   /* box, or NULL */
+	" padded INTEGER NOT NULL,"
+	" path TEXT NOT NULL,"
+	" name TEXT NOT NULL,"
+	" device INTEGER NOT NULL,"
+	" inode INTEGER NOT NULL,"
+	" modified INTEGER NOT NULL,"
+	" progress BLOB NOT NULL," /* spans */
+	" at INTEGER NOT NULL,"
+	" PRIMARY KEY (peer, direction, file_id)"
+	") STRICT, WITHOUT ROWID",
+
+	"CREATE TABLE strays ("
+	" peer BLOB NOT NULL,"
+	" file_id BLOB NOT NULL,"
+	" first_seen INTEGER NOT NULL,"
+	" ending BLOB," /* box, or NULL */
+	" PRIMARY KEY (peer, file_id)"
+	") STRICT, WITHOUT ROWID",
 };
 
 /* SQLite's header is big-endian. */
