@@ -226,6 +226,31 @@ text_duration(uint64_t *ms, const char *s)
 	return 0;
 }
 
+int
+text_size(uint64_t *bytes, const char *s)
+{
+	static const char units[] = "KMGT";
+	const char *end = s + strspn(s, "0123456789"), *unit = units;
+	uint64_t total = 0;
+	unsigned shift = 0;
+
+	if (*end != '\0') {
+		unit = strchr(units, *end);
+		shift = unit ? 10 * (unsigned)(unit - units + 1) : 0;
+	}
+	if (end == s || !unit || (*end != '\0' && end[1] != '\0'))
+		return err_set(ERR_USAGE, "not a size: %s", s);
+	for (; s < end; s++) {
+		uint64_t digit = (uint64_t)(*s - '0');
+
+		if (total > ((UINT64_MAX >> shift) - digit) / 10)
+			return err_set(ERR_USAGE, "too large a size");
+		total = total * 10 + digit;
+	}
+	*bytes = total << shift;
+	return 0;
+}
+
 void
 text_time(char out[static TEXT_TIME_SIZE], uint64_t ms)
 {

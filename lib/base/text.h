@@ -58,6 +58,9 @@ bool text_is_name(const char *s);
  */
 int text_duration(uint64_t *ms, const char *s) MUST_USE;
 
+/* "512" "64K" "10M" "2G" "1T" to bytes, in steps of 1024.  ERR_USAGE. */
+int text_size(uint64_t *bytes, const char *s) MUST_USE;
+
 #define TEXT_TIME_SIZE 32
 /*
  * RFC 3339 UTC with milliseconds; "2023-11-14T22:13:20.000Z".  Times after

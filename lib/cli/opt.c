@@ -104,6 +104,14 @@ store_dur(const struct opt *o, void *slot, const char *value)
 }
 
 static int
+store_size(const struct opt *o, void *slot, const char *value)
+{
+	if (text_size(slot, value) < 0)
+		return bad_value(o, "not a size", value);
+	return 0;
+}
+
+static int
 store(const struct match *m, const char *value)
 {
 	static int (*const kinds[])(const struct opt *, void *,
@@ -114,6 +122,7 @@ store(const struct match *m, const char *value)
 		[OPT_KIND_CHOICE] = store_choice,
 		[OPT_KIND_UINT] = store_uint,
 		[OPT_KIND_DUR] = store_dur,
+		[OPT_KIND_SIZE] = store_size,
 	};
 
 	return kinds[m->opt->kind](m->opt, (char *)m->args + m->opt->offset,

@@ -27,6 +27,7 @@ enum opt_kind {
 	OPT_KIND_CHOICE, /* const char *, one of arg's words: "json|text" */
 	OPT_KIND_UINT,   /* uint64_t */
 	OPT_KIND_DUR,    /* uint64_t, ms; text_duration */
+	OPT_KIND_SIZE,   /* uint64_t, bytes; text_size */
 };
 
 struct opt {
@@ -51,6 +52,8 @@ struct opt {
 	{ OPT_KIND_UINT, c, n, a, h, offsetof(type, member) }
 #define OPT_DUR(c, n, a, h, type, member) \
 	{ OPT_KIND_DUR, c, n, a, h, offsetof(type, member) }
+#define OPT_SIZE(c, n, a, h, type, member) \
+	{ OPT_KIND_SIZE, c, n, a, h, offsetof(type, member) }
 #define OPT_END { OPT_KIND_END, 0, NULL, NULL, NULL, 0 }
 /* clang-format on */
 

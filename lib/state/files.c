@@ -11,7 +11,7 @@
 #define COLUMNS                                                       \
 	"peer, direction, file_id, stage, message_id, seq, sent_at, " \
 	"padded, path, name, device, inode, modified, progress, at, " \
-	"manifest, ending"
+	"end_id, manifest, ending"
 #define SELECT "SELECT " COLUMNS " FROM files "
 
 static struct colbox_place
@@ -66,6 +66,7 @@ bind_state(struct query *q, const struct files *f,
 	query_bind_u64(q, f->modified);
 	query_bind_blob(q, len > 0 ? packed : nothing, len);
 	query_bind_u64(q, f->at);
+	query_bind_blob(q, f->end_id, ID_LEN);
 }
 
 static void
@@ -85,7 +86,8 @@ files_add(struct keyfile *kf, const struct files *f, bool *fresh)
 	const struct colbox_place end = place(f, "ending");
 	struct query *q = query_of(keyfile_db(kf),
 	    "INSERT OR IGNORE INTO files (" COLUMNS ") VALUES (?1, ?2, ?3, ?4, "
-	    "?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)");
+	    "?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, "
+	    "?18)");
 	uint8_t packed[SPANS_PACKED_MAX];
 	int r;
 
@@ -110,7 +112,7 @@ files_save(struct keyfile *kf, const struct files *f)
 	struct query *q = query_of(keyfile_db(kf),
 	    "UPDATE files SET stage = ?4, padded = ?5, path = ?6, name = ?7, "
 	    "device = ?8, inode = ?9, modified = ?10, progress = ?11, "
-	    "at = ?12, ending = ?13 "
+	    "at = ?12, end_id = ?13, ending = ?14 "
 	    "WHERE peer = ?1 AND direction = ?2 AND file_id = ?3");
 	uint8_t packed[SPANS_PACKED_MAX];
 
@@ -189,6 +191,7 @@ read_row(struct query *q, struct files *f)
 	f->modified = query_get_u64(q);
 	len = query_get_some(q, packed, sizeof(packed));
 	f->at = query_get_u64(q);
+	query_get_blob(q, f->end_id, ID_LEN);
 	if (spans_unpack(&f->spans, packed, len) < 0)
 		query_spoil(q, "the chunks of a file");
 	if (f->stage != FILES_DONE)

@@ -53,6 +53,7 @@ struct files {
 	size_t manifest_len;
 	bool has_end;
 	uint8_t end[PLAIN_END_LEN]; /* packed */
+	uint8_t end_id[ID_LEN];     /* message id of an END that is sent */
 	uint64_t padded; /* where the final chunk ends, or FILES_NOT_FINAL */
 	char path[OUTDIR_PATH_SIZE];      /* of the source, or the directory */
 	char name[FILENAME_SIZE];         /* NAMED: what it is to be called */

@@ -157,6 +157,7 @@ static const char *const tables[] = {
 	" modified INTEGER NOT NULL,"
 	" progress BLOB NOT NULL," /* spans */
 	" at INTEGER NOT NULL,"
+	" end_id BLOB NOT NULL,"
 	" PRIMARY KEY (peer, direction, file_id)"
 	") STRICT, WITHOUT ROWID",
 

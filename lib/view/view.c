@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "base/err.h"
 #include "base/text.h"
 #include "cli/record.h"
 #include "wire/id.h"
@@ -233,6 +234,54 @@ view_sent(const struct talk_sent *s)
 	record_time(r, "sent_at", s->sent_at);
 	id_text(id, s->id);
 	record_line(r, "%s: accepted %s", book_call(&s->peer, uuid), id);
+	return record_emit(r);
+}
+
+/* As much as is known of a peer that something failed for. */
+static void
+put_target(struct record *r, const struct sendfile_sent *s)
+{
+	if (s->known) {
+		put_party(r, "to", &s->peer);
+		return;
+	}
+	record_begin(r, "to");
+	record_str(r, "id", NULL);
+	record_str(r, "name", s->who);
+	record_end(r);
+}
+
+static void
+put_content(struct record *r, uint64_t size,
+    const uint8_t digest[static FILEBOX_DIGEST_LEN])
+{
+	record_int(r, "size_bytes", size);
+	record_hex(r, "blake2b", digest, FILEBOX_DIGEST_LEN);
+}
+
+int
+view_file_sent(const struct sendfile_sent *s)
+{
+	const bool good = s->failed == 0;
+	struct record *r = record_new("file_sent");
+
+	record_str(r, "status", good ? "accepted" : "failed");
+	if (good)
+		record_id(r, "id", s->id);
+	put_target(r, s);
+	record_str(r, "path", s->path);
+	record_str(r, "name", s->name);
+	if (good) {
+		put_content(r, s->size, s->digest);
+		record_int(r, "chunks", s->chunks);
+		record_int(r, "resumed_bytes", s->resumed);
+		record_time(r, "sent_at", s->sent_at);
+	} else {
+		err_restore(&s->why);
+		record_error(r, s->failed);
+	}
+	record_line(r, "%s: %s %s", s->who, good ? "accepted" : "failed",
+	    s->name);
 	return record_emit(r);
 }
 

@@ -13,6 +13,7 @@
 #include "client/book.h"
 #include "client/exchange.h"
 #include "client/pull.h"
+#include "client/sendfile.h"
 #include "client/talk.h"
 #include "wire/body.h"
 
@@ -37,6 +38,9 @@ int view_exchange(struct client *c, const struct exchange *x,
     const char *step) MUST_USE;
 
 int view_sent(const struct talk_sent *s) MUST_USE;
+
+/* status "accepted", or "failed" with the error that s->why tells. */
+int view_file_sent(const struct sendfile_sent *s) MUST_USE;
 
 /* An entry of the inbox, whatever its kind. */
 int view_item(const struct pull_item *item) MUST_USE;
