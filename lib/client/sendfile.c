@@ -377,8 +377,13 @@ save_row(void *arg, struct keyfile *kf, const struct talk_sent *s)
 {
 	struct target *t = arg;
 
+	int r;
+
 	memcpy(t->row.end_id, s->id, ID_LEN);
-	return strcmp(t->row.path, "-") == 0 ? 0 : files_save(kf, &t->row);
+	if (strcmp(t->row.path, "-") == 0)
+		return 0;
+	r = files_save(kf, &t->row);
+	return r < 0 ? r : files_save_end(kf, &t->row);
 }
 
 static int

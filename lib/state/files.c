@@ -108,17 +108,28 @@ files_add(struct keyfile *kf, const struct files *f, bool *fresh)
 int
 files_save(struct keyfile *kf, const struct files *f)
 {
-	const struct colbox_place end = place(f, "ending");
 	struct query *q = query_of(keyfile_db(kf),
 	    "UPDATE files SET stage = ?4, padded = ?5, path = ?6, name = ?7, "
 	    "device = ?8, inode = ?9, modified = ?10, progress = ?11, "
-	    "at = ?12, end_id = ?13, ending = ?14 "
+	    "at = ?12, end_id = ?13 "
 	    "WHERE peer = ?1 AND direction = ?2 AND file_id = ?3");
 	uint8_t packed[SPANS_PACKED_MAX];
 
 	bind_key(q, f);
 	query_bind_u64(q, f->stage);
 	bind_state(q, f, packed);
+	return query_run(q);
+}
+
+int
+files_save_end(struct keyfile *kf, const struct files *f)
+{
+	const struct colbox_place end = place(f, "ending");
+	struct query *q = query_of(keyfile_db(kf),
+	    "UPDATE files SET ending = ?4 "
+	    "WHERE peer = ?1 AND direction = ?2 AND file_id = ?3");
+
+	bind_key(q, f);
 	bind_end(q, f, &end);
 	return query_run(q);
 }
@@ -251,14 +262,17 @@ files_next(struct keyfile *kf, struct files *f, bool *found)
 {
 	struct query *q = query_of(keyfile_db(kf),
 	    SELECT "WHERE direction = 2 AND stage <> 4 AND "
-		   "(peer, file_id) > (?1, ?2) ORDER BY peer, file_id LIMIT 1");
-	uint8_t peer[ID_LEN], file_id[ID_LEN];
+		   "(peer, seq, file_id) > (?1, ?2, ?3) "
+		   "ORDER BY peer, seq, file_id LIMIT 1");
+	struct files at = *f; /* a secret's copy; what is bound must stay */
+	int r;
 
-	memcpy(peer, f->peer, ID_LEN);
-	memcpy(file_id, f->file_id, ID_LEN);
-	query_bind_blob(q, peer, ID_LEN);
-	query_bind_blob(q, file_id, ID_LEN);
-	return fetch(q, f, found);
+	query_bind_blob(q, at.peer, ID_LEN);
+	query_bind_u64(q, at.seq);
+	query_bind_blob(q, at.file_id, ID_LEN);
+	r = fetch(q, f, found);
+	secret_wipe(&at, sizeof(at));
+	return r;
 }
 
 static struct colbox_place
@@ -272,9 +286,9 @@ place_stray(const uint8_t peer[static ID_LEN],
 	return at;
 }
 
-/* A row for that file, unless there is one or there are too many. */
-static int
-add_stray(struct keyfile *kf, const uint8_t peer[static ID_LEN],
+/* Unless there is one, or there are too many. */
+int
+files_note_stray(struct keyfile *kf, const uint8_t peer[static ID_LEN],
     const uint8_t file_id[static ID_LEN], uint64_t now)
 {
 	struct query *q = query_of(keyfile_db(kf),
@@ -289,21 +303,16 @@ add_stray(struct keyfile *kf, const uint8_t peer[static ID_LEN],
 }
 
 int
-files_note_stray(struct keyfile *kf, const uint8_t peer[static ID_LEN],
-    const uint8_t file_id[static ID_LEN], uint64_t now, uint64_t *first_seen)
+files_stray_since(struct keyfile *kf, const uint8_t peer[static ID_LEN],
+    const uint8_t file_id[static ID_LEN], uint64_t *first_seen)
 {
-	struct query *q;
+	struct query *q = query_of(keyfile_db(kf),
+	    "SELECT first_seen FROM strays WHERE peer = ?1 AND file_id = ?2");
 	int64_t at;
-	int r = add_stray(kf, peer, file_id, now);
+	int r;
 
-	if (r < 0)
-		return r;
-	q = query_of(keyfile_db(kf),
-	    "SELECT ifnull((SELECT first_seen FROM strays "
-	    "WHERE peer = ?1 AND file_id = ?2), ?3)");
 	query_bind_blob(q, peer, ID_LEN);
 	query_bind_blob(q, file_id, ID_LEN);
-	query_bind_u64(q, now);
 	r = query_number(q, &at);
 	if (r == 0)
 		*first_seen = (uint64_t)at;
@@ -317,7 +326,7 @@ files_keep_end(struct keyfile *kf, const uint8_t peer[static ID_LEN],
 {
 	const struct colbox_place at = place_stray(peer, file_id);
 	struct query *q;
-	int r = add_stray(kf, peer, file_id, now);
+	int r = files_note_stray(kf, peer, file_id, now);
 
 	if (r < 0)
 		return r;

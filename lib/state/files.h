@@ -69,8 +69,10 @@ void files_describe_end(const struct files *f, struct plain_end *e);
 /* *fresh is false, and nothing changes, when it is known. */
 int files_add(struct keyfile *kf, const struct files *f, bool *fresh) MUST_USE;
 
-/* All but the manifest and what came with it. */
+/* All but manifest and END, and what came with them. */
 int files_save(struct keyfile *kf, const struct files *f) MUST_USE;
+/* The END. */
+int files_save_end(struct keyfile *kf, const struct files *f) MUST_USE;
 
 /* DONE: keys and content go, the id stays to be known again. */
 int files_finish(struct keyfile *kf, const struct files *f) MUST_USE;
@@ -91,10 +93,12 @@ int files_find_source(struct keyfile *kf, const struct files *f,
  */
 int files_next(struct keyfile *kf, struct files *f, bool *found) MUST_USE;
 
-/* When a chunk without a manifest came first; beyond the limit: now. */
+/* Note that a chunk without a manifest has come, and when the first did. */
 int files_note_stray(struct keyfile *kf, const uint8_t peer[static ID_LEN],
-    const uint8_t file_id[static ID_LEN], uint64_t now,
-    uint64_t *first_seen) MUST_USE;
+    const uint8_t file_id[static ID_LEN], uint64_t now) MUST_USE;
+/* 0: not noted. */
+int files_stray_since(struct keyfile *kf, const uint8_t peer[static ID_LEN],
+    const uint8_t file_id[static ID_LEN], uint64_t *first_seen) MUST_USE;
 
 /* Keep an END for its manifest. */
 int files_keep_end(struct keyfile *kf, const uint8_t peer[static ID_LEN],

@@ -77,7 +77,7 @@ read_row(struct query *q, struct inbox *i)
 	query_get_blob(q, i->message_id, ID_LEN);
 	i->seq = query_get_u64(q);
 	i->kind = (enum inbox_kind)query_get_enum(q, INBOX_MESSAGE,
-	    INBOX_UNDECRYPTABLE);
+	    INBOX_FILE_REFUSED);
 	i->state = (enum inbox_state)query_get_enum(q, INBOX_NEW, INBOX_DONE);
 	i->at = query_get_u64(q);
 }
@@ -129,6 +129,20 @@ inbox_set(struct keyfile *kf, int64_t n, enum inbox_state state)
 	query_bind_i64(q, n);
 	query_bind_u64(q, state);
 	query_bind_u64(q, INBOX_DONE);
+	return query_run(q);
+}
+
+int
+inbox_withdraw(struct keyfile *kf, const uint8_t peer[static ID_LEN],
+    enum inbox_kind kind, const uint8_t message_id[static ID_LEN])
+{
+	struct query *q = query_of(keyfile_db(kf),
+	    "UPDATE inbox SET state = 3, record = NULL WHERE peer = ?1 AND "
+	    "kind = ?2 AND message_id = ?3 AND state = 1");
+
+	query_bind_blob(q, peer, ID_LEN);
+	query_bind_u64(q, kind);
+	query_bind_blob(q, message_id, ID_LEN);
 	return query_run(q);
 }
 

@@ -348,6 +348,31 @@ put_undecryptable(struct record *r, const struct pull_item *i, const char *who)
 	record_line(r, "%s: a message that cannot be read (%s)", who, i->error);
 }
 
+static void
+put_file(struct record *r, const struct pull_item *i, const char *who)
+{
+	const struct pull_file *f = &i->file;
+
+	record_time(r, "sent_at", f->sent_at);
+	put_event(r, i);
+	record_str(r, "name", f->name);
+	if (i->row.kind == INBOX_FILE) {
+		record_str(r, "path", f->path);
+		put_content(r, f->size, f->digest);
+	} else if (f->size < 1ULL << 53) {
+		record_int(r, "size_bytes", f->size);
+	} else {
+		record_str(r, "size_bytes", NULL);
+	}
+	if (f->error[0])
+		record_str(r, "error", f->error);
+	record_line(r, "%s: %s %s%s%s", who,
+	    i->row.kind == INBOX_FILE ? "file"
+		: f->error[0] == '\0' ? "offers"
+				      : "failed",
+	    f->name, f->error[0] ? ": " : "", f->error);
+}
+
 int
 view_item(const struct pull_item *i)
 {
@@ -361,8 +386,13 @@ view_item(const struct pull_item *i)
 		{ INBOX_KEY_REQUEST, "key_request", put_request },
 		{ INBOX_KEY_RECEIVED, "key_received", put_received },
 		{ INBOX_GAP, "gap", put_gap },
+		{ INBOX_FILE, "file", put_file },
+		{ INBOX_FILE_OFFER, "file_offer", put_file },
+		{ INBOX_FILE_REFUSED, "file_offer", put_file },
 		{ INBOX_UNDECRYPTABLE, "undecryptable", put_undecryptable },
 	};
+	const unsigned with_seq =
+	    INBOX_MESSAGE | INBOX_FILE | INBOX_FILE_OFFER | INBOX_FILE_REFUSED;
 	char uuid[ID_TEXT_SIZE];
 	size_t k = 0;
 
@@ -371,7 +401,7 @@ view_item(const struct pull_item *i)
 	struct record *r = record_new(kinds[k].type);
 
 	record_id(r, "id", i->row.message_id);
-	if (i->row.kind == INBOX_MESSAGE)
+	if (i->row.kind & with_seq)
 		record_int(r, "seq", i->row.seq);
 	record_begin(r, "from");
 	put_names(r, &i->peer, i->known);
