@@ -26,8 +26,6 @@ collect_new(struct collect **out, struct client *c, const char *dir,
 	r = page_init(&k->page, false);
 	if (r == 0)
 		r = receive_new(&k->receive, c, dir, max_size);
-	if (r == 0)
-		r = receive_finish(k->receive);
 	if (r < 0)
 		collect_free(k);
 	else
@@ -108,23 +106,32 @@ take_pages(struct collect *k, uint64_t wait_ms, bool *got)
  * What was taken is committed also when the channel broke, so that little has
  * to come again.
  */
-int
-collect_window(struct collect *k, uint64_t wait_ms, bool *got)
+static int
+take_window(struct collect *k, uint64_t wait_ms, bool *got)
 {
-	struct err_info why;
-	int r, fetched;
+	int r, fetched = take_pages(k, wait_ms, got);
+	struct err_info why = *err_last();
 
-	*got = false;
-	fetched = take_pages(k, wait_ms, got);
-	why = *err_last();
 	if (fetched < 0 && fetched != ERR_UNREACHABLE && fetched != ERR_BUSY)
 		return fetched;
 	r = receive_commit(k->receive);
 	if (r == 0 && fetched == 0)
 		r = page_acknowledge(&k->page, k->client);
-	if (r == 0)
-		r = receive_finish(k->receive);
 	if (r == 0 && fetched < 0)
 		err_restore(&why);
 	return r < 0 ? r : fetched;
+}
+
+int
+collect_window(struct collect *k, uint64_t wait_ms, bool *got)
+{
+	bool finished;
+	int r = receive_finish(k->receive, got);
+
+	if (r < 0 || *got)
+		return r;
+	r = take_window(k, wait_ms, got);
+	if (r == 0)
+		r = receive_finish(k->receive, &finished);
+	return r;
 }

@@ -12,16 +12,17 @@
 
 struct collect;
 
-/* As receive_new.  Finishes what earlier commands could not. */
+/* As receive_new. */
 int collect_new(struct collect **out, struct client *c, const char *dir,
     uint64_t max_size) MUST_USE;
 void collect_free(struct collect *k); /* NULL is fine */
 
 /*
- * One window of chunks, or all there are: taken in, committed, acknowledged,
- * and what is whole by then finished.  When nothing is there, wait up to
- * wait_ms at the relay, for anything.  *got: there was something, be it a
- * message that the other cursor has to fetch.
+ * Finish what is whole, if anything.  Else one window of chunks, or all there
+ * are: taken in, committed, acknowledged, and finished what is whole by then.
+ * When nothing is there, wait up to wait_ms at the relay, for anything.
+ * *got: there was something, be it a message that the other cursor has to
+ * fetch.
  */
 int collect_window(struct collect *k, uint64_t wait_ms, bool *got) MUST_USE;
 

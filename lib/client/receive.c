@@ -49,7 +49,22 @@ struct receive {
 	struct buf *record;
 	char elsewhere[OUTDIR_PATH_SIZE];
 	bool lacks_room;
+	size_t concluded; /* files */
 };
+
+/* What is taken in now need not be offered any more. */
+static int
+withdraw_offers(struct receive *rc)
+{
+	int r = keyfile_begin(rc->kf);
+
+	if (r == 0)
+		r = files_withdraw_offers(rc->kf);
+	if (r == 0)
+		r = keyfile_commit(rc->kf);
+	keyfile_rollback(rc->kf);
+	return r;
+}
 
 int
 receive_new(struct receive **out, struct client *c, const char *dir,
@@ -69,6 +84,8 @@ receive_new(struct receive **out, struct client *c, const char *dir,
 	r = rc->open && rc->plain && rc->record
 	    ? outdir_open(&rc->dir, dir, true)
 	    : err_set(ERR_NOMEM, "no memory for files");
+	if (r == 0)
+		r = withdraw_offers(rc);
 	if (r < 0)
 		receive_free(rc);
 	else
@@ -130,13 +147,11 @@ conclude(struct receive *rc, const struct files *f, enum inbox_kind kind,
 		return r;
 	r = add_entry(rc, f->peer, kind, f->message_id, f->seq);
 	if (r == 0)
-		r = inbox_withdraw(rc->kf, f->peer, INBOX_FILE_OFFER,
-		    f->message_id);
-	if (r == 0)
 		r = files_finish(rc->kf, f);
 	if (r == 0)
 		r = keyfile_commit(rc->kf);
 	keyfile_rollback(rc->kf);
+	rc->concluded += r == 0;
 	return r;
 }
 
@@ -681,9 +696,10 @@ finish_one(struct receive *rc, struct files *f, uint64_t now)
 }
 
 int
-receive_finish(struct receive *rc)
+receive_finish(struct receive *rc, bool *any)
 {
 	const uint64_t now = clock_wall_ms();
+	const size_t before = rc->concluded;
 	struct files f = { .at = 0 }, at;
 	bool found;
 	int r;
@@ -699,6 +715,7 @@ receive_finish(struct receive *rc)
 	}
 	secret_wipe(&f, sizeof(f));
 	secret_wipe(&at, sizeof(at));
+	*any = rc->concluded != before;
 	return r;
 }
 

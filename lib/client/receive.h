@@ -44,9 +44,10 @@ int receive_commit(struct receive *rc) MUST_USE;
 
 /*
  * After a commit: files that are whole get their names, those that have come
- * to an end otherwise are given up, also when nothing came for 30 days.
+ * to an end otherwise are given up, also when nothing came for 30 days.  *any:
+ * there was one of either kind.
  */
-int receive_finish(struct receive *rc) MUST_USE;
+int receive_finish(struct receive *rc, bool *any) MUST_USE;
 
 /* See pull.h. */
 const char *receive_elsewhere(const struct receive *rc);

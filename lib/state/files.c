@@ -7,6 +7,7 @@
 #include "base/err.h"
 #include "base/secret.h"
 #include "state/db.h"
+#include "state/inbox.h"
 
 #define COLUMNS                                                       \
 	"peer, direction, file_id, stage, message_id, seq, sent_at, " \
@@ -273,6 +274,22 @@ files_next(struct keyfile *kf, struct files *f, bool *found)
 	r = fetch(q, f, found);
 	secret_wipe(&at, sizeof(at));
 	return r;
+}
+
+int
+files_withdraw_offers(struct keyfile *kf)
+{
+	struct query *q = query_of(keyfile_db(kf),
+	    "UPDATE inbox SET state = ?1, record = NULL "
+	    "WHERE kind = ?2 AND state = ?3 AND EXISTS ("
+	    "SELECT 1 FROM files AS f WHERE f.peer = inbox.peer AND "
+	    "f.direction = 2 AND f.message_id = inbox.message_id AND "
+	    "f.stage <> 4)");
+
+	query_bind_u64(q, INBOX_DONE);
+	query_bind_u64(q, INBOX_FILE_OFFER);
+	query_bind_u64(q, INBOX_NEW);
+	return query_run(q);
 }
 
 static struct colbox_place

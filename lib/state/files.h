@@ -93,6 +93,9 @@ int files_find_source(struct keyfile *kf, const struct files *f,
  */
 int files_next(struct keyfile *kf, struct files *f, bool *found) MUST_USE;
 
+/* Take back the inbox's offers of them that were not shown yet. */
+int files_withdraw_offers(struct keyfile *kf) MUST_USE;
+
 /* Note that a chunk without a manifest has come, and when the first did. */
 int files_note_stray(struct keyfile *kf, const uint8_t peer[static ID_LEN],
     const uint8_t file_id[static ID_LEN], uint64_t now) MUST_USE;

@@ -133,20 +133,6 @@ inbox_set(struct keyfile *kf, int64_t n, enum inbox_state state)
 }
 
 int
-inbox_withdraw(struct keyfile *kf, const uint8_t peer[static ID_LEN],
-    enum inbox_kind kind, const uint8_t message_id[static ID_LEN])
-{
-	struct query *q = query_of(keyfile_db(kf),
-	    "UPDATE inbox SET state = 3, record = NULL WHERE peer = ?1 AND "
-	    "kind = ?2 AND message_id = ?3 AND state = 1");
-
-	query_bind_blob(q, peer, ID_LEN);
-	query_bind_u64(q, kind);
-	query_bind_blob(q, message_id, ID_LEN);
-	return query_run(q);
-}
-
-int
 inbox_count(struct keyfile *kf, size_t *n)
 {
 	return query_count(query_of(keyfile_db(kf), "SELECT count(*) " OPEN),

@@ -63,10 +63,6 @@ int inbox_page(struct keyfile *kf, const struct inbox_filter *f, int64_t after,
 /* The record of a row appended to out; nothing when it is done by now. */
 int inbox_read(struct keyfile *kf, int64_t n, struct buf *out) MUST_USE;
 
-/* Take back an entry that was not shown yet. */
-int inbox_withdraw(struct keyfile *kf, const uint8_t peer[static ID_LEN],
-    enum inbox_kind kind, const uint8_t message_id[static ID_LEN]) MUST_USE;
-
 int inbox_set(struct keyfile *kf, int64_t n, enum inbox_state state) MUST_USE;
 
 /* Rows not done. */
