@@ -15,7 +15,6 @@
 #include "crypto/hkdf.h"
 #include "state/outbox.h"
 #include "state/session.h"
-#include "wire/codes.h"
 
 #define RESENDS_MAX        64
 #define UNDECRYPTABLE_LAST 3 /* in a row: the session is given up */

@@ -14,8 +14,6 @@
 #include "client/page.h"
 #include "client/patience.h"
 #include "client/talk.h"
-#include "wire/body.h"
-#include "wire/codes.h"
 
 struct pull {
 	struct client *client;
