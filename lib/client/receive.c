@@ -82,7 +82,7 @@ receive_new(struct receive **out, struct client *c, const char *dir,
 	rc->plain = malloc(CHUNK_MAX);
 	rc->record = buf_new(2 * OUTDIR_PATH_SIZE);
 	r = rc->open && rc->plain && rc->record
-	    ? outdir_open(&rc->dir, dir, true)
+	    ? outdir_open(&rc->dir, dir)
 	    : err_set(ERR_NOMEM, "no memory for files");
 	if (r == 0)
 		r = withdraw_offers(rc);

@@ -91,32 +91,25 @@ find_path(struct outdir *d)
 }
 
 int
-outdir_open(struct outdir **out, const char *path, bool make)
+outdir_open(struct outdir **out, const char *path)
 {
-	struct outdir *d = calloc(1, sizeof(*d));
-	int r = d ? 0 : err_set(ERR_NOMEM, "no memory for a directory");
+	struct outdir *d;
+	int r = make_dir(path);
 
 	if (r < 0)
 		return r;
-	d->fd = -1;
-	r = make ? make_dir(path) : 0;
-	if (r == 0)
-		d->fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (r == 0 && d->fd < 0 && !make && errno == ENOENT) {
-		*out = NULL;
-		goto out;
-	}
-	if (r == 0 && (d->fd < 0 || find_path(d) < 0)) {
+	d = calloc(1, sizeof(*d));
+	if (!d)
+		return err_set(ERR_NOMEM, "no memory for a directory");
+	d->fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (d->fd < 0 || find_path(d) < 0) {
 		r = err_sys(ERR_IO, "%s", path);
 		err_path(path);
+		outdir_close(d);
+		return r;
 	}
-	if (r < 0)
-		goto out;
 	*out = d;
 	return 0;
-out:
-	outdir_close(d);
-	return r;
 }
 
 void

@@ -21,11 +21,8 @@
 
 struct outdir;
 
-/*
- * An existing directory, or with make one that is made, 0700, when it is
- * missing (with those above it).  missing: *out is NULL then, without make.
- */
-int outdir_open(struct outdir **out, const char *path, bool make) MUST_USE;
+/* It is made, 0700, when it is missing, and so are those above it. */
+int outdir_open(struct outdir **out, const char *path) MUST_USE;
 void outdir_close(struct outdir *d); /* NULL is fine */
 
 /* Its path, absolute and without symbolic links; borrowed. */

@@ -39,7 +39,7 @@ setup(void **state)
 	snprintf(p->path, sizeof(p->path), "%s/in", p->scratch->dir);
 	snprintf(p->side, sizeof(p->side), "%s/side", p->scratch->dir);
 	scratch_write(p->side, (const uint8_t *)"side", 4);
-	assert_int_equal(outdir_open(&p->d, p->path, true), 0);
+	assert_int_equal(outdir_open(&p->d, p->path), 0);
 	*state = p;
 	return 0;
 }
@@ -131,14 +131,12 @@ test_directory_made(void **state)
 	struct stat st;
 
 	snprintf(deep, sizeof(deep), "%s/a/b", p->path);
-	assert_int_equal(outdir_open(&d, deep, false), 0);
-	assert_null(d);
-	assert_int_equal(outdir_open(&d, deep, true), 0);
+	assert_int_equal(outdir_open(&d, deep), 0);
 	assert_string_equal(outdir_path(d), deep);
 	assert_int_equal(stat(deep, &st), 0);
 	assert_int_equal(st.st_mode & 07777, 0700);
 	outdir_close(d);
-	assert_int_equal(outdir_open(&d, p->side, true), ERR_IO);
+	assert_int_equal(outdir_open(&d, p->side), ERR_IO);
 }
 
 /* Whatever stands there already, it stays and the newcomer steps aside. */
