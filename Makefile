@@ -170,7 +170,8 @@ cover:
 	$(Q)$(MAKE) VARIANT=cover check-unit check-replay check-bats
 	@scripts/coverage $(BUILD)/cover
 # what takes too long for every change
-check-slow: tsan fuzz
+check-slow: tsan fuzz all $(TOOLS)
+	bats tests/slow
 
 # --- fuzz, bench, lint ------------------------------------------------------
 FUZZ_TIME ?= 60
@@ -211,7 +212,7 @@ lint-man:
 	  grep -v -e "referenced manual not found" -e mandoc.db' mandoc $(MANS))
 lint-spell:
 	@$(call TAP,lint.spell,-1 codespell -L nd$(,)iif$(,)fro \
-	  $(wildcard *.md) $(SCRIPTS) $(C_ALL) $(MANS) $(BATS))
+	  $(wildcard *.md) $(SCRIPTS) $(C_ALL) $(MANS) $(BATS) $(wildcard tests/slow/*.bats))
 
 # --- install ----------------------------------------------------------------
 install: all
@@ -233,7 +234,7 @@ help:
 	@echo 'all         the commands and the relay, in $(B)/bin'
 	@echo 'check       house rules, unit tests, fuzz corpora, bats      check-{house,unit,replay,bats}'
 	@echo 'asan tsan cover debug    the same tests in another variant'
-	@echo 'check-slow  tsan, then every fuzz target for FUZZ_TIME=$(FUZZ_TIME) seconds'
+	@echo 'check-slow  tsan, every fuzz target for FUZZ_TIME=$(FUZZ_TIME) seconds, tests/slow'
 	@echo 'lint        one by one: $(LINTS:%=lint-%)'
 	@echo 'format bench fuzz install uninstall dist clean'
 	@echo 'VARIANT=release|debug|asan|tsan|cover  WERROR=1  V=1  CC= CFLAGS= LDFLAGS= PREFIX= DESTDIR= BUILD='
