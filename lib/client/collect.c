@@ -4,13 +4,15 @@
 #include <stdlib.h>
 
 #include "base/err.h"
+#include "client/complete.h"
 #include "client/page.h"
+#include "client/receive.h"
 #include "wire/codes.h"
 
 struct collect {
 	struct client *client;
 	struct page page;
-	struct receive *receive;
+	struct arriving *files;
 };
 
 int
@@ -25,7 +27,7 @@ collect_new(struct collect **out, struct client *c, const char *dir,
 	k->client = c;
 	r = page_init(&k->page, false);
 	if (r == 0)
-		r = receive_new(&k->receive, c, dir, max_size);
+		r = arriving_new(&k->files, c, dir, max_size);
 	if (r < 0)
 		collect_free(k);
 	else
@@ -39,7 +41,7 @@ collect_free(struct collect *k)
 	if (!k)
 		return;
 	page_wipe(&k->page);
-	receive_free(k->receive);
+	arriving_free(k->files);
 	free(k);
 }
 
@@ -49,10 +51,10 @@ collect_rewind(struct collect *k)
 	k->page.after = 0;
 }
 
-const struct receive *
-collect_receive(const struct collect *k)
+const struct arriving *
+collect_files(const struct collect *k)
 {
-	return k->receive;
+	return k->files;
 }
 
 static int
@@ -63,7 +65,7 @@ take(void *arg, const struct body_message *m)
 	int r = 0;
 
 	if (m->type == MESSAGE_CHUNK)
-		r = receive_chunk(k->receive, m, &taken);
+		r = receive_chunk(k->files, m, &taken);
 	return r < 0 || !taken ? r : page_take(&k->page, m->id);
 }
 
@@ -74,12 +76,11 @@ take(void *arg, const struct body_message *m)
 static int
 take_page(struct collect *k, bool *more)
 {
-	size_t window =
-	    receive_uncommitted(k->receive) + buf_len(k->page.bytes);
+	size_t window = k->files->written + buf_len(k->page.bytes);
 	int r, asked = 0;
 
 	page_pass(&k->page);
-	*more = window < RECEIVE_WINDOW;
+	*more = window < ARRIVING_WINDOW;
 	if (*more)
 		asked = page_ask(&k->page, k->client, 0);
 	r = page_each(&k->page, take, k);
@@ -114,7 +115,7 @@ take_window(struct collect *k, uint64_t wait_ms, bool *got)
 
 	if (fetched < 0 && fetched != ERR_UNREACHABLE && fetched != ERR_BUSY)
 		return fetched;
-	r = receive_commit(k->receive);
+	r = arriving_commit(k->files);
 	if (r == 0 && fetched == 0)
 		r = page_acknowledge(&k->page, k->client);
 	if (r == 0 && fetched < 0)
@@ -126,12 +127,12 @@ int
 collect_window(struct collect *k, uint64_t wait_ms, bool *got)
 {
 	bool finished;
-	int r = receive_finish(k->receive, got);
+	int r = complete_files(k->files, got);
 
 	if (r < 0 || *got)
 		return r;
 	r = take_window(k, wait_ms, got);
 	if (r == 0)
-		r = receive_finish(k->receive, &finished);
+		r = complete_files(k->files, &finished);
 	return r;
 }

@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * Fetching chunks: pages of the mailbox with everything in them, of which
- * those of type 4 go to receive.  The next page is asked for before this one
- * is worked on.
+ * those of type 4 go to receive_chunk.  The next page is asked for before this
+ * one is worked on.
  */
 #ifndef CLIENT_COLLECT_H
 #define CLIENT_COLLECT_H
 
+#include "client/arriving.h"
 #include "client/client.h"
-#include "client/receive.h"
 
 struct collect;
 
-/* As receive_new. */
+/* As arriving_new. */
 int collect_new(struct collect **out, struct client *c, const char *dir,
     uint64_t max_size) MUST_USE;
 void collect_free(struct collect *k); /* NULL is fine */
@@ -29,6 +29,6 @@ int collect_window(struct collect *k, uint64_t wait_ms, bool *got) MUST_USE;
 /* A manifest has come: chunks that were passed over may be of use now. */
 void collect_rewind(struct collect *k);
 
-const struct receive *collect_receive(const struct collect *k);
+const struct arriving *collect_files(const struct collect *k);
 
 #endif

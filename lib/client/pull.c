@@ -152,14 +152,16 @@ pull_keep_files(struct pull *p, const char *dir, uint64_t max_size)
 const char *
 pull_elsewhere(const struct pull *p)
 {
-	return p->collect ? receive_elsewhere(collect_receive(p->collect))
-			  : NULL;
+	const struct arriving *files =
+	    p->collect ? collect_files(p->collect) : NULL;
+
+	return files && files->elsewhere[0] ? files->elsewhere : NULL;
 }
 
 bool
 pull_lacks_room(const struct pull *p)
 {
-	return p->collect && receive_lacks_room(collect_receive(p->collect));
+	return p->collect && collect_files(p->collect)->lacks_room;
 }
 
 /* A page of messages into the inbox. */

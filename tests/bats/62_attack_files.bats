@@ -135,6 +135,10 @@ undecryptable undecryptable" ]
 	evil names >"$BATS_TEST_TMPDIR/sent"
 	n=$(wc -l <"$BATS_TEST_TMPDIR/sent")
 	[ "$n" -ge 60 ]
+	# as offers, whose names the schema checks as well
+	bob sentinel-pull >"$ALL"
+	[ "$(jq -r .type "$ALL" | sort | uniq -c | xargs)" = "$n file_offer" ]
+	! grep -qaP '[\x00-\x09\x0b-\x1f\x7f]' "$ALL"
 	bob sentinel-pull -o in >"$ALL"
 	[ "$(jq -r .type "$ALL" | sort | uniq -c | xargs)" = "$n file" ]
 	[ "$(ls -A)" = in ]
