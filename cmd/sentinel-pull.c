@@ -16,13 +16,21 @@ static struct args {
 	uint64_t count;
 	const char *type;
 	const char *from;
-} args = { .wait_ms = NO_WAIT, .count = UINT64_MAX };
+	const char *output_dir;
+	uint64_t max_file_size;
+} args = { .wait_ms = NO_WAIT,
+	.count = UINT64_MAX,
+	.max_file_size = UINT64_MAX };
 
 static const struct opt opts[] = {
 	OPT_DUR('w', "wait", "DURATION", "wait for the first that matches",
 	    struct args, wait_ms),
 	OPT_UINT('n', "count", "N", "print at most N", struct args, count),
-	OPT_CHOICE(0, "type", "message|key_request|key_received",
+	OPT_STR('o', "output-dir", "DIR", "take files into DIR", struct args,
+	    output_dir),
+	OPT_SIZE(0, "max-file-size", "SIZE", "refuse larger files", struct args,
+	    max_file_size),
+	OPT_CHOICE(0, "type", "message|file|key_request|key_received",
 	    "print only these", struct args, type),
 	OPT_STR(0, "from", "PEER", "print only what PEER sent", struct args,
 	    from),
@@ -34,16 +42,17 @@ kinds_of(const char *type)
 {
 	static const struct {
 		const char *word;
-		enum inbox_kind kind;
+		unsigned kinds;
 	} types[] = {
 		{ "message", INBOX_MESSAGE },
+		{ "file", INBOX_FILE | INBOX_FILE_OFFER | INBOX_FILE_REFUSED },
 		{ "key_request", INBOX_KEY_REQUEST },
 		{ "key_received", INBOX_KEY_RECEIVED },
 	};
 
 	for (size_t i = 0; type && i < ARRAY_LEN(types); i++) {
 		if (strcmp(types[i].word, type) == 0)
-			return types[i].kind;
+			return types[i].kinds;
 	}
 	return 0;
 }
@@ -92,13 +101,19 @@ receive(struct pull *p, const struct inbox_filter *f, uint64_t *printed)
 }
 
 static int
-verdict(const struct pull_tally *t, uint64_t printed)
+verdict(const struct pull_tally *t, bool lacks_room, uint64_t printed)
 {
 	if (t->undecryptable > 0)
 		return err_set(t->messages > 0 ? ERR_PARTIAL
 					       : ERR_UNDECRYPTABLE,
 		    "%zu of %zu messages do not decrypt", t->undecryptable,
 		    t->messages + t->undecryptable);
+	if (lacks_room) {
+		err_set(ERR_IO, "%s has no room for a file", args.output_dir);
+		err_path(args.output_dir);
+		err_hint("its chunks stay at the relay for now");
+		return ERR_IO;
+	}
 	if (args.wait_ms != NO_WAIT && printed == 0)
 		return err_set(ERR_TIMEOUT, "nothing came in time");
 	return 0;
@@ -122,9 +137,16 @@ pull(struct client *c)
 	r = pull_open(&p, c);
 	if (r < 0)
 		return r;
-	r = receive(p, &filter, &printed);
+	if (args.output_dir)
+		r = pull_keep_files(p, args.output_dir, args.max_file_size);
 	if (r == 0)
-		r = verdict(pull_tally(p), printed);
+		r = receive(p, &filter, &printed);
+	if (pull_elsewhere(p))
+		app_warn("a file was begun in %s: -o with that directory "
+			 "goes on with it",
+		    pull_elsewhere(p));
+	if (r == 0)
+		r = verdict(pull_tally(p), pull_lacks_room(p), printed);
 	pull_close(p);
 	return r;
 }

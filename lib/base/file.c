@@ -39,14 +39,35 @@ again(int fd, short events)
 }
 
 static ssize_t
-read_some(int fd, void *out, size_t len)
+read_some(int fd, void *out, size_t len, uint64_t offset)
 {
 	ssize_t n;
 
 	do {
-		n = read(fd, out, len);
+		n = offset == FILE_HERE ? read(fd, out, len)
+					: pread(fd, out, len, (off_t)offset);
 	} while (n < 0 && again(fd, POLLIN));
 	return n;
+}
+
+int
+file_read(int fd, void *out, size_t len, uint64_t offset, size_t *got,
+    const char *name)
+{
+	size_t have = 0;
+
+	while (have < len) {
+		ssize_t n = read_some(fd, (uint8_t *)out + have, len - have,
+		    offset == FILE_HERE ? offset : offset + have);
+
+		if (n < 0)
+			return fault(ERR_IO, name);
+		if (n == 0)
+			break;
+		have += (size_t)n;
+	}
+	*got = have;
+	return 0;
 }
 
 int
@@ -63,35 +84,18 @@ file_slurp(struct buf *b, int fd, const char *name)
 		r = buf_reserve(b, &to, len);
 		if (r < 0)
 			return r;
-		n = read_some(fd, to, len);
+		n = read_some(fd, to, len, FILE_HERE);
 		if (n < 0)
 			return fault(ERR_IO, name);
 		if (n == 0)
 			return 0;
 		buf_commit(b, (size_t)n);
 	}
-	n = read_some(fd, &over, 1);
+	n = read_some(fd, &over, 1, FILE_HERE);
 	if (n < 0)
 		return fault(ERR_IO, name);
 	if (n > 0)
 		return err_set(ERR_USAGE, "%s: more than %zu bytes", name, max);
-	return 0;
-}
-
-int
-file_fill(int fd, void *out, size_t cap, size_t *len, const char *name)
-{
-	uint8_t *to = out;
-	size_t have = 0;
-	ssize_t n = 1;
-
-	while (n > 0 && have < cap) {
-		n = read_some(fd, to + have, cap - have);
-		if (n < 0)
-			return fault(ERR_IO, name);
-		have += (size_t)n;
-	}
-	*len = have;
 	return 0;
 }
 
@@ -108,6 +112,26 @@ file_write(int fd, const void *bytes, size_t len, const char *name)
 		if (n < 0)
 			return fault(ERR_IO, name);
 		p += n;
+		len -= (size_t)n;
+	}
+	return 0;
+}
+
+int
+file_write_at(int fd, const void *bytes, size_t len, uint64_t offset,
+    const char *name)
+{
+	const uint8_t *p = bytes;
+
+	while (len > 0) {
+		ssize_t n = pwrite(fd, p, len, (off_t)offset);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return fault(ERR_IO, name);
+		p += n;
+		offset += (uint64_t)n;
 		len -= (size_t)n;
 	}
 	return 0;

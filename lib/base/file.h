@@ -15,15 +15,21 @@
  */
 int file_slurp(struct buf *b, int fd, const char *name) MUST_USE;
 
-/*
- * The first cap bytes on fd, or up to its end when that comes before; for
- * secrets, which nothing else then gets to see.  ERR_IO.
- */
-int file_fill(int fd, void *out, size_t cap, size_t *len,
-    const char *name) MUST_USE;
-
 /* All len bytes, whatever the pieces; ERR_IO. */
 int file_write(int fd, const void *bytes, size_t len,
+    const char *name) MUST_USE;
+
+/*
+ * Up to len bytes from fd, fewer only at the end of the file; from offset, or
+ * with FILE_HERE from where fd stands.  Nothing else sees what may be a secret.
+ * ERR_IO.
+ */
+#define FILE_HERE UINT64_MAX
+int file_read(int fd, void *out, size_t len, uint64_t offset, size_t *got,
+    const char *name) MUST_USE;
+
+/* All len bytes at offset; ERR_IO. */
+int file_write_at(int fd, const void *bytes, size_t len, uint64_t offset,
     const char *name) MUST_USE;
 
 /*

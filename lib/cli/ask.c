@@ -49,8 +49,8 @@ read_fd(struct raw *raw, const void *source)
 {
 	const int *fd = source;
 
-	return file_fill(*fd, raw->bytes, sizeof(raw->bytes), &raw->len,
-	    "passphrase");
+	return file_read(*fd, raw->bytes, sizeof(raw->bytes), FILE_HERE,
+	    &raw->len, "passphrase");
 }
 
 /* Whoever may read it may open the key file, should that leak. */

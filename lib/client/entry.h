@@ -8,6 +8,8 @@
  *	key received   established 1
  *	gap            first 8 | last 8
  *	undecryptable  a stable word
+ *	files          sent_at 8 | size 8 | digest 32 |
+ *	               word 1 + n | name 1 + n | path 2 + n
  */
 #ifndef CLIENT_ENTRY_H
 #define CLIENT_ENTRY_H
@@ -24,6 +26,7 @@ int entry_pack_message(struct buf *out, uint64_t sent_at, const uint8_t *body,
     size_t len) MUST_USE;
 int entry_pack_flag(struct buf *out, bool flag) MUST_USE;
 int entry_pack_gap(struct buf *out, uint64_t first, uint64_t last) MUST_USE;
+int entry_pack_file(struct buf *out, const struct pull_file *f) MUST_USE;
 int entry_pack_error(struct buf *out, const char *word) MUST_USE;
 
 /* Into the fields of its kind (item->row says which); ERR_CORRUPT. */

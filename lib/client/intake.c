@@ -9,12 +9,12 @@
 #include "client/entry.h"
 #include "client/exchange.h"
 #include "client/exchange_take.h"
+#include "client/filing.h"
 #include "client/gaps.h"
 #include "client/unseal.h"
 #include "crypto/hkdf.h"
 #include "state/outbox.h"
 #include "state/session.h"
-#include "wire/codes.h"
 
 #define RESENDS_MAX        64
 #define UNDECRYPTABLE_LAST 3 /* in a row: the session is given up */
@@ -34,6 +34,8 @@ struct intake {
 	struct resend resend[RESENDS_MAX];
 	size_t resends;
 	size_t strangers;
+	bool keeps_files;
+	size_t manifests;
 	struct pull_tally tally;
 };
 
@@ -222,6 +224,37 @@ take_text(struct intake *in, const struct body_message *m,
 	return r;
 }
 
+/* Offered where its chunks are not taken in. */
+static int
+take_manifest(struct intake *in, const struct body_message *m,
+    const struct plain *plain)
+{
+	bool fresh = false;
+	int r = filing_take_manifest(in->kf, m, plain, in->record, &fresh);
+
+	if (r == ERR_PROTOCOL)
+		return tell_malformed(in, m);
+	in->manifests += r == 0 && fresh;
+	in->tally.messages += r == 0 && fresh;
+	if (r == 0 && fresh && !in->keeps_files)
+		r = add_entry(in, m->from, INBOX_FILE_OFFER, plain->message_id,
+		    plain->seq, &fresh);
+	buf_clear(in->record);
+	return r;
+}
+
+static int
+take_end(struct intake *in, const struct body_message *m,
+    const struct plain *plain)
+{
+	int r = filing_take_end(in->kf, m, plain);
+
+	if (r == ERR_PROTOCOL)
+		return tell_malformed(in, m);
+	in->tally.messages += r == 0;
+	return r;
+}
+
 static int
 take_noop(struct intake *in, const struct body_message *m,
     const struct plain *plain)
@@ -243,6 +276,8 @@ take_plain(struct intake *in, const struct body_message *m,
 	} kinds[] = {
 		{ PLAIN_TEXT, take_text },
 		{ PLAIN_NOOP, take_noop },
+		{ PLAIN_MANIFEST, take_manifest },
+		{ PLAIN_END, take_end },
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
@@ -436,6 +471,8 @@ intake_begin(struct intake *in)
 		r = session_expire(in->kf, now);
 	if (r == 0)
 		r = inbox_expire(in->kf, now);
+	if (r == 0)
+		r = files_expire(in->kf, now);
 	return r < 0 ? r : outbox_expire(in->kf, now);
 }
 
@@ -468,6 +505,18 @@ intake_resend(struct intake *in)
 		if (exchange_resend(in->client, s->peer, s->role) < 0)
 			continue;
 	}
+}
+
+void
+intake_keep_files(struct intake *in)
+{
+	in->keeps_files = true;
+}
+
+size_t
+intake_manifests(const struct intake *in)
+{
+	return in->manifests;
 }
 
 const struct pull_tally *

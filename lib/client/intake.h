@@ -31,6 +31,12 @@ int intake_end(struct intake *in) MUST_USE;
 /* Send again what repeated messages asked for. */
 void intake_resend(struct intake *in);
 
+/* From now on files are taken in, not offered. */
+void intake_keep_files(struct intake *in);
+
+/* How many files were announced so far. */
+size_t intake_manifests(const struct intake *in);
+
 /* Of all pages so far. */
 const struct pull_tally *intake_tally(const struct intake *in);
 

@@ -6,72 +6,25 @@
 
 #include "base/clock.h"
 #include "base/err.h"
+#include "client/collect.h"
 #include "client/directory.h"
 #include "client/entry.h"
 #include "client/exchange_take.h"
 #include "client/intake.h"
+#include "client/page.h"
+#include "client/patience.h"
 #include "client/talk.h"
-#include "wire/body.h"
-#include "wire/codes.h"
 
 struct pull {
 	struct client *client;
 	struct intake *intake;
-	struct buf *page;      /* a 2104 payload */
-	struct buf *ranges;    /* what to acknowledge, packed */
-	struct body_range run; /* being built; first 0: none */
+	struct page page; /* of all but chunks */
 	struct buf *record;
 	struct buf *refreshed; /* ids whose bundles this page has had fetched */
-	uint32_t after;
+	struct collect *collect; /* NULL: files are only offered */
+	struct patience patience;
+	size_t manifests; /* that collect knows of */
 };
-
-/* 1104: the next page into p->page. */
-static int
-ask_page(struct pull *p, uint64_t wait_ms)
-{
-	struct body_pull ask = { .after = p->after, .no_chunks = true };
-	uint8_t payload[BODY_PULL_LEN];
-	struct chan_reply reply = { 0 };
-	int r;
-
-	ask.wait_ms =
-	    wait_ms < PULL_WAIT_MAX ? (uint32_t)wait_ms : PULL_WAIT_MAX;
-	body_pack_pull(payload, &ask);
-	r = chan_put(client_chan(p->client), CODE_PULL, payload,
-	    sizeof(payload), NULL, 0);
-	if (r == 0)
-		r = chan_get(client_chan(p->client), &reply, ask.wait_ms);
-	if (r < 0)
-		return r;
-	buf_clear(p->page);
-	return buf_put(p->page, reply.payload, reply.len);
-}
-
-/* Call each with every message of the page; ids must ascend. */
-static int
-walk_page(struct pull *p,
-    int (*each)(struct pull *p, const struct body_message *m))
-{
-	const uint8_t *at = buf_peek(p->page);
-	size_t left = buf_len(p->page);
-	uint32_t last = p->after;
-	struct body_message m;
-	int r;
-
-	while (left > 0) {
-		r = body_unpack_message(&m, &at, &left);
-		if (r == 0 && m.id <= last)
-			r = err_set(ERR_PROTOCOL,
-			    "message ids that do not "
-			    "ascend");
-		if (r == 0)
-			r = each(p, &m);
-		if (r < 0)
-			return r;
-		last = m.id;
-	}
-	return 0;
-}
 
 /* Once a page, however many requests somebody invents. */
 static bool
@@ -96,8 +49,9 @@ is_useless(const struct pull *p, int r)
 
 /* A request made with a newer bundle of a pinned peer: have it first. */
 static int
-refresh_sender(struct pull *p, const struct body_message *m)
+refresh_sender(void *arg, const struct body_message *m)
 {
+	struct pull *p = arg;
 	bool wants;
 	int r;
 
@@ -114,38 +68,13 @@ refresh_sender(struct pull *p, const struct body_message *m)
 }
 
 static int
-end_run(struct pull *p)
+take(void *arg, const struct body_message *m)
 {
-	uint8_t packed[BODY_RANGE_LEN];
-
-	if (p->run.first == 0)
-		return 0;
-	body_pack_range(packed, &p->run);
-	p->run.first = 0;
-	return buf_put(p->ranges, packed, sizeof(packed));
-}
-
-static int
-take(struct pull *p, const struct body_message *m)
-{
+	struct pull *p = arg;
 	bool left;
 	int r = intake_take(p->intake, m, &left);
 
-	if (r == 0 && (left || m->id != p->run.last + 1))
-		r = end_run(p);
-	if (r < 0 || left)
-		return r;
-	if (p->run.first == 0)
-		p->run.first = m->id;
-	p->run.last = m->id;
-	return 0;
-}
-
-static int
-remember(struct pull *p, const struct body_message *m)
-{
-	p->after = m->id;
-	return 0;
+	return r < 0 || left ? r : page_take(&p->page, m->id);
 }
 
 /* The page into the key file, in one transaction. */
@@ -155,22 +84,21 @@ commit_page(struct pull *p)
 	struct keyfile *kf = client_keyfile(p->client);
 	int r = keyfile_begin(kf);
 
-	buf_clear(p->ranges);
-	p->run.first = 0;
+	page_forget_taken(&p->page);
 	if (r == 0)
 		r = intake_begin(p->intake);
 	if (r == 0)
-		r = walk_page(p, take);
-	if (r == 0)
-		r = end_run(p);
+		r = page_each(&p->page, take, p);
 	if (r == 0)
 		r = intake_end(p->intake);
-	if (r == 0 && buf_len(p->page) > 0)
+	if (r == 0 && !page_is_empty(&p->page))
 		r = keyfile_set_contact(kf, clock_wall_ms());
 	if (r == 0)
 		r = keyfile_commit(kf);
 	keyfile_rollback(kf);
-	return r < 0 ? r : walk_page(p, remember);
+	if (r == 0)
+		page_pass(&p->page);
+	return r;
 }
 
 int
@@ -182,13 +110,13 @@ pull_open(struct pull **out, struct client *c)
 	if (!p)
 		return err_set(ERR_NOMEM, "no memory for a pull");
 	p->client = c;
-	p->page = buf_new(FRAME_MAX);
-	p->ranges = buf_new(FRAME_MAX);
 	p->record = buf_new(CONTENT_MAX);
 	p->refreshed = buf_new(FRAME_MAX);
-	r = p->page && p->ranges && p->record && p->refreshed
+	r = p->record && p->refreshed
 	    ? intake_new(&p->intake, c)
 	    : err_set(ERR_NOMEM, "no memory for a pull");
+	if (r == 0)
+		r = page_init(&p->page, true);
 	if (r == 0)
 		r = keyfile_lock_pull(client_keyfile(c));
 	if (r == 0)
@@ -208,55 +136,96 @@ pull_close(struct pull *p)
 		return;
 	keyfile_unlock_pull(client_keyfile(p->client));
 	intake_free(p->intake);
-	buf_free(p->page);
-	buf_free(p->ranges);
+	collect_free(p->collect);
+	page_wipe(&p->page);
 	buf_free(p->record);
 	buf_free(p->refreshed);
 	free(p);
 }
 
-/* 1105, in as many requests as the ranges need. */
-static int
-acknowledge(struct pull *p)
+int
+pull_keep_files(struct pull *p, const char *dir, uint64_t max_size)
 {
-	const size_t most = (size_t)ACK_RANGES_MAX * BODY_RANGE_LEN;
-	struct chan_reply reply;
-	size_t len;
-	int r;
-
-	while (buf_len(p->ranges) > 0) {
-		len = buf_len(p->ranges) < most ? buf_len(p->ranges) : most;
-		r = chan_call(client_chan(p->client), &reply, CODE_ACK,
-		    buf_peek(p->ranges), len);
-		if (r < 0)
-			return r;
-		buf_drop(p->ranges, len);
-	}
-	return 0;
+	intake_keep_files(p->intake);
+	patience_init(&p->patience, p->client);
+	return collect_new(&p->collect, p->client, dir, max_size);
 }
 
-int
-pull_fetch(struct pull *p, uint64_t wait_ms, bool *got)
+const char *
+pull_elsewhere(const struct pull *p)
+{
+	const struct arriving *files =
+	    p->collect ? collect_files(p->collect) : NULL;
+
+	return files && files->elsewhere[0] ? files->elsewhere : NULL;
+}
+
+bool
+pull_lacks_room(const struct pull *p)
+{
+	return p->collect && collect_files(p->collect)->lacks_room;
+}
+
+/* A page of messages into the inbox. */
+static int
+fetch_messages(struct pull *p, uint64_t wait_ms, bool *got)
+{
+	int r = page_ask(&p->page, p->client, wait_ms);
+
+	if (r == 0)
+		r = page_get(&p->page, p->client, wait_ms);
+	if (r < 0)
+		return r;
+	*got = !page_is_empty(&p->page);
+	if (!*got)
+		return 0;
+	buf_clear(p->refreshed);
+	r = page_each(&p->page, refresh_sender, p);
+	if (r == 0)
+		r = commit_page(p);
+	if (r == 0)
+		r = page_acknowledge(&p->page, p->client);
+	if (r == 0)
+		intake_resend(p->intake);
+	return r;
+}
+
+static int
+fetch_chunks(struct pull *p, uint64_t wait_ms, bool *got)
+{
+	if (intake_manifests(p->intake) != p->manifests)
+		collect_rewind(p->collect);
+	p->manifests = intake_manifests(p->intake);
+	return collect_window(p->collect, wait_ms, got);
+}
+
+static int
+fetch(struct pull *p, uint64_t wait_ms, bool *got)
 {
 	int r = client_connect(p->client);
 
 	if (r == 0)
 		r = talk_flush(p->client);
 	if (r == 0)
-		r = ask_page(p, wait_ms);
-	if (r < 0)
-		return r;
-	*got = buf_len(p->page) > 0;
-	if (!*got)
-		return 0;
-	buf_clear(p->refreshed);
-	r = walk_page(p, refresh_sender);
-	if (r == 0)
-		r = commit_page(p);
-	if (r == 0)
-		r = acknowledge(p);
-	if (r == 0)
-		intake_resend(p->intake);
+		r = fetch_messages(p, p->collect ? 0 : wait_ms, got);
+	if (r == 0 && p->collect && !*got)
+		r = fetch_chunks(p, wait_ms, got);
+	return r;
+}
+
+int
+pull_fetch(struct pull *p, uint64_t wait_ms, bool *got)
+{
+	int r = fetch(p, wait_ms, got);
+
+	while (r < 0 && p->collect) {
+		r = patience_wait(&p->patience, r);
+		if (r < 0)
+			return r;
+		r = fetch(p, wait_ms, got);
+	}
+	if (p->collect)
+		patience_renew(&p->patience);
 	return r;
 }
 

@@ -114,25 +114,35 @@ conclude(struct client *c, int64_t n, int sent)
 	return r;
 }
 
-/* Send row o again, as it is. */
+/*
+ * Send row o again, as it is; *sent is how that went, and 0 when there is
+ * nothing to send: its sender has just finished.
+ */
 static int
-deliver_one(struct client *c, const struct outbox *o, struct buf *content)
+repeat(struct client *c, const struct outbox *o, struct buf *content, int *sent)
 {
-	int r, sent;
+	int r;
 
 	buf_clear(content);
 	r = outbox_read(client_keyfile(c), o->n, content);
 	if (r < 0)
 		return r;
-	/* empty: its sender has just finished */
+	*sent = 0;
 	if (buf_len(content) == 0 || !is_sendable(c, buf_len(content)))
 		return 0;
-	sent =
+	*sent =
 	    talk_post(c, o->peer, o->type, buf_peek(content), buf_len(content));
-	if (sent == ERR_BUSY)
-		return sent;
-	r = conclude(c, o->n, sent);
-	return r < 0 || is_refused(c) ? r : sent;
+	return *sent == ERR_BUSY ? 0 : conclude(c, o->n, *sent);
+}
+
+static int
+deliver_one(struct client *c, const struct outbox *o, struct buf *content)
+{
+	int sent, r = repeat(c, o, content, &sent);
+
+	if (r < 0)
+		return r;
+	return sent != ERR_BUSY && is_refused(c) ? 0 : sent;
 }
 
 static int
@@ -149,6 +159,29 @@ deliver(struct client *c, uint64_t sealed_before, struct buf *content)
 			r = deliver_one(c, &o, content);
 	} while (r == 0 && found);
 	return r == ERR_BUSY ? 0 : r;
+}
+
+int
+talk_deliver(struct client *c, const uint8_t to[static ID_LEN],
+    const uint8_t message_id[static ID_LEN])
+{
+	struct buf *content;
+	struct outbox o;
+	bool found;
+	int r, sent = 0;
+
+	r = outbox_find(client_keyfile(c), to, message_id, &o, &found);
+	if (r == 0 && !found)
+		r = err_set(ERR_DENIED, "the relay has refused the message");
+	if (r < 0 || o.state == OUTBOX_DONE)
+		return r;
+	content = buf_new(CONTENT_MAX);
+	r = client_connect(c);
+	if (r == 0)
+		r = content ? repeat(c, &o, content, &sent)
+			    : err_set(ERR_NOMEM, "no memory for a message");
+	buf_free(content);
+	return r < 0 ? r : sent;
 }
 
 int
@@ -246,11 +279,21 @@ commit_row(struct keyfile *kf, const struct outbox *o)
 	return found ? in_doubt(o->message_id, r) : r;
 }
 
+static void
+note_sent(struct talk_sent *out, const struct plain *m)
+{
+	memcpy(out->id, m->message_id, ID_LEN);
+	out->seq = m->seq;
+	out->sent_at = m->sent_at;
+}
+
 /* The one transaction before the wire: session, outbox row, next number. */
 static int
-commit_sealed(struct client *c, const char *who, struct plain *m,
-    struct buf *content, struct outbox *o, struct peer *p)
+commit_sealed(struct client *c, const char *who, const struct talk_note *note,
+    struct plain *m, struct buf *content, struct outbox *o,
+    struct talk_sent *sent)
 {
+	struct peer *p = &sent->peer;
 	struct keyfile *kf = client_keyfile(c);
 	size_t len = plain_size(m->body_len);
 	uint8_t *plain = malloc(len), *out;
@@ -280,6 +323,9 @@ commit_sealed(struct client *c, const char *who, struct plain *m,
 	r = outbox_add(kf, o, buf_peek(content), buf_len(content));
 	if (r == 0)
 		r = peers_put(kf, p);
+	note_sent(sent, m);
+	if (r == 0 && note->also)
+		r = note->also(note->arg, kf, sent);
 	if (r == 0)
 		r = commit_row(kf, o);
 out:
@@ -305,28 +351,54 @@ write_body(struct buf *body, const uint8_t *text, size_t len)
 	return 0;
 }
 
+/* Begin a message: an id, and the time. */
+static void
+begin(struct plain *m, uint8_t kind, const uint8_t *body, size_t len)
+{
+	uint8_t random[10];
+
+	*m = (struct plain){ .kind = kind,
+		.sent_at = clock_wall_ms(),
+		.body = body,
+		.body_len = len };
+	secret_random(random, sizeof(random));
+	id_v7(m->message_id, m->sent_at, random);
+}
+
+int
+talk_put(struct client *c, const uint8_t to[static ID_LEN],
+    const struct talk_note *note, struct talk_sent *out)
+{
+	struct buf *content = buf_new(CONTENT_MAX);
+	char who[ID_TEXT_SIZE];
+	struct outbox o;
+	struct plain m;
+	int r = content ? 0 : err_set(ERR_NOMEM, "no memory for a message");
+
+	id_text(who, to);
+	begin(&m, note->kind, note->body, note->len);
+	if (r == 0)
+		r = commit_sealed(c, who, note, &m, content, &o, out);
+	buf_free(content);
+	return r;
+}
+
 static int
 send_text(struct client *c, const char *who, const uint8_t *text, size_t len,
     struct buf *body, struct buf *content, struct talk_sent *out)
 {
-	struct plain m = { .kind = PLAIN_TEXT, .sent_at = clock_wall_ms() };
-	uint8_t random[10];
+	static const struct talk_note alone = { .kind = PLAIN_TEXT };
 	struct outbox o;
+	struct plain m;
 	int sent, r = write_body(body, text, len);
 
 	if (r < 0)
 		return r;
-	secret_random(random, sizeof(random));
-	id_v7(m.message_id, m.sent_at, random);
-	m.body = buf_peek(body);
-	m.body_len = buf_len(body);
-	r = commit_sealed(c, who, &m, content, &o, &out->peer);
+	begin(&m, alone.kind, buf_peek(body), buf_len(body));
+	out->size = len;
+	r = commit_sealed(c, who, &alone, &m, content, &o, out);
 	if (r < 0)
 		return r;
-	memcpy(out->id, m.message_id, ID_LEN);
-	out->seq = m.seq;
-	out->sent_at = m.sent_at;
-	out->size = len;
 	sent =
 	    talk_post(c, o.peer, o.type, buf_peek(content), buf_len(content));
 	r = conclude(c, o.n, sent);

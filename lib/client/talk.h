@@ -27,6 +27,31 @@ struct talk_sent {
 int talk_send(struct client *c, const char *who, const uint8_t *text,
     size_t len, struct talk_sent *out) MUST_USE;
 
+/* A message that others compose, such as a file's manifest. */
+struct talk_note {
+	uint8_t kind; /* enum plain_kind */
+	const uint8_t *body;
+	size_t len;
+	/* What else happens in the commit that seals it; NULL: nothing. */
+	int (*also)(void *arg, struct keyfile *kf, const struct talk_sent *s);
+	void *arg;
+};
+
+/*
+ * Seal a note and commit it to the outbox; nothing is sent.  The channel is
+ * bound.  ERR_NO_SESSION, what also answers.
+ */
+int talk_put(struct client *c, const uint8_t to[static ID_LEN],
+    const struct talk_note *note, struct talk_sent *out) MUST_USE;
+
+/*
+ * Deliver a message of the outbox now, if that was not done yet.  It stays
+ * there when the relay is busy or away; when it is refused, now or before,
+ * the row is gone: ERR_DENIED, or the relay's reason.
+ */
+int talk_deliver(struct client *c, const uint8_t to[static ID_LEN],
+    const uint8_t message_id[static ID_LEN]) MUST_USE;
+
 /*
  * Deliver what earlier commands left in doubt, in order, unless another
  * process is at it.  What the relay is too busy for, or cannot take for its

@@ -23,6 +23,8 @@ static const char *const statements[] = {
 	"DELETE FROM finished WHERE peer = ?1",
 	"DELETE FROM held WHERE peer = ?1",
 	"DELETE FROM inbox WHERE peer = ?1",
+	"DELETE FROM files WHERE peer = ?1",
+	"DELETE FROM strays WHERE peer = ?1",
 	newest,
 	"DELETE FROM outbox WHERE peer = ?1",
 	"DELETE FROM peers WHERE id = ?1",

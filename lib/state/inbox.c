@@ -77,7 +77,7 @@ read_row(struct query *q, struct inbox *i)
 	query_get_blob(q, i->message_id, ID_LEN);
 	i->seq = query_get_u64(q);
 	i->kind = (enum inbox_kind)query_get_enum(q, INBOX_MESSAGE,
-	    INBOX_UNDECRYPTABLE);
+	    INBOX_FILE_REFUSED);
 	i->state = (enum inbox_state)query_get_enum(q, INBOX_NEW, INBOX_DONE);
 	i->at = query_get_u64(q);
 }

@@ -24,6 +24,8 @@ enum inbox_kind {
 	INBOX_KEY_RECEIVED = 8,
 	INBOX_GAP = 16,
 	INBOX_UNDECRYPTABLE = 32,
+	INBOX_FILE_OFFER = 64,
+	INBOX_FILE_REFUSED = 128, /* a file that will not come */
 };
 
 enum inbox_state {

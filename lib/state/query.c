@@ -97,6 +97,13 @@ query_row(struct query *q)
 	return rc == SQLITE_ROW;
 }
 
+bool
+query_has(struct query *q)
+{
+	return q->err == 0 &&
+	    sqlite3_column_type(q->stmt, q->columns) != SQLITE_NULL;
+}
+
 int64_t
 query_get_i64(struct query *q)
 {

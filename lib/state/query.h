@@ -53,6 +53,9 @@ void query_bind_box(struct query *q, const struct colbox_place *at,
 /* Whether there is a (further) row. */
 bool query_row(struct query *q);
 
+/* Whether the next column is not NULL; it is still to be read then. */
+bool query_has(struct query *q);
+
 uint64_t query_get_u64(struct query *q);
 int64_t query_get_i64(struct query *q);
 bool query_get_bool(struct query *q);

@@ -137,6 +137,36 @@ static const char *const tables[] = {
 	" UNIQUE (peer, kind, message_id)"
 	") STRICT",
 	"CREATE INDEX IF NOT EXISTS inbox_open ON inbox (n) WHERE record IS NOT NULL",
+
+	"CREATE TABLE IF NOT EXISTS files ("
+	" peer BLOB NOT NULL,"
+	" direction INTEGER NOT NULL,"
+	" file_id BLOB NOT NULL,"
+	" stage INTEGER NOT NULL,"
+	" message_id BLOB NOT NULL,"
+	" seq INTEGER NOT NULL,"
+	" sent_at INTEGER NOT NULL,"
+	" path BLOB,"     /* box; it and the next three NULL when done */
+	" name BLOB,"     /* box */
+	" manifest BLOB," /* box */
+	" ending BLOB,"   /* box, or NULL */
+	" padded INTEGER NOT NULL,"
+	" device INTEGER NOT NULL,"
+	" inode INTEGER NOT NULL,"
+	" modified INTEGER NOT NULL,"
+	" progress BLOB NOT NULL," /* spans */
+	" at INTEGER NOT NULL,"
+	" end_id BLOB NOT NULL,"
+	" PRIMARY KEY (peer, direction, file_id)"
+	") STRICT, WITHOUT ROWID",
+
+	"CREATE TABLE IF NOT EXISTS strays ("
+	" peer BLOB NOT NULL,"
+	" file_id BLOB NOT NULL,"
+	" first_seen INTEGER NOT NULL,"
+	" ending BLOB," /* box, or NULL */
+	" PRIMARY KEY (peer, file_id)"
+	") STRICT, WITHOUT ROWID",
 };
 
 /* Every box there is, and what the row of each is called by. */
@@ -156,6 +186,11 @@ static const struct {
 	{ "skipped", "mk", "sid, dh, n" },
 	{ "outbox", "content", "n" },
 	{ "inbox", "record", "n" },
+	{ "files", "manifest", "peer, direction, file_id" },
+	{ "files", "ending", "peer, direction, file_id" },
+	{ "files", "path", "peer, direction, file_id" },
+	{ "files", "name", "peer, direction, file_id" },
+	{ "strays", "ending", "peer, file_id" },
 };
 
 /* SQLite's header is big-endian. */

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/err.h"
+#include "base/text.h"
 #include "cli/record.h"
 #include "wire/id.h"
 
@@ -368,6 +369,54 @@ view_sent(const struct talk_sent *s)
 	return record_emit(r);
 }
 
+/* As much as is known of a peer that something failed for. */
+static void
+put_target(struct record *r, const struct sendfile_sent *s)
+{
+	if (s->known) {
+		put_party(r, "to", &s->peer);
+		return;
+	}
+	record_begin(r, "to");
+	record_str(r, "id", NULL);
+	record_str(r, "name", s->who);
+	record_end(r);
+}
+
+static void
+put_content(struct record *r, uint64_t size,
+    const uint8_t digest[static FILEBOX_DIGEST_LEN])
+{
+	record_int(r, "size_bytes", size);
+	record_hex(r, "blake2b", digest, FILEBOX_DIGEST_LEN);
+}
+
+int
+view_file_sent(const struct sendfile_sent *s)
+{
+	const bool good = s->failed == 0;
+	struct record *r = record_new("file_sent");
+
+	record_str(r, "status", good ? "accepted" : "failed");
+	if (good)
+		record_id(r, "id", s->id);
+	put_target(r, s);
+	record_str(r, "path", s->path);
+	record_str(r, "name", s->name);
+	if (good) {
+		put_content(r, s->size, s->digest);
+		record_int(r, "chunks", s->chunks);
+		record_int(r, "resumed_bytes", s->resumed);
+		record_time(r, "sent_at", s->sent_at);
+	} else {
+		err_restore(&s->why);
+		record_error(r, s->failed);
+	}
+	record_line(r, "%s: %s %s", s->who, good ? "accepted" : "failed",
+	    s->name);
+	return record_emit(r);
+}
+
 static void
 put_message(struct record *r, const struct pull_item *i, const char *who)
 {
@@ -431,6 +480,31 @@ put_undecryptable(struct record *r, const struct pull_item *i, const char *who)
 	record_line(r, "%s: a message that cannot be read (%s)", who, i->error);
 }
 
+static void
+put_file(struct record *r, const struct pull_item *i, const char *who)
+{
+	const struct pull_file *f = &i->file;
+
+	record_time(r, "sent_at", f->sent_at);
+	put_event(r, i);
+	record_str(r, "name", f->name);
+	if (i->row.kind == INBOX_FILE) {
+		record_str(r, "path", f->path);
+		put_content(r, f->size, f->digest);
+	} else if (f->size < 1ULL << 53) {
+		record_int(r, "size_bytes", f->size);
+	} else {
+		record_str(r, "size_bytes", NULL);
+	}
+	if (f->error[0])
+		record_str(r, "error", f->error);
+	record_line(r, "%s: %s %s%s%s", who,
+	    i->row.kind == INBOX_FILE ? "file"
+		: f->error[0] == '\0' ? "offers"
+				      : "failed",
+	    f->name, f->error[0] ? ": " : "", f->error);
+}
+
 int
 view_item(const struct pull_item *i)
 {
@@ -444,8 +518,13 @@ view_item(const struct pull_item *i)
 		{ INBOX_KEY_REQUEST, "key_request", put_request },
 		{ INBOX_KEY_RECEIVED, "key_received", put_received },
 		{ INBOX_GAP, "gap", put_gap },
+		{ INBOX_FILE, "file", put_file },
+		{ INBOX_FILE_OFFER, "file_offer", put_file },
+		{ INBOX_FILE_REFUSED, "file_offer", put_file },
 		{ INBOX_UNDECRYPTABLE, "undecryptable", put_undecryptable },
 	};
+	const unsigned with_seq =
+	    INBOX_MESSAGE | INBOX_FILE | INBOX_FILE_OFFER | INBOX_FILE_REFUSED;
 	char uuid[ID_TEXT_SIZE];
 	size_t k = 0;
 
@@ -454,7 +533,7 @@ view_item(const struct pull_item *i)
 	struct record *r = record_new(kinds[k].type);
 
 	record_id(r, "id", i->row.message_id);
-	if (i->row.kind == INBOX_MESSAGE)
+	if (i->row.kind & with_seq)
 		record_int(r, "seq", i->row.seq);
 	record_begin(r, "from");
 	put_names(r, &i->peer, i->known);

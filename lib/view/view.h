@@ -15,6 +15,7 @@
 #include "client/meet.h"
 #include "client/overview.h"
 #include "client/pull.h"
+#include "client/sendfile.h"
 #include "client/talk.h"
 #include "wire/body.h"
 
@@ -47,6 +48,9 @@ int view_relay(struct client *c, const char *status) MUST_USE;
 int view_status(struct client *c, const struct overview *o) MUST_USE;
 
 int view_sent(const struct talk_sent *s) MUST_USE;
+
+/* status "accepted", or "failed" with the error that s->why tells. */
+int view_file_sent(const struct sendfile_sent *s) MUST_USE;
 
 /* An entry of the inbox, whatever its kind. */
 int view_item(const struct pull_item *item) MUST_USE;

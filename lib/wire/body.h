@@ -17,6 +17,7 @@
 
 #include "base/attr.h"
 #include "wire/bundle.h"
+#include "wire/codes.h"
 #include "wire/limits.h"
 
 /* 1100: name 255 | bundle 160 | issued_at 8 | invite_len 1 | invite. */

@@ -17,7 +17,9 @@ blocks() {
 	for shell in dash bash; do
 		TMPDIR=$HOME run --separate-stderr "$shell" -eu "$HOME/quick.sh"
 		assert_success
-		assert_line --index -1 "bob	hello, Alice"
+		assert_line "bob	hello, Alice"
+		assert_line --index -2 --regexp '/in/report\.txt: OK$'
+		assert_line --index -1 --regexp '/in/report\.tar: OK$'
 	done
 }
 

@@ -17,7 +17,8 @@ session() { # OWNER PEER
 		run --separate-stderr "$shell" "$ROOT/examples/ten-steps.sh" \
 		    "$SENTINEL_RELAY"
 		assert_success
-		assert_line --index -1 'alice	hello, Bob'
+		assert_line 'alice	hello, Bob'
+		assert_line --index -1 --regexp '/in/report\.txt: OK$'
 		relay_stop
 		rm "$RELAY_STORE"
 		relay_restart

@@ -584,7 +584,15 @@ describe(char *out, size_t size, const struct pull_item *i)
 		snprintf(out, size, "undecryptable %s", i->error);
 		break;
 	case INBOX_FILE:
-		snprintf(out, size, "file");
+		snprintf(out, size, "file %s", i->file.path);
+		break;
+	case INBOX_FILE_OFFER:
+		snprintf(out, size, "file_offer %s %llu", i->file.name,
+		    (unsigned long long)i->file.size);
+		break;
+	case INBOX_FILE_REFUSED:
+		snprintf(out, size, "file_offer %s %s", i->file.name,
+		    i->file.error);
 		break;
 	}
 }

@@ -37,7 +37,7 @@ is_set_up(void **state)
 		{ "PRAGMA integrity_check", "ok" },
 		{ "SELECT sum(strict) FROM pragma_table_list "
 		  "WHERE name NOT LIKE 'sqlite_%'",
-		    "11" },
+		    "13" },
 	};
 	struct scratch *s = *state;
 	struct db *db = keyfile_db(s->kf);

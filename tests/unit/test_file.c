@@ -237,17 +237,17 @@ test_fill(void **state)
 	(void)state;
 	assert_int_equal(pipe(p), 0);
 	assert_int_equal(write(p[1], "abcdef", 6), 6);
-	assert_int_equal(file_fill(p[0], out, 4, &len, "pipe"), 0);
+	assert_int_equal(file_read(p[0], out, 4, FILE_HERE, &len, "pipe"), 0);
 	assert_int_equal(len, 4);
 	assert_memory_equal(out, "abcd....", 8);
 	close(p[1]);
-	assert_int_equal(file_fill(p[0], out, 4, &len, "pipe"), 0);
+	assert_int_equal(file_read(p[0], out, 4, FILE_HERE, &len, "pipe"), 0);
 	assert_int_equal(len, 2);
 	assert_memory_equal(out, "efcd....", 8);
-	assert_int_equal(file_fill(p[0], out, 4, &len, "pipe"), 0);
+	assert_int_equal(file_read(p[0], out, 4, FILE_HERE, &len, "pipe"), 0);
 	assert_int_equal(len, 0);
 	close(p[0]);
-	assert_int_equal(file_fill(p[0], out, 4, &len, "pipe"), ERR_IO);
+	assert_int_equal(file_read(p[0], out, 4, FILE_HERE, &len, "pipe"), ERR_IO);
 	assert_string_equal(err_last()->path, "pipe");
 }
 

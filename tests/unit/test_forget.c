@@ -12,13 +12,14 @@
 
 #include "base/secret.h"
 #include "stage.h"
+#include "state/files.h"
 #include "state/forget.h"
 #include "state/outbox.h"
 #include "state/session.h"
 
 /* The tables that name a peer; one that is new belongs into forget.c, too. */
-static const char *const tables[] = { "finished", "held", "inbox", "outbox",
-	"requests", "sessions", "shakes" };
+static const char *const tables[] = { "files", "finished", "held", "inbox",
+	"outbox", "requests", "sessions", "shakes", "strays" };
 
 static int64_t
 rows(struct stage *st, const char *table, const struct puppet *p)
@@ -63,15 +64,20 @@ static void
 fill(struct stage *st, struct puppet *p)
 {
 	struct handshake_request q = { .at = SCRATCH_NOW };
+	struct files f = { .direction = FILES_IN, .stage = FILES_OPEN };
 	uint8_t request[SHAKE_REQUEST_LEN];
-	bool full;
+	bool full, fresh;
 
 	stage_shake(st, p, true);
 	hear(st, p);
 	stage_request(st, p, request);
 	write_to(st, p);
 	memcpy(q.peer, p->who.key.id, ID_LEN);
+	memcpy(f.peer, p->who.key.id, ID_LEN);
 	stage_begin(st);
+	assert_int_equal(files_add(st->kf, &f, &fresh), 0);
+	assert_int_equal(files_note_stray(st->kf, f.peer, f.peer, SCRATCH_NOW),
+	    0);
 	assert_int_equal(handshake_put_request(st->kf, &q), 0);
 	assert_int_equal(session_hold(st->kf, q.peer, request, sizeof(request),
 			     SCRATCH_NOW, &full),

@@ -16,6 +16,7 @@
 #include "base/secret.h"
 #include "client/intake.h"
 #include "stage.h"
+#include "state/files.h"
 #include "state/session.h"
 
 /* All that a message may change but the inbox. */
@@ -492,8 +493,7 @@ too_large_a_number(void **state)
 static void
 unknown_kinds(void **state)
 {
-	static const uint8_t kinds[] = { 0, 2, 4, PLAIN_MANIFEST, PLAIN_END,
-		255 };
+	static const uint8_t kinds[] = { 0, 2, 4, PLAIN_END + 1, 255 };
 	struct stage *st = *state;
 	struct stage_message m;
 
@@ -505,6 +505,102 @@ unknown_kinds(void **state)
 	}
 	expect_tally(st, ARRAY_LEN(kinds), 0);
 	assert_int_equal(stage_peer(st, &st->bob).expect_seq, ARRAY_LEN(kinds));
+}
+
+/* --- files --- */
+
+static void
+say_manifest(struct stage *st, uint8_t file_id)
+{
+	struct plain_manifest m = { .size = 5000,
+		.chunk_size = CHUNK_MIN,
+		.name = (const uint8_t *)"../n",
+		.name_len = 4 };
+	uint8_t body[PLAIN_MANIFEST_MAX];
+	struct stage_message message;
+	size_t len;
+
+	memset(m.file_id, file_id, ID_LEN);
+	plain_pack_manifest(body, &len, &m);
+	puppet_say(st, &st->bob, &message, PLAIN_MANIFEST, body, len);
+	take_all(st, &message, 1);
+}
+
+static void
+say_end(struct stage *st, uint8_t file_id, uint64_t size)
+{
+	struct plain_end e = { .size = size, .chunks = 2 };
+	uint8_t body[PLAIN_END_LEN];
+	struct stage_message message;
+
+	memset(e.file_id, file_id, ID_LEN);
+	plain_pack_end(body, &e);
+	puppet_say(st, &st->bob, &message, PLAIN_END, body, sizeof(body));
+	take_all(st, &message, 1);
+}
+
+static struct files
+file(struct stage *st, uint8_t file_id)
+{
+	struct files f;
+	uint8_t id[ID_LEN];
+	bool found;
+
+	memset(id, file_id, ID_LEN);
+	assert_int_equal(
+	    files_find(st->kf, st->bob.who.key.id, FILES_IN, id, &f, &found),
+	    0);
+	assert_true(found);
+	return f;
+}
+
+/* Offered once; the END finds its way whichever comes first. */
+static void
+files_are_offered(void **state)
+{
+	struct stage *st = *state;
+	struct plain_end e;
+	struct files f;
+
+	stage_shake(st, &st->bob, true);
+	say_manifest(st, 7);
+	inbox_is(st, "file_offer n 5000");
+	say_manifest(st, 7);
+	inbox_is(st, "");
+	assert_false(file(st, 7).has_end);
+	say_end(st, 7, 5000);
+	say_end(st, 7, 1);
+	f = file(st, 7);
+	assert_true(f.has_end);
+	files_describe_end(&f, &e);
+	assert_int_equal(e.size, 5000);
+
+	say_end(st, 8, 5000);
+	say_manifest(st, 8);
+	inbox_is(st, "file_offer n 5000");
+	assert_true(file(st, 8).has_end);
+	assert_int_equal(intake_manifests(st->intake), 2);
+
+	intake_keep_files(st->intake);
+	say_manifest(st, 9);
+	inbox_is(st, "");
+	assert_int_equal(intake_manifests(st->intake), 3);
+}
+
+static void
+malformed_files(void **state)
+{
+	static const uint8_t kinds[] = { PLAIN_MANIFEST, PLAIN_END };
+	struct stage *st = *state;
+	struct stage_message m;
+
+	stage_shake(st, &st->bob, true);
+	for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
+		puppet_say(st, &st->bob, &m, kinds[i], (const uint8_t *)"x", 1);
+		take_all(st, &m, 1);
+		inbox_is(st, "undecryptable malformed");
+	}
+	expect_tally(st, 0, ARRAY_LEN(kinds));
 }
 
 /* --- what does not decrypt --- */
@@ -935,6 +1031,8 @@ main(void)
 		FRESH(malformed_plaintexts),
 		FRESH(too_large_a_number),
 		FRESH(unknown_kinds),
+		FRESH(files_are_offered),
+		FRESH(malformed_files),
 		FRESH(flipped),
 		FRESH(truncated),
 		FRESH(three_undecryptable),

@@ -432,10 +432,36 @@ test_time(void **state)
 	}
 }
 
+static void
+test_size(void **state)
+{
+	static const struct {
+		const char *text;
+		uint64_t bytes;
+	} good[] = { { "0", 0 }, { "1", 1 }, { "512", 512 }, { "64K", 65536 },
+		{ "10M", 10485760 }, { "2G", 2147483648 }, { "1T", 1ULL << 40 },
+		{ "16777215T", 16777215ULL << 40 }, { "0T", 0 } };
+	static const char *const bad[] = { "", "K", "1k", "1KB", "1.5M", "-1",
+		" 1", "1 ", "0x10", "16777216T", "18446744073709551616", "1KK",
+		"inf" };
+	uint64_t bytes = 7;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(good); i++) {
+		assert_int_equal(text_size(&bytes, good[i].text), 0);
+		assert_int_equal(bytes, good[i].bytes);
+	}
+	bytes = 7;
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++)
+		assert_int_equal(text_size(&bytes, bad[i]), ERR_USAGE);
+	assert_int_equal(bytes, 7);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_size),
 		cmocka_unit_test(test_hex),
 		cmocka_unit_test(test_unhex_refuses),
 		cmocka_unit_test(test_base64),

@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: ISC */
+#include "client/complete.h"
+
+#include <string.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "base/file.h"
+#include "base/secret.h"
+
+static const char *
+judge_end(const struct files *f, const struct plain_manifest *m,
+    const struct plain_end *e)
+{
+	const struct spans *s = &f->spans;
+
+	if (m->size != PLAIN_SIZE_UNKNOWN && m->size != e->size)
+		return "malformed";
+	if (e->chunks != filebox_chunks(e->size, m->chunk_size))
+		return "malformed";
+	if (s->n > 0 && s->run[s->n - 1].last >= e->chunks)
+		return "malformed";
+	return NULL;
+}
+
+/* The digest of what the part holds, from where t has got to. */
+static int
+digest_part(struct arriving *a, struct arriving_file *t, uint64_t size,
+    uint8_t out[static FILEBOX_DIGEST_LEN])
+{
+	uint64_t at = t->digested * t->m.chunk_size;
+	size_t got = 1;
+	int r = 0;
+
+	if (at > size)
+		at = size;
+	while (r == 0 && got > 0 && at < size) {
+		size_t len =
+		    size - at < CHUNK_MAX ? (size_t)(size - at) : CHUNK_MAX;
+
+		r = file_read(t->fd, a->plain, len, at, &got,
+		    outdir_path(a->dir));
+		if (r == 0)
+			filebox_digest_add(&t->digest, a->plain, got);
+		at += got;
+	}
+	filebox_digest_end(&t->digest, out);
+	return r;
+}
+
+/* All chunks are there: is it the file that was sent?  Then cut and sync. */
+static int
+verify(struct arriving *a, struct arriving_file *t, const struct plain_end *e,
+    const char **fault)
+{
+	uint8_t digest[FILEBOX_DIGEST_LEN];
+	int r;
+
+	*fault = "malformed";
+	if (t->m.size == PLAIN_SIZE_UNKNOWN &&
+	    t->row.padded != plain_padme(e->size))
+		return 0;
+	*fault = "damaged";
+	r = digest_part(a, t, e->size, digest);
+	if (r < 0 || memcmp(digest, e->digest, sizeof(digest)) != 0)
+		return r;
+	if (ftruncate(t->fd, (off_t)e->size) < 0 || fsync(t->fd) < 0) {
+		err_sys(ERR_IO, "%s", outdir_path(a->dir));
+		err_path(outdir_path(a->dir));
+		return ERR_IO;
+	}
+	*fault = NULL;
+	return 0;
+}
+
+static int
+save_name(struct arriving *a, const struct files *f)
+{
+	int r = keyfile_begin(a->kf);
+
+	if (r == 0)
+		r = files_save(a->kf, f);
+	if (r == 0)
+		r = keyfile_commit(a->kf);
+	keyfile_rollback(a->kf);
+	return r;
+}
+
+/* f is whole and on the disk. */
+static int
+publish(struct arriving *a, struct files *f)
+{
+	char safe[FILENAME_SIZE];
+	struct plain_manifest m;
+	int r;
+
+	files_describe(f, &m);
+	filename_make_safe(safe, m.name, m.name_len, m.file_id);
+	secret_wipe(&m, sizeof(m));
+	f->stage = FILES_NAMED;
+	do {
+		r = outdir_pick(a->dir, safe, f->name);
+		if (r < 0)
+			return r;
+		r = save_name(a, f);
+		if (r == 0)
+			r = outdir_publish(a->dir, f->file_id, f->name);
+	} while (r == ERR_EXISTS);
+	if (r == 0)
+		r = arriving_conclude(a, f, INBOX_FILE, NULL);
+	arriving_close(a, f);
+	return r;
+}
+
+/* A command ended between naming it and saying so. */
+static int
+finish_named(struct arriving *a, struct files *f)
+{
+	uint64_t inode;
+	int fd, r = outdir_inode(a->dir, f->name, &inode);
+
+	if (r < 0)
+		return r;
+	if (inode != 0 && inode == f->inode)
+		return arriving_conclude(a, f, INBOX_FILE, NULL);
+	r = outdir_open_part(a->dir, f->file_id, false, &fd);
+	if (r < 0)
+		return r;
+	if (fd < 0)
+		return arriving_give_up(a, f, "part_lost");
+	close(fd);
+	return publish(a, f);
+}
+
+static int
+finish_whole(struct arriving *a, struct files *f, const struct plain_end *e)
+{
+	struct arriving_file *t = arriving_find(a, f->peer, f->file_id);
+	const char *fault = NULL;
+	bool taken;
+	int r = 0;
+
+	if (!t)
+		r = arriving_open(a, f, &taken, &t);
+	if (r < 0 || !t)
+		return r;
+	r = verify(a, t, e, &fault);
+	if (r < 0)
+		return r;
+	f->inode = t->row.inode;
+	return fault ? arriving_give_up(a, f, fault) : publish(a, f);
+}
+
+static int
+finish_one(struct arriving *a, struct files *f, uint64_t now)
+{
+	struct plain_manifest m;
+	struct plain_end e;
+	const char *fault;
+
+	if (arriving_is_elsewhere(a, f))
+		return 0;
+	if (f->stage == FILES_NAMED)
+		return finish_named(a, f);
+	if (f->at + FILES_KEEP_MS < now)
+		return arriving_give_up(a, f, "expired");
+	if (!f->has_end)
+		return 0;
+	files_describe(f, &m);
+	files_describe_end(f, &e);
+	fault = judge_end(f, &m, &e);
+	secret_wipe(&m, sizeof(m));
+	if (fault)
+		return arriving_give_up(a, f, fault);
+	return spans_is_whole(&f->spans, e.chunks) ? finish_whole(a, f, &e) : 0;
+}
+
+int
+complete_files(struct arriving *a, bool *any)
+{
+	const uint64_t now = clock_wall_ms();
+	const size_t before = a->concluded;
+	struct files f = { .at = 0 }, at;
+	bool found;
+	int r;
+
+	for (;;) {
+		r = files_next(a->kf, &f, &found);
+		if (r < 0 || !found)
+			break;
+		at = f; /* a secret's copy */
+		r = finish_one(a, &at, now);
+		if (r < 0)
+			break;
+	}
+	secret_wipe(&f, sizeof(f));
+	secret_wipe(&at, sizeof(at));
+	*any = a->concluded != before;
+	return r;
+}

@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: ISC */
+#include "client/upload.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "client/patience.h"
+#include "wire/body.h"
+#include "wire/codes.h"
+
+struct slot {
+	uint8_t *box;
+	size_t len;
+	struct upload_line *line; /* NULL: free */
+	uint64_t index;
+};
+
+struct upload {
+	struct client *client;
+	struct patience patience;
+	struct slot slots[UPLOAD_WINDOW];
+	struct slot *asked[UPLOAD_WINDOW]; /* in the order of the requests */
+	size_t asked_n;
+	struct slot *lent;
+	uint8_t *memory;
+};
+
+int
+upload_new(struct upload **out, struct client *c, size_t box_size)
+{
+	struct upload *u = calloc(1, sizeof(*u));
+
+	if (u)
+		u->memory = calloc(UPLOAD_WINDOW, box_size);
+	if (!u || !u->memory) {
+		upload_free(u);
+		return err_set(ERR_NOMEM, "no memory for a window of chunks");
+	}
+	u->client = c;
+	patience_init(&u->patience, c);
+	for (size_t i = 0; i < UPLOAD_WINDOW; i++)
+		u->slots[i].box = u->memory + i * box_size;
+	*out = u;
+	return 0;
+}
+
+void
+upload_free(struct upload *u)
+{
+	if (!u)
+		return;
+	free(u->memory);
+	free(u);
+}
+
+/* One request over the channel as it is. */
+static int
+ask(struct upload *u, const struct slot *s)
+{
+	struct body_send b = { .type = MESSAGE_CHUNK,
+		.content = s->box,
+		.content_len = (uint32_t)s->len };
+	uint8_t head[SEND_HEAD_LEN];
+
+	memcpy(b.to, s->line->to, ID_LEN);
+	body_pack_send(head, &b);
+	return chan_put(client_chan(u->client), CODE_SEND, head, sizeof(head),
+	    s->box, s->len);
+}
+
+/* The channel broke: ask for all that was not answered over a new one. */
+static int
+begin_again(struct upload *u, int r)
+{
+	while (r < 0) {
+		r = patience_wait(&u->patience, r);
+		if (r < 0)
+			return r;
+		for (size_t i = 0; i < u->asked_n && r == 0; i++)
+			r = ask(u, u->asked[i]);
+	}
+	return 0;
+}
+
+static int
+post(struct upload *u, struct slot *s)
+{
+	u->asked[u->asked_n++] = s;
+	return begin_again(u, ask(u, s));
+}
+
+static void
+drop_first(struct upload *u)
+{
+	u->asked_n--;
+	memmove(&u->asked[0], &u->asked[1], u->asked_n * sizeof(u->asked[0]));
+}
+
+/* The relay has said no to s, which is no more among those asked for. */
+static int
+meet_refusal(struct upload *u, struct slot *s, int r)
+{
+	struct upload_line *line = s->line;
+
+	if (line->failed == 0 && r == ERR_BUSY)
+		r = patience_wait(&u->patience, r);
+	if (r == 0)
+		return post(u, s);
+	if (line->failed == 0) {
+		line->failed = r;
+		line->why = *err_last();
+	}
+	s->line = NULL;
+	return 0;
+}
+
+/* The answer to the oldest request. */
+static int
+hear(struct upload *u)
+{
+	struct chan *chan = client_chan(u->client);
+	struct slot *s = u->asked[0];
+	struct chan_reply reply;
+	int r = chan_get(chan, &reply, 0);
+
+	if (r < 0 && chan_reason(chan) == 0)
+		return begin_again(u, r);
+	if (r == 0 &&
+	    (reply.len != BODY_SENT_LEN ||
+		memcmp(reply.payload, s->line->to, ID_LEN) != 0))
+		return err_set(ERR_PROTOCOL,
+		    "the relay confirms another chunk");
+	drop_first(u);
+	if (r < 0)
+		return meet_refusal(u, s, r);
+	patience_renew(&u->patience);
+	s->line = NULL;
+	return 0;
+}
+
+static struct slot *
+find_free(struct upload *u)
+{
+	for (size_t i = 0; i < UPLOAD_WINDOW; i++) {
+		if (!u->slots[i].line)
+			return &u->slots[i];
+	}
+	return NULL;
+}
+
+int
+upload_box(struct upload *u, uint8_t **box)
+{
+	struct slot *s;
+
+	while (!(s = find_free(u))) {
+		int r = hear(u);
+
+		if (r < 0)
+			return r;
+	}
+	u->lent = s;
+	*box = s->box;
+	return 0;
+}
+
+int
+upload_send(struct upload *u, struct upload_line *line, size_t len)
+{
+	struct slot *s = u->lent;
+
+	assert(s && !s->line);
+	u->lent = NULL;
+	s->line = line;
+	s->len = len;
+	s->index = line->next++;
+	return post(u, s);
+}
+
+int
+upload_settle(struct upload *u)
+{
+	int r = 0;
+
+	while (r == 0 && u->asked_n > 0)
+		r = hear(u);
+	return r;
+}
+
+uint64_t
+upload_settled(const struct upload *u, const struct upload_line *line)
+{
+	uint64_t settled = line->next;
+
+	for (size_t i = 0; i < UPLOAD_WINDOW; i++) {
+		const struct slot *s = &u->slots[i];
+
+		if (s->line == line && s->index < settled)
+			settled = s->index;
+	}
+	return settled;
+}

@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: ISC */
+#include "state/outdir.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/openat2.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "base/file.h"
+#include "base/text.h"
+
+#define STAND_INS_MAX 100000
+#define RESERVE       20 /* a twentieth of the disk stays free */
+
+/* ".sentinel-" and hex and ".part" */
+#define PART_SIZE 64
+
+struct outdir {
+	int fd;
+	char path[OUTDIR_PATH_SIZE];
+};
+
+static int
+fault(const struct outdir *d, const char *what)
+{
+	int r = err_sys(ERR_IO, "%s/%s", d->path, what);
+
+	err_path(d->path);
+	return r;
+}
+
+static void
+part_name(char out[static PART_SIZE], const uint8_t id[static ID_LEN])
+{
+	char hex[TEXT_HEX_SIZE(ID_LEN)];
+
+	text_hex(hex, id, ID_LEN);
+	snprintf(out, PART_SIZE, ".sentinel-%s.part", hex);
+}
+
+/* Nothing but name itself under the directory, if the kernel can tell. */
+static int
+open_beneath(const struct outdir *d, const char *name, int flags)
+{
+	struct open_how how = {
+		.flags = (unsigned)(flags | O_NOFOLLOW | O_CLOEXEC),
+		.mode = flags & O_CREAT ? 0600 : 0,
+		.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS,
+	};
+	long fd = syscall(SYS_openat2, d->fd, name, &how, sizeof(how));
+
+	/* before Linux 5.6, or in a sandbox that does not know it */
+	if (fd < 0 && (errno == ENOSYS || errno == EPERM))
+		fd = openat(d->fd, name, (int)how.flags, (mode_t)how.mode);
+	return (int)fd;
+}
+
+static int
+make_dir(const char *path)
+{
+	int r = file_make_parents(path);
+
+	if (r == 0 && mkdir(path, 0700) < 0 && errno != EEXIST) {
+		r = err_sys(ERR_IO, "%s", path);
+		err_path(path);
+	}
+	return r;
+}
+
+/* The path the descriptor stands for, whatever led to it. */
+static int
+find_path(struct outdir *d)
+{
+	char link[64];
+	ssize_t n;
+
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", d->fd);
+	n = readlink(link, d->path, sizeof(d->path) - 1);
+	if (n <= 0)
+		return -1;
+	d->path[n] = '\0';
+	return 0;
+}
+
+int
+outdir_open(struct outdir **out, const char *path)
+{
+	struct outdir *d;
+	int r = make_dir(path);
+
+	if (r < 0)
+		return r;
+	d = calloc(1, sizeof(*d));
+	if (!d)
+		return err_set(ERR_NOMEM, "no memory for a directory");
+	d->fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (d->fd < 0 || find_path(d) < 0) {
+		r = err_sys(ERR_IO, "%s", path);
+		err_path(path);
+		outdir_close(d);
+		return r;
+	}
+	*out = d;
+	return 0;
+}
+
+void
+outdir_close(struct outdir *d)
+{
+	if (!d)
+		return;
+	if (d->fd >= 0)
+		close(d->fd);
+	free(d);
+}
+
+const char *
+outdir_path(const struct outdir *d)
+{
+	return d->path;
+}
+
+int
+outdir_room(const struct outdir *d, uint64_t *bytes)
+{
+	struct statvfs s;
+	uint64_t reserve;
+
+	if (fstatvfs(d->fd, &s) < 0)
+		return fault(d, "");
+	reserve = s.f_blocks / RESERVE;
+	*bytes = s.f_bavail > reserve ? (s.f_bavail - reserve) * s.f_frsize : 0;
+	return 0;
+}
+
+/* A file of our own that has no second name. */
+static bool
+is_ours(int fd)
+{
+	struct stat st;
+
+	return fstat(fd, &st) == 0 && S_ISREG(st.st_mode) &&
+	    st.st_uid == geteuid() && st.st_nlink == 1;
+}
+
+int
+outdir_open_part(const struct outdir *d, const uint8_t id[static ID_LEN],
+    bool make, int *fd)
+{
+	char name[PART_SIZE];
+	int r, found;
+
+	part_name(name, id);
+	if (make) {
+		r = outdir_drop_part(d, id);
+		if (r < 0)
+			return r;
+		found = open_beneath(d, name, O_RDWR | O_CREAT | O_EXCL);
+		if (found < 0)
+			return fault(d, name);
+		*fd = found;
+		return 0;
+	}
+	/* a FIFO must not make us wait */
+	found = open_beneath(d, name, O_RDWR | O_NONBLOCK);
+	if (found >= 0 && !is_ours(found)) {
+		close(found);
+		found = -1;
+	}
+	*fd = found;
+	return 0;
+}
+
+int
+outdir_drop_part(const struct outdir *d, const uint8_t id[static ID_LEN])
+{
+	char name[PART_SIZE];
+
+	part_name(name, id);
+	if (unlinkat(d->fd, name, 0) < 0 && errno != ENOENT)
+		return fault(d, name);
+	return 0;
+}
+
+int
+outdir_inode(const struct outdir *d, const char *name, uint64_t *inode)
+{
+	struct stat st;
+
+	if (fstatat(d->fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0)
+		*inode = st.st_ino;
+	else if (errno == ENOENT)
+		*inode = 0;
+	else
+		return fault(d, name);
+	return 0;
+}
+
+int
+outdir_pick(const struct outdir *d, const char *name,
+    char out[static FILENAME_SIZE])
+{
+	uint64_t inode;
+	int r;
+
+	for (unsigned n = 0; n < STAND_INS_MAX; n++) {
+		filename_number(out, name, n);
+		r = outdir_inode(d, out, &inode);
+		if (r < 0 || inode == 0)
+			return r;
+	}
+	r = err_set(ERR_EXISTS, "%s/%s: too many of that name", d->path, name);
+	err_path(d->path);
+	return r;
+}
+
+/* Rename without replacing. */
+static int
+settle(const struct outdir *d, const char *from, const char *to)
+{
+	if (renameat2(d->fd, from, d->fd, to, RENAME_NOREPLACE) == 0)
+		return 0;
+	if (errno != EINVAL)
+		return -1;
+	/* NFS knows links only */
+	if (linkat(d->fd, from, d->fd, to, 0) < 0)
+		return -1;
+	return unlinkat(d->fd, from, 0);
+}
+
+int
+outdir_publish(const struct outdir *d, const uint8_t id[static ID_LEN],
+    const char *name)
+{
+	char part[PART_SIZE];
+
+	part_name(part, id);
+	if (settle(d, part, name) < 0)
+		return errno == EEXIST
+		    ? err_set(ERR_EXISTS, "%s/%s exists", d->path, name)
+		    : fault(d, name);
+	return fsync(d->fd) < 0 ? fault(d, "") : 0;
+}

@@ -1,0 +1,370 @@
+#!/usr/bin/env bats
+# Files, from one end to the other, through kills and restarts.
+
+load helper
+load tools
+
+setup() {
+	relay_start
+	handshake
+	cd "$BATS_TEST_TMPDIR"
+	mkdir box
+}
+
+# random BYTES FILE
+random() {
+	head -c "$1" /dev/urandom >"$2"
+}
+
+# take [OPTION...]: all that waits for bob into in/, the records into all
+take() {
+	bob sentinel-pull -o in "$@" >all
+}
+
+# every file that a record of all tells of is what it says
+check_sums() {
+	jq -r 'select(.type == "file") | "\(.blake2b)  \(.path)"' all |
+	    b2sum -c --quiet
+}
+
+# no part is left
+no_parts() {
+	[ "$(find in -name '.*.part')" = '' ]
+}
+
+# kill_soon MS PID: once it has run for so long, if it still does
+kill_soon() {
+	sleep "0.$(printf %03d "$1")"
+	kill -KILL "$2" 2>/dev/null || :
+	wait "$2" 2>/dev/null || :
+}
+
+@test "files of 0, 1, a chunk less one, a chunk, a chunk and one bytes" {
+	for n in 0 1 262143 262144 262145 700000; do
+		random $n box/f$n
+	done
+	run alice sentinel-sendfile bob box/*
+	assert_success
+	[ "$(field '"\(.blake2b)  \(.path)"' | b2sum -c --quiet)" = '' ]
+	[ "$(field '[.name, .size_bytes, .chunks, .resumed_bytes] | join(" ")')" = \
+	    "f0 0 1 0
+f1 1 1 0
+f262143 262143 1 0
+f262144 262144 1 0
+f262145 262145 2 0
+f700000 700000 3 0" ]
+	ids=$(field .id | sort)
+	take
+	check_sums
+	no_parts
+	[ "$(jq -r .id all | sort)" = "$ids" ]
+	[ "$(jq -r .name all | xargs)" = \
+	    'f0 f1 f262143 f262144 f262145 f700000' ]
+	diff -r box in
+	[ "$(stat -c %a in in/f1 | xargs)" = '700 600' ]
+	run bob sentinel-pull -o in
+	assert_output ''
+}
+
+@test "64 MiB, and no more than 32 MiB of memory on either side" {
+	random 67108864 big
+	peak() {
+		"$SENTINEL_TOOLS/peak" "$@" 3>&-
+	}
+	for who in alice bob; do printf -v $who %s "$PWD/$who.key"; done
+	peak "$SENTINEL_BIN/sentinel-sendfile" -k "$alice" bob big >sent 2>used
+	[ "$(tail -n 1 used)" -le 32768 ]
+	peak "$SENTINEL_BIN/sentinel-pull" -k "$bob" -o in >all 2>used
+	[ "$(tail -n 1 used)" -le 32768 ]
+	check_sums
+	cmp big in/big
+}
+
+@test "a stream of unknown length, without a temporary file" {
+	mkdir box/dir
+	random 3000000 box/dir/a
+	echo b >box/dir/b
+	tar c box | TMPDIR=/nonexistent alice sentinel-sendfile bob - -n dir.tar >sent
+	[ "$(jq -r '[.path, .name] | join(" ")' sent)" = '- dir.tar' ]
+	: | alice sentinel-sendfile bob - -n empty >/dev/null
+	random 262144 chunk
+	alice sentinel-sendfile bob - -n chunk <chunk >/dev/null
+	take
+	check_sums
+	[ "$(jq -r .blake2b sent)" = \
+	    "$(jq -r 'select(.name == "dir.tar") | .blake2b' all)" ]
+	mkdir out
+	tar xf in/dir.tar -C out
+	diff -r box out/box
+	cmp chunk in/chunk
+	[ ! -s in/empty ]
+	fault 2 usage alice sentinel-sendfile bob - <chunk
+	fault 2 usage alice sentinel-sendfile bob - - -n x <chunk
+}
+
+@test "several recipients at once, and one who is not there" {
+	handshake alice carol
+	random 600000 f
+	run alice sentinel-sendfile bob -t carol f
+	assert_success
+	[ "$(field .to.name | xargs)" = 'bob carol' ]
+	take
+	cmp f in/f
+	carol sentinel-pull -o in-carol >/dev/null
+	cmp f in-carol/f
+	# they share no key: each has its own
+	run --separate-stderr alice sentinel-sendfile bob -t nobody f
+	assert_failure 3
+	[ "$(field '[.status, .to.name, .error.code | values] | join(" ")')" = \
+	    'accepted bob
+failed nobody unknown_peer' ]
+	run --separate-stderr alice sentinel-sendfile bob missing f
+	assert_failure 3
+	[ "$(field '[.status, .path, .error.code | values] | join(" ")')" = \
+	    'failed missing io
+accepted f' ]
+	fault 20 unknown_peer alice sentinel-sendfile nobody f
+	fault 23 peer_not_verified alice sentinel-sendfile --require-verified bob f
+	register dave
+	alice sentinel-keys fetch dave >/dev/null
+	fault 21 no_session alice sentinel-sendfile dave f
+}
+
+@test "what is no regular file is refused, not waited for" {
+	mkfifo fifo
+	fault 2 usage timeout 10 "$SENTINEL_BIN/sentinel-sendfile" -k alice.key bob fifo
+	fault 2 usage alice sentinel-sendfile bob box
+	fault 2 usage alice sentinel-sendfile bob /dev/zero
+	fault 34 io alice sentinel-sendfile bob missing
+	fault 2 usage alice sentinel-sendfile bob box -n ''
+	fault 2 usage alice sentinel-sendfile bob fifo box -n x
+	run alice sentinel-sendfile bob
+	assert_failure 2
+	run bob sentinel-pull
+	assert_output ''
+}
+
+@test "a file that changes while it is sent is no file" {
+	random 4000000 f
+	start alice sentinel-sendfile bob f --rate 4M
+	pid=$!
+	sleep 0.2
+	echo more >>f
+	status=0
+	wait $pid || status=$?
+	[ $status = 34 ]
+	take
+	[ ! -s all ]
+	[ "$(ls in)" = '' ]
+	alice sentinel-sendfile bob f >sent
+	[ "$(jq .resumed_bytes sent)" = 0 ]
+	take
+	cmp f in/f
+}
+
+@test "without -o it is offered, and texts flow on" {
+	random 3000000 f
+	alice sentinel-sendfile bob f >/dev/null
+	alice sentinel-send bob -m hi >/dev/null
+	run bob sentinel-pull --type message --get body
+	assert_output hi
+	run bob sentinel-pull --type file
+	[ "$(field '[.type, .name, .size_bytes] | join(" ")')" = \
+	    'file_offer f 3000000' ]
+	run bob sentinel-pull
+	assert_output ''
+	alice sentinel-sendfile bob - -n g <f >/dev/null
+	bob sentinel-pull --type message
+	# without -o, but the offer of g was not printed, and need not be any more
+	run bob sentinel-pull --type file -o in
+	[ "$(field '[.type, .name] | join(" ")')" = 'file f
+file g' ]
+	cmp f in/f
+	cmp f in/g
+}
+
+@test "waiting: for a file that has still to come whole" {
+	start bob sentinel-pull -w 20 -n 1 --type file -o in --get path
+	pid=$!
+	random 3000000 f
+	alice sentinel-sendfile bob f --rate 8M >/dev/null
+	wait $pid
+	cmp f in/f
+	fault 4 timeout bob sentinel-pull -w 0.2 -o in
+	# texts as well, while chunks are looked for
+	start bob sentinel-pull -w 20 -n 1 -o in --get body
+	pid=$!
+	alice sentinel-send bob -m hi >/dev/null
+	wait $pid
+}
+
+@test "two files in turn from two senders" {
+	handshake carol bob
+	random 3000000 a
+	random 3000000 b
+	start alice sentinel-sendfile bob a --rate 16M
+	one=$!
+	start carol sentinel-sendfile bob b --rate 16M
+	two=$!
+	wait $one $two
+	take
+	check_sums
+	cmp a in/a
+	cmp b in/b
+}
+
+@test "names: -n, what exists stays" {
+	echo one >f
+	alice sentinel-sendfile bob f -n ../../x.tar.gz >/dev/null
+	alice sentinel-sendfile bob f -n x.tar.gz >/dev/null
+	mkdir in
+	echo mine >in/x.tar.gz
+	take
+	[ "$(jq -r '[.name, .path] | join(" ")' all)" = \
+	    "x.tar-1.gz $PWD/in/x.tar-1.gz
+x.tar-2.gz $PWD/in/x.tar-2.gz" ]
+	[ "$(cat in/x.tar.gz)" = mine ]
+}
+
+@test "--max-file-size refuses, of a known size and of a stream" {
+	random 1000000 f
+	alice sentinel-sendfile bob f >/dev/null
+	alice sentinel-sendfile bob - -n s <f >/dev/null
+	echo small >g
+	alice sentinel-sendfile bob g >/dev/null
+	take --max-file-size 512K
+	[ "$(jq -r '[.type, .name, .error | values] | join(" ")' all)" = \
+	    'file g
+file_offer f too_large
+file_offer s too_large' ] || [ "$(jq -r '[.type, .name, .error | values] | join(" ")' all | sort)" = \
+	    'file g
+file_offer f too_large
+file_offer s too_large' ]
+	no_parts
+	# their chunks are gone
+	run bob sentinel-pull -o in
+	assert_output ''
+	relay_stop
+	[ "$(relay_sql 'SELECT count(*) FROM messages')" = 0 ]
+}
+
+@test "another directory: nothing is lost, and it is said" {
+	random 40000000 f
+	alice sentinel-sendfile bob f >/dev/null
+	start bob sentinel-pull -o in
+	pid=$!
+	for ((i = 0; i < 500; i++)); do
+		ls in/.*.part >/dev/null 2>&1 && break
+		sleep 0.01
+	done
+	kill_soon 150 $pid
+	if [ ! -e in/f ]; then
+		run --separate-stderr bob sentinel-pull -o other
+		assert_success
+		[ "$output" = '' ] || cmp f other/f
+	fi
+	bob sentinel-pull -o in >all
+	[ -e other/f ] || cmp f in/f
+}
+
+@test "the sender killed: the same command goes on" {
+	random 50331648 f
+	kills=0
+	for ms in 350 450 400 500 450; do
+		"$SENTINEL_BIN/sentinel-sendfile" -k alice.key bob f \
+		    --rate 40M >sent 3>&- &
+		kill_soon $ms $!
+		kills=$((kills + 1))
+	done
+	[ ! -s sent ]
+	alice sentinel-sendfile bob f >sent
+	[ "$(jq -r .resumed_bytes sent)" -ge 16777216 ]
+	chunks=$(jq -r .chunks sent)
+	take
+	check_sums
+	no_parts
+	cmp f in/f
+	[ "$(wc -l <all)" = 1 ]
+	# a window again for each kill, at most: message ids count them
+	relay_stop
+	ids=$(relay_sql "SELECT max(nextMessage) FROM mailboxes")
+	[ "$ids" -le $((chunks + kills * 64 + 20)) ]
+	[ "$(sqlite3 alice.key 'SELECT count(*) FROM files')" = 0 ]
+}
+
+@test "the receiver killed: no name before it is whole, and all of it" {
+	random 50331648 f
+	alice sentinel-sendfile bob f >/dev/null
+	for ms in 030 080 130 180 230 280; do
+		"$SENTINEL_BIN/sentinel-pull" -k bob.key -o in >all 3>&- &
+		kill_soon $ms $!
+		[ ! -e in/f ] || [ "$(stat -c %s in/f)" = 50331648 ]
+	done
+	bob sentinel-pull -o in >>all
+	jq -r 'select(.type == "file") | "\(.blake2b)  \(.path)"' all |
+	    sort -u | b2sum -c --quiet
+	cmp f in/f
+	no_parts
+	[ "$(ls -A in)" = f ]
+}
+
+@test "the relay restarts, both sides go on by themselves" {
+	random 33554432 f
+	start alice sentinel-sendfile bob f --rate 24M
+	one=$!
+	start bob sentinel-pull -w 60 -n 1 --type file -o in
+	two=$!
+	for i in 1 2 3; do
+		sleep 0.3
+		relay_kill
+		relay_restart
+	done
+	wait $one
+	wait $two
+	cmp f in/f
+	no_parts
+}
+
+@test "a crash between the name and the word: told, not received again" {
+	random 300000 f
+	alice sentinel-sendfile bob f >/dev/null
+	# stop at the first fsync after the rename
+	strace -f -qq -e trace=renameat2 -e inject=renameat2:signal=KILL \
+	    -o /dev/null "$SENTINEL_BIN/sentinel-pull" -k bob.key -o in \
+	    >all 3>&- || :
+	[ ! -s all ]
+	take
+	[ "$(jq -r '[.type, .name] | join(" ")' all)" = 'file f' ]
+	check_sums
+	[ "$(ls -A in)" = f ]
+	run bob sentinel-pull -o in
+	assert_output ''
+}
+
+@test "how far it is: lines of JSON, a bar on a terminal, or nothing" {
+	random 12000000 f
+	alice sentinel-sendfile bob f --rate 8M --progress=json >sent 2>told
+	[ "$(jq -r .type told | sort -u)" = progress ]
+	cp told "$WITNESS_DIR/progress"
+	[ "$(jq -s 'map(.done_bytes) | . == sort and length >= 1' told)" = true ]
+	[ "$(jq -s 'all(.total_bytes == 12000000)' told)" = true ]
+	alice sentinel-sendfile bob f >sent 2>told
+	[ ! -s told ]
+	"$SENTINEL_BIN/sentinel-sendfile" -k alice.key bob f --rate 12M \
+	    --progress=bar >sent 2>told
+	grep -q 'f  .*MiB of 11.4 MiB  .*MiB/s  0:0. left' told
+	[ "$(tail -c 4 told | od -An -tx1 | xargs)" = '0d 1b 5b 4b' ]
+	script -qec "$SENTINEL_BIN/sentinel-sendfile -k alice.key bob f \
+	    --rate 12M" /dev/null >told </dev/null
+	grep -q 'MiB/s' told
+}
+
+@test "--rate is kept" {
+	random 2000000 f
+	before=$(date +%s%N)
+	alice sentinel-sendfile bob f --rate 2M >/dev/null
+	ms=$((($(date +%s%N) - before) / 1000000))
+	[ $ms -ge 900 ]
+	[ $ms -le 5000 ]
+	fault 2 usage alice sentinel-sendfile bob f --rate fast
+}

@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: ISC */
+#include "state/outdir.h"
+
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/err.h"
+#include "scratch.h"
+
+#define PART ".sentinel-07070707070707070707070707070707.part"
+
+static const uint8_t id[ID_LEN] = { 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7,
+	7 };
+
+struct place {
+	struct scratch *scratch;
+	char path[128]; /* of the directory */
+	char side[128]; /* a file beside it that must stay as it is */
+	struct outdir *d;
+};
+
+static int
+setup(void **state)
+{
+	struct place *p = calloc(1, sizeof(*p));
+	void *scratch;
+
+	if (!p || scratch_setup_bare(&scratch) < 0)
+		return -1;
+	p->scratch = scratch;
+	snprintf(p->path, sizeof(p->path), "%s/in", p->scratch->dir);
+	snprintf(p->side, sizeof(p->side), "%s/side", p->scratch->dir);
+	scratch_write(p->side, (const uint8_t *)"side", 4);
+	assert_int_equal(outdir_open(&p->d, p->path), 0);
+	*state = p;
+	return 0;
+}
+
+static int
+teardown(void **state)
+{
+	struct place *p = *state;
+	void *scratch = p->scratch;
+
+	outdir_close(p->d);
+	free(p);
+	return scratch_teardown(&scratch);
+}
+
+static const char *
+inside(const struct place *p, const char *name)
+{
+	static char path[512];
+
+	snprintf(path, sizeof(path), "%s/%s", p->path, name);
+	return path;
+}
+
+static bool
+exists(const struct place *p, const char *name)
+{
+	struct stat st;
+
+	return lstat(inside(p, name), &st) == 0;
+}
+
+/* The file beside the directory is still what it was. */
+static void
+side_is_whole(const struct place *p)
+{
+	size_t len;
+	uint8_t *bytes = scratch_read(p->side, &len);
+
+	assert_int_equal(len, 4);
+	assert_memory_equal(bytes, "side", 4);
+	free(bytes);
+}
+
+static int
+make_part(const struct place *p, const char *text)
+{
+	int fd;
+
+	assert_int_equal(outdir_open_part(p->d, id, true, &fd), 0);
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, text, strlen(text)), strlen(text));
+	return fd;
+}
+
+static void
+test_a_file(void **state)
+{
+	struct place *p = *state;
+	char name[FILENAME_SIZE];
+	struct stat st;
+	uint64_t inode;
+	int fd = make_part(p, "hello");
+
+	assert_int_equal(fstat(fd, &st), 0);
+	assert_int_equal(st.st_mode & 07777, 0600);
+	close(fd);
+	assert_int_equal(outdir_open_part(p->d, id, false, &fd), 0);
+	assert_true(fd >= 0);
+	close(fd);
+	assert_int_equal(outdir_pick(p->d, "a.txt", name), 0);
+	assert_string_equal(name, "a.txt");
+	assert_int_equal(outdir_publish(p->d, id, name), 0);
+	assert_false(exists(p, PART));
+	assert_int_equal(outdir_inode(p->d, name, &inode), 0);
+	assert_int_equal(inode, st.st_ino);
+	assert_int_equal(outdir_inode(p->d, "b", &inode), 0);
+	assert_int_equal(inode, 0);
+	assert_int_equal(outdir_open_part(p->d, id, false, &fd), 0);
+	assert_int_equal(fd, -1);
+}
+
+static void
+test_directory_made(void **state)
+{
+	struct place *p = *state;
+	char deep[256];
+	struct outdir *d;
+	struct stat st;
+
+	snprintf(deep, sizeof(deep), "%s/a/b", p->path);
+	assert_int_equal(outdir_open(&d, deep), 0);
+	assert_string_equal(outdir_path(d), deep);
+	assert_int_equal(stat(deep, &st), 0);
+	assert_int_equal(st.st_mode & 07777, 0700);
+	outdir_close(d);
+	assert_int_equal(outdir_open(&d, p->side), ERR_IO);
+}
+
+/* Whatever stands there already, it stays and the newcomer steps aside. */
+static void
+test_nothing_is_replaced(void **state)
+{
+	struct place *p = *state;
+	char name[FILENAME_SIZE];
+	char want[FILENAME_SIZE];
+
+	scratch_write(inside(p, "n"), (const uint8_t *)"old", 3);
+	assert_int_equal(mkdir(inside(p, "n-1"), 0700), 0);
+	assert_int_equal(mkfifo(inside(p, "n-2"), 0600), 0);
+	assert_int_equal(symlink(p->side, inside(p, "n-3")), 0);
+	assert_int_equal(symlink("/nowhere", inside(p, "n-4")), 0);
+	for (unsigned i = 0; i < 5; i++) {
+		close(make_part(p, "new"));
+		filename_number(want, "n", i);
+		assert_int_equal(outdir_publish(p->d, id, want), ERR_EXISTS);
+		assert_true(exists(p, PART));
+	}
+	assert_int_equal(outdir_pick(p->d, "n", name), 0);
+	assert_string_equal(name, "n-5");
+	assert_int_equal(outdir_publish(p->d, id, name), 0);
+	side_is_whole(p);
+}
+
+/* Something else waits under the name of the partial file. */
+static void
+foreign(struct place *p)
+{
+	int fd;
+
+	assert_int_equal(outdir_open_part(p->d, id, false, &fd), 0);
+	assert_int_equal(fd, -1);
+	close(make_part(p, "new"));
+	assert_int_equal(outdir_open_part(p->d, id, false, &fd), 0);
+	assert_true(fd >= 0);
+	close(fd);
+	assert_int_equal(outdir_drop_part(p->d, id), 0);
+	assert_false(exists(p, PART));
+	assert_int_equal(outdir_drop_part(p->d, id), 0);
+	side_is_whole(p);
+}
+
+static void
+test_foreign_parts(void **state)
+{
+	struct place *p = *state;
+
+	assert_int_equal(symlink(p->side, inside(p, PART)), 0);
+	foreign(p);
+	assert_int_equal(mkfifo(inside(p, PART), 0600), 0);
+	foreign(p);
+	assert_int_equal(link(p->side, inside(p, PART)), 0);
+	foreign(p);
+}
+
+/* The path may come to lead elsewhere; what was opened stays. */
+static void
+test_directory_swapped(void **state)
+{
+	struct place *p = *state;
+	char moved[256], elsewhere[256];
+	int fd;
+
+	snprintf(moved, sizeof(moved), "%s/moved", p->scratch->dir);
+	snprintf(elsewhere, sizeof(elsewhere), "%s/elsewhere", p->scratch->dir);
+	fd = make_part(p, "x");
+	assert_int_equal(rename(p->path, moved), 0);
+	assert_int_equal(mkdir(elsewhere, 0700), 0);
+	assert_int_equal(symlink(elsewhere, p->path), 0);
+	assert_int_equal(outdir_publish(p->d, id, "x"), 0);
+	close(fd);
+	assert_int_equal(rmdir(elsewhere), 0); /* nothing is in it */
+	assert_int_equal(unlink(p->path), 0);
+	assert_int_equal(rename(moved, p->path), 0);
+	assert_true(exists(p, "x"));
+}
+
+static void
+test_room(void **state)
+{
+	struct place *p = *state;
+	uint64_t room;
+
+	assert_int_equal(outdir_room(p->d, &room), 0);
+	assert_true(room < 1ULL << 60);
+}
+
+int
+main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_a_file, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_directory_made, setup,
+		    teardown),
+		cmocka_unit_test_setup_teardown(test_nothing_is_replaced, setup,
+		    teardown),
+		cmocka_unit_test_setup_teardown(test_foreign_parts, setup,
+		    teardown),
+		cmocka_unit_test_setup_teardown(test_directory_swapped, setup,
+		    teardown),
+		cmocka_unit_test_setup_teardown(test_room, setup, teardown),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
