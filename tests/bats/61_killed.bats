@@ -8,7 +8,7 @@ load killed
 
 # what changes files or crosses the network, and a share of what repeats
 CALLS=mkdir,write,fsync,renameat2,linkat,fdatasync,ftruncate,sendto,recvfrom
-CALLS=$CALLS,pwrite64/4,fcntl/9
+CALLS=$CALLS,pwrite64/6,fcntl/18
 FEW=write,ftruncate,sendto,recvfrom,fdatasync/2,pwrite64/8,fcntl/27
 
 setup() {
@@ -24,7 +24,7 @@ setup() {
 }
 
 @test "kill -9 of keys send, step 7" {
-	each_answer --calls $CALLS
+	each_answer --calls $FEW
 }
 
 @test "kill -9 of keys send, step 9" {

@@ -188,15 +188,21 @@ class Conversation:
         """Of sizes that move rows from page to page."""
         for _ in range(BURST):
             self.said += 1
-            yield b"t" * (self.said * 1237 % 7919)
+            yield b"t" * (self.said * 1237 % 2503)
 
     def they_send(self, reverse):
         contents = [self.client.seal(self.peer(), text)[0]
                     for text in self.texts()]
-        for content in contents[::-1] if reverse else contents:
-            self.client.put(self.peer(), 3, content)
-        seen = self.ours("sentinel-pull", "--type", "message")
-        assert len(seen) == BURST, seen
+        # reversed, the key of the first one waits
+        for burst in (contents[:0:-1], contents[:1]) if reverse \
+                else (contents,):
+            for content in burst:
+                self.client.put(self.peer(), 3, content)
+            # into the inbox, not printed
+            assert not self.ours("sentinel-pull", "--type", "key_request")
+        # some are left, so that the inbox has rows to move
+        seen = self.ours("sentinel-pull", "--type", "message", "-n", "3")
+        assert len(seen) == 3, seen
 
     def we_send(self, reverse):
         for text in self.texts():
