@@ -69,10 +69,18 @@ guard_stdout(void)
 	return 0;
 }
 
+static void
+pass(int signo)
+{
+	(void)signo;
+}
+
 static int
 start(const struct app *app)
 {
 	const struct sigaction end = { .sa_handler = SIG_DFL };
+	const struct sigaction on = { .sa_handler = pass,
+		.sa_flags = SA_RESTART };
 	int r;
 
 	common_init(&common);
@@ -80,6 +88,9 @@ start(const struct app *app)
 	check(app);
 	/* whoever started us may ignore it */
 	sigaction(SIGPIPE, &end, NULL);
+	/* a file past the limit: EFBIG is enough; not ignored, or what we
+	 * start would ignore it too */
+	sigaction(SIGXFSZ, &on, NULL);
 	r = guard_stdout();
 	if (r == 0)
 		r = proc_harden();

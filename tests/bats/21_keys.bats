@@ -46,7 +46,7 @@ vacate() {
 
 # rotate_unheard OWNER [--static]: the relay acts on it, the answer is lost
 rotate_unheard() {
-	proxy_start --cut-down 115
+	proxy_start down:cut:115
 	fault 10 relay_unreachable as "$1" sentinel-keys rotate "${@:2}" \
 	    --timeout 2 -r "$PROXY_RELAY"
 	proxy_stop

@@ -9,7 +9,7 @@ load tools
 	run "$TOOLS/cuts.py" cuts --step alone
 	assert_success
 	# up to message 2 it calls again, from then on it is 10
-	run jq '.["status 0"] > 180 and .["status 10"] > 160' <<<"$output"
+	run jq '.["status 0"] > 170 and .["status 10"] > 160' <<<"$output"
 	assert_output true
 }
 

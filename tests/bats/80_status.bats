@@ -69,7 +69,7 @@ setup() {
 	[ "$(field '.inbox.oldest_at | length')" = 24 ]
 	[[ $(field .last_contact) > $contact ]]
 
-	proxy_start --cut-down 115
+	proxy_start down:cut:115
 	fault 10 relay_unreachable alice sentinel-send bob -m three \
 	    -r "$PROXY_RELAY" --timeout 2
 	proxy_stop

@@ -114,8 +114,10 @@ class Injector:
             status, trace = self.execute(
                 "-e", f"trace={name},sendto",
                 "-e", f"inject={name}:{fault}:when={number}")
-            if HIT.search(trace):
-                return self.after(f"{name} {number}", status)
+            hit = HIT.search(trace)
+            trouble = self.after(f"{name} {number}" if hit else "none", status)
+            if hit or trouble:
+                return trouble
         return "never reached"
 
 

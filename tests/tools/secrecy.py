@@ -15,7 +15,7 @@ opened, with the data key that stands in it, and searched:
   - of the X25519 keys whose public half the owner has shown, exactly the
     present one;
   - neither these nor any part of a former box stands anywhere in KEYFILE or
-    in a file beside it.
+    in a file beside it; of a box, also right after the command that erased it.
 
 Prints one JSON object with the counts.
 """
@@ -87,7 +87,20 @@ class Log:
 class KeyFile:
     def __init__(self, path):
         self.path = path
-        self.former = set()
+        self.present = self.former = frozenset()
+
+    def look(self):
+        """After each command: note what is gone, and see that it is."""
+        present = frozenset(self.boxes())
+        self.refute(self.present - present)
+        self.former |= self.present - present
+        self.present = present
+
+    def refute(self, boxes):
+        raw = self.raw()
+        for box in boxes:
+            for at in range(0, len(box) - PIECE + 1, PIECE):
+                assert box[at:at + PIECE] not in raw, "part of a former box"
 
     def boxes(self):
         """{box: what is in it}: every value that opens where it stands."""
@@ -111,7 +124,6 @@ class KeyFile:
                     if plain is not None:
                         opened[value] = plain
         db.close()
-        self.former.update(opened)
         return opened
 
     def raw(self):
@@ -137,6 +149,7 @@ class Conversation:
         self.client = Client(
             os.path.join(os.path.dirname(path), name + ".json"))
         self.name = name
+        self.said = 0
         self.client.register(address, name)
         self.owner = self.ours("sentinel-keys", "show")[0]["id"]
 
@@ -145,7 +158,7 @@ class Conversation:
         done = subprocess.run(
             [os.path.join(self.bin, command), "-k", self.file.path, *args],
             input=text, stdout=subprocess.PIPE, check=True)
-        self.file.boxes()
+        self.file.look()
         return [json.loads(line) for line in done.stdout.splitlines()]
 
     def peer(self):
@@ -171,17 +184,29 @@ class Conversation:
         self.client.send_key(self.owner)
         self.ours("sentinel-pull")
 
+    def texts(self):
+        """Of sizes that move rows from page to page."""
+        for _ in range(BURST):
+            self.said += 1
+            yield b"t" * (self.said * 1237 % 2503)
+
     def they_send(self, reverse):
-        contents = [self.client.seal(self.peer(), b"text %d" % i)[0]
-                    for i in range(BURST)]
-        for content in contents[::-1] if reverse else contents:
-            self.client.put(self.peer(), 3, content)
-        seen = self.ours("sentinel-pull", "--type", "message")
-        assert len(seen) == BURST, seen
+        contents = [self.client.seal(self.peer(), text)[0]
+                    for text in self.texts()]
+        # reversed, the key of the first one waits
+        for burst in (contents[:0:-1], contents[:1]) if reverse \
+                else (contents,):
+            for content in burst:
+                self.client.put(self.peer(), 3, content)
+            # into the inbox, not printed
+            assert not self.ours("sentinel-pull", "--type", "key_request")
+        # some are left, so that the inbox has rows to move
+        seen = self.ours("sentinel-pull", "--type", "message", "-n", "3")
+        assert len(seen) == 3, seen
 
     def we_send(self, reverse):
-        for i in range(BURST):
-            self.ours("sentinel-send", self.name, text=b"text %d" % i)
+        for text in self.texts():
+            self.ours("sentinel-send", self.name, text=text)
         order = range(BURST)[::-1] if reverse else None
         seen = [r["type"] for r in self.client.pull(order=order)]
         assert seen == ["message"] * BURST, seen
@@ -206,13 +231,10 @@ def search(talk, log, present):
                           for p in boxes.values()))
     assert shown == {session.dhr}, "a private key that is retired"
     assert not any(s in raw for s in secrets), "a key in the clear"
-    former = talk.file.former - set(boxes)
-    for box in former:
-        for at in range(0, len(box) - PIECE + 1, PIECE):
-            assert box[at:at + PIECE] not in raw, "part of a former box"
+    talk.file.refute(talk.file.former)
     return {"retired": len(secrets - present), "publics": len(log.publics),
             "messages": len(set(log.messages)), "boxes": len(boxes),
-            "former": len(former)}
+            "former": len(talk.file.former)}
 
 
 def main():
