@@ -268,7 +268,8 @@ file_offer s too_large' ]
 }
 
 @test "the sender killed: the same command goes on" {
-	random 50331648 f
+	# more than the rate lets through before the last kill
+	random 100663296 f
 	kills=0
 	for ms in 350 450 400 500 450; do
 		"$SENTINEL_BIN/sentinel-sendfile" -k alice.key bob f \
