@@ -119,11 +119,12 @@ repeat
 swap
 damage'
 	relay_stop
-	run relay_sql "SELECT count(*) FROM messages WHERE content <> CAST('right' AS BLOB)"
+	run relay_sql "SELECT count(*) FROM messages
+	    WHERE content <> CAST('right' AS BLOB)"
 	assert_output 0
 }
 
-@test "a pull mangled in the middle of its list prints and acknowledges nothing" {
+@test "a pull mangled inside its list prints and acknowledges nothing" {
 	long_text
 	for _ in 1 2 3; do
 		alice sentinel-send bob <"$text"
@@ -168,4 +169,16 @@ damage'
 	done
 	run bob sentinel-pull
 	assert_output ''
+}
+
+@test "cut before message 2 once: it calls again" {
+	register alice bob
+	for mode in up:cut:0 up:reset:41 down:cut:0 down:reset:113; do
+		proxy_start --only 1 $mode
+		run alice sentinel-clients --get name -r "$PROXY_RELAY"
+		assert_success
+		assert_output bob
+		proxy_passed 2
+		proxy_stop
+	done
 }

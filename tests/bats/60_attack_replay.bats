@@ -8,9 +8,11 @@ setup() {
 	relay_start --log-level debug
 }
 
-# dump NAME [TABLE...]: what a key file says
+# dump NAME [TABLE...]: what a key file says, but for when the relay was met
 dump() {
-	sqlite3 "$BATS_TEST_TMPDIR/$1.key" ".dump ${*:2}" | sha256sum
+	cp "$BATS_TEST_TMPDIR/$1.key" "$BATS_TEST_TMPDIR/copy"
+	sqlite3 "$BATS_TEST_TMPDIR/copy" 'UPDATE self SET last_contact = 0' \
+	    ".dump ${*:2}" | sha256sum
 }
 
 hex() {
@@ -103,9 +105,9 @@ letter() {
 		# the request under its own
 		run --separate-stderr bob sentinel-pull
 		assert_failure 3
-		run jq -sc 'map([.type, .error, .authenticated]) | sort' \
-		    <<<"$output"
-		assert_output "[[\"key_request\",null,$known],[\"undecryptable\",\"malformed\",null],[\"undecryptable\",\"malformed\",null],[\"undecryptable\",\"malformed\",null],[\"undecryptable\",\"malformed\",null]]"
+		[ "$(field '"\(.type) \(.error // .authenticated)"' | sort |
+		    uniq -c | xargs)" = \
+		    "1 key_request $known 4 undecryptable malformed" ]
 		[ "$known" = true ] || [ "$(dump bob $tables)" = "$before" ]
 		bob sentinel-keys fetch mallory
 	done
