@@ -247,7 +247,8 @@ test_fill(void **state)
 	assert_int_equal(file_read(p[0], out, 4, FILE_HERE, &len, "pipe"), 0);
 	assert_int_equal(len, 0);
 	close(p[0]);
-	assert_int_equal(file_read(p[0], out, 4, FILE_HERE, &len, "pipe"), ERR_IO);
+	assert_int_equal(file_read(p[0], out, 4, FILE_HERE, &len, "pipe"),
+	    ERR_IO);
 	assert_string_equal(err_last()->path, "pipe");
 }
 
