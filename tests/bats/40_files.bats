@@ -34,7 +34,7 @@ no_parts() {
 
 # kill_soon MS PID: once it has run for so long, if it still does
 kill_soon() {
-	sleep "0.$(printf %03d "$1")"
+	sleep "0.$(printf %03d "$((10#$1))")"
 	kill -KILL "$2" 2>/dev/null || :
 	wait "$2" 2>/dev/null || :
 }
@@ -296,8 +296,9 @@ file_offer s too_large' ]
 @test "the receiver killed: no name before it is whole, and all of it" {
 	random 50331648 f
 	alice sentinel-sendfile bob f >/dev/null
+	: >all
 	for ms in 030 080 130 180 230 280; do
-		"$SENTINEL_BIN/sentinel-pull" -k bob.key -o in >all 3>&- &
+		"$SENTINEL_BIN/sentinel-pull" -k bob.key -o in >>all 3>&- &
 		kill_soon $ms $!
 		[ ! -e in/f ] || [ "$(stat -c %s in/f)" = 50331648 ]
 	done

@@ -22,13 +22,16 @@ teardown() {
 # sets STOPPED, its process
 stopped_at() {
 	local inject=inject=$1:signal=STOP:when=$2
+	local trace=$BATS_TEST_TMPDIR/stopped.trace
 
+	rm -f "$trace"
 	# the tracer is the child, a leak checker cannot work under it
 	ASAN_OPTIONS="$ASAN_OPTIONS:detect_leaks=0" start "$3" \
-	    strace -D -qq -o /dev/null -e trace="$1" -e "$inject" \
+	    strace -D -qq -o "$trace" -e trace="$1" -e "$inject" \
 	    "$SENTINEL_BIN/$4" "${@:5}" >"$BATS_TEST_TMPDIR/stopped.out"
 	STOPPED=$!
-	until_true grep -qE '^State:.[Tt]' "/proc/$STOPPED/status"
+	# that it stands still as such: the tracer stops it all the time
+	until_true grep -qs 'stopped by SIGSTOP' "$trace"
 }
 
 # until_true COMMAND...: at most 10 seconds
