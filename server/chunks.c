@@ -120,6 +120,13 @@ name_of(char out[static NAME_LEN + 1], uint64_t number)
 	snprintf(out, NAME_LEN + 1, "%020llu", (unsigned long long)number);
 }
 
+/* What a content takes in its segment. */
+static uint64_t
+room_for(uint32_t len)
+{
+	return ((uint64_t)len + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+}
+
 static int
 open_segment(const struct chunks *c, uint64_t number, int flags)
 {
@@ -370,7 +377,7 @@ chunks_put(struct chunks *c, struct chunks_place *out, const uint8_t *bytes,
 	/* let the disk begin; what it says of it comes with the sync */
 	(void)sync_file_range(c->writer, (off_t)place.offset, len,
 	    SYNC_FILE_RANGE_WRITE);
-	c->end += (len + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+	c->end += room_for(len);
 	c->dirty = true;
 	c->segments[c->segments_n - 1].live++;
 	*out = place;
@@ -475,8 +482,7 @@ give_back(struct chunks *c, const struct chunks_place *p)
 	if (fd < 0)
 		return;
 	(void)fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
-	    (off_t)p->offset,
-	    (off_t)((p->len + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT));
+	    (off_t)p->offset, (off_t)room_for(p->len));
 	close(fd);
 }
 

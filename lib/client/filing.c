@@ -71,7 +71,7 @@ filing_take_end(struct keyfile *kf, const struct body_message *m,
 
 	if (r == 0)
 		r = files_find(kf, m->from, FILES_IN, end.file_id, &f, &found);
-	if (r < 0)
+	if (r != 0)
 		return r;
 	if (!found)
 		return files_keep_end(kf, m->from, end.file_id, plain->body,

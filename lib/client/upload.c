@@ -94,7 +94,8 @@ static void
 drop_first(struct upload *u)
 {
 	u->asked_n--;
-	memmove(&u->asked[0], &u->asked[1], u->asked_n * sizeof(u->asked[0]));
+	for (size_t i = 0; i < u->asked_n; i++)
+		u->asked[i] = u->asked[i + 1];
 }
 
 /* The relay has said no to s, which is no more among those asked for. */
