@@ -170,13 +170,15 @@ class Connection:
         self.over = threading.Lock()
         for s in self.ends:
             s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        passing = [functools.reduce(
+        self.passing = [functools.reduce(
             lambda stream, m: m(stream),
             (m for ways, m in modes if way in ways),
             pieces_of(self.ends[way], self.seen[way], None if way else record))
             for way in WAYS["both"]]
+
+    def start(self):
         threading.Thread(target=self._serve, daemon=True,
-                         args=passing).start()
+                         args=self.passing).start()
 
     def _serve(self, rising, falling):
         other = threading.Thread(target=self._pump, daemon=True,
@@ -246,6 +248,8 @@ class Proxy:
             self.connections.append(Connection(
                 client, relay, self.modes if mangled else (), self.record,
                 self.on_end))
+            # kept before anything passes: who is through looks at it
+            self.connections[-1].start()
 
 
 def main():
