@@ -271,7 +271,7 @@ file_offer s too_large' ]
 	# more than the rate lets through before the last kill
 	random 100663296 f
 	kills=0
-	for ms in 350 450 400 500 450; do
+	for ms in 700 650 750; do
 		"$SENTINEL_BIN/sentinel-sendfile" -k alice.key bob f \
 		    --rate 40M >sent 3>&- &
 		kill_soon $ms $!
