@@ -485,7 +485,7 @@ rotates() { # WHO [--static]
 		done
 	done
 	unset SENTINEL_RELAY
-	fault 2 usage alice sentinel-keys trust-relay "${new}x"
+	fault 2 usage alice sentinel-keys trust-relay -- "${new}x"
 	run alice sentinel-keys trust-relay -- "$new"
 	assert_success
 	[ "$(field '"\(.type) \(.status) \(.address)"')" = \
