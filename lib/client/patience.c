@@ -4,7 +4,7 @@
 #include "base/clock.h"
 #include "base/err.h"
 
-#define PAUSE_MS     100 /* where the relay names no time; doubles */
+#define PAUSE_MS     100ULL /* where the relay names no time; doubles */
 #define PAUSE_MAX_MS 5000
 #define DOUBLINGS    6
 
