@@ -35,14 +35,17 @@ LLVMFuzzerTestOneInput(const uint8_t *in, size_t len)
 {
 	static const uint8_t id[FILENAME_ID_LEN] = { 0xab };
 	char name[FILENAME_SIZE], other[FILENAME_SIZE];
+	char former[FILENAME_SIZE] = "";
 
 	filename_make_safe(name, in, len, id);
 	expect_safe(name);
 	for (unsigned n = 1; n < 2000000000; n = n * 10 + 1) {
 		filename_number(other, name, n);
 		expect_safe(other);
-		if (strcmp(name, other) == 0)
+		/* a long name may be its own stand-in, once */
+		if (strcmp(former, other) == 0)
 			abort();
+		memcpy(former, other, sizeof(former));
 	}
 	return 0;
 }
