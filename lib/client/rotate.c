@@ -68,7 +68,10 @@ complete(struct client *c, const struct own *own, bool *refused)
 	client_hang_up(c);
 	if (reason == REASON_STALE)
 		return give_up(c, own);
-	return r < 0 ? r : renew_requests(c);
+	if (r == 0)
+		r = renew_requests(c);
+	client_hang_up(c);
+	return r;
 }
 
 /* *pair: the next one, dated; *found false when there is none. */

@@ -381,6 +381,24 @@ rotates() { # WHO [--static]
 	both_ways
 }
 
+@test "a command that completes a lost rotate --static asks anew, and goes on" {
+	register alice bob
+	alice sentinel-keys fetch bob >/dev/null
+	bob sentinel-keys fetch alice >/dev/null
+	alice sentinel-keys request bob >/dev/null
+	rotate_unheard alice --static
+	run alice sentinel-clients --get name
+	assert_success
+	assert_output bob
+	run bob sentinel-pull --get type,session
+	assert_output 'key_request	request_received'
+	bob sentinel-keys send alice >/dev/null
+	alice sentinel-pull >/dev/null
+	alice sentinel-keys send bob >/dev/null
+	bob sentinel-pull >/dev/null
+	both_ways
+}
+
 @test "both ask, both rotate in between: no deadlock" {
 	register alice bob
 	alice sentinel-keys fetch bob >/dev/null
