@@ -153,6 +153,7 @@ check: check-house check-unit check-replay check-bats
 export CMOCKA_MESSAGE_OUTPUT = TAP
 export SENTINEL_BIN = $(abspath $(B)/bin)
 export SENTINEL_TOOLS = $(abspath $(B)/tools)
+export SENTINEL_BENCH = $(abspath $(B)/bench)
 export ASAN_OPTIONS ?= exitcode=99:strict_string_checks=1:detect_stack_use_after_return=1
 export UBSAN_OPTIONS ?= print_stacktrace=1
 

@@ -31,8 +31,9 @@ struct loop {
 	loop_signal_fn signal_fn;
 	void *signal_arg;
 
-	loop_fn hook;
+	loop_hook_fn hook;
 	void *hook_arg;
+	bool restless; /* the hook wants to be called again */
 };
 
 int
@@ -223,7 +224,7 @@ loop_signals(struct loop *l, const sigset_t *set, loop_signal_fn fn, void *arg)
 }
 
 void
-loop_before_sleep(struct loop *l, loop_fn fn, void *arg)
+loop_before_sleep(struct loop *l, loop_hook_fn fn, void *arg)
 {
 	l->hook = fn;
 	l->hook_arg = arg;
@@ -259,7 +260,7 @@ static int
 turn(struct loop *l)
 {
 	int left = l->heap_n > 0 ? clock_left(l->heap[1]->at) : -1;
-	int n = epoll_wait(l->epoll, l->batch, BATCH, left);
+	int n = epoll_wait(l->epoll, l->batch, BATCH, l->restless ? 0 : left);
 
 	if (n < 0 && errno != EINTR)
 		return err_sys(ERR_IO, "epoll");
@@ -274,7 +275,7 @@ turn(struct loop *l)
 	l->batch_n = 0;
 	call_timers(l);
 	if (l->hook)
-		l->hook(l->hook_arg);
+		l->restless = l->hook(l->hook_arg, n <= 0);
 	return 0;
 }
 

@@ -14,6 +14,7 @@
 #define SERVER_LOOP_H
 
 #include <signal.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -66,8 +67,13 @@ void loop_timer_remove(struct loop *l, struct loop_timer *t);
 int loop_signals(struct loop *l, const sigset_t *set, loop_signal_fn fn,
     void *arg) MUST_USE;
 
-/* The hook: after the callbacks of a turn, before the next wait. */
-void loop_before_sleep(struct loop *l, loop_fn fn, void *arg);
+/*
+ * The hook: after the callbacks of a turn.  idle: nothing had come, and the
+ * loop is to sleep.  Who is not done yet answers true: the loop looks whether
+ * more has come, and calls again without sleeping.
+ */
+typedef bool (*loop_hook_fn)(void *arg, bool idle);
+void loop_before_sleep(struct loop *l, loop_hook_fn fn, void *arg);
 
 /* Monotonic ms, read once a turn. */
 uint64_t loop_now(const struct loop *l);

@@ -19,7 +19,7 @@
 #define DESCRIPTORS_KEPT 32 /* for the store, the listeners and the loop */
 #define DRAIN_MS         9000
 #define SWEEP_MS         60000 /* between two looks for what is overdue */
-#define MMAP_FROM        (1024 * 1024) /* bytes of memory */
+#define MMAP_FROM        (4 * 1024 * 1024) /* bytes of memory */
 
 struct relay {
 	struct loop *loop;
@@ -106,12 +106,15 @@ on_signal(void *arg, int signo)
 }
 
 /* Group commit: a turn is made durable at once, then it is answered. */
-static void
-before_sleep(void *arg)
+static bool
+before_sleep(void *arg, bool idle)
 {
 	struct relay *r = arg;
-	int code = turn_settle(&r->serve);
+	int code;
 
+	if (!idle && turn_may_wait(&r->serve, loop_now(r->loop)))
+		return true;
+	code = turn_settle(&r->serve);
 	conn_release(&r->conns);
 	if (code == 0)
 		code = store_rest(r->store);
@@ -122,6 +125,7 @@ before_sleep(void *arg)
 	listener_shut(&r->listeners, r->conns.n >= r->conns.max);
 	if (r->stopping && r->conns.n == 0)
 		loop_stop(r->loop, code);
+	return false;
 }
 
 static int
@@ -223,6 +227,7 @@ relay_run(const struct relay_config *config)
 
 	/* else the largest buffers would stay with us once they were freed */
 	mallopt(M_MMAP_THRESHOLD, MMAP_FROM);
+	mallopt(M_TRIM_THRESHOLD, MMAP_FROM);
 	log_open(config->log_format, config->log_level);
 	r.sk = secret_new(KEY_LEN);
 	if (!r.sk)

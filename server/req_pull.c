@@ -6,7 +6,6 @@
 
 struct page {
 	struct buf *out;
-	size_t max; /* unless the first message alone is more */
 	int r;
 };
 
@@ -16,9 +15,6 @@ add(void *arg, const struct body_message *m)
 	struct page *p = arg;
 	uint8_t head[PULL_ITEM_LEN];
 
-	if (buf_len(p->out) > 0 &&
-	    buf_len(p->out) + PULL_ITEM_LEN + m->content_len > p->max)
-		return false;
 	body_pack_message(head, m);
 	p->r = buf_put(p->out, head, sizeof(head));
 	if (p->r == 0)
@@ -29,14 +25,15 @@ add(void *arg, const struct body_message *m)
 int
 req_pull_try(struct serve *sv, struct session *ss, bool *answered)
 {
-	struct page p = { .out = sv->page,
-		.max = sv->max_frame - FRAME_REPLY_LEN };
+	const uint32_t most = sv->max_frame - FRAME_REPLY_LEN;
+	struct page p = { .out = sv->page };
+	struct body_pull q = ss->pull;
 	int r;
 
-	if (ss->pull.max_bytes > 0 && ss->pull.max_bytes < p.max)
-		p.max = ss->pull.max_bytes;
+	if (q.max_bytes == 0 || q.max_bytes > most)
+		q.max_bytes = most;
 	buf_clear(sv->page);
-	r = store_pull(sv->store, ss->id, &ss->pull, add, &p);
+	r = store_pull(sv->store, ss->id, &q, add, &p);
 	if (r == 0)
 		r = p.r;
 	if (r != 0)

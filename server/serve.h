@@ -60,7 +60,11 @@ struct serve {
 	struct buf *page; /* the payload being made */
 	uint32_t max_frame;
 	enum serve_registration registration;
-	struct session_list held;  /* what turn_next hands out */
+	unsigned replies_n;       /* of this turn */
+	unsigned pieces_n;        /* of these, that confirm a piece of a file */
+	size_t pieces_len;        /* bytes of those pieces */
+	uint64_t pieces_by;       /* when they are committed at the latest */
+	struct session_list held; /* what turn_next hands out */
 	struct session_list woken; /* to be looked at by turn_settle */
 };
 

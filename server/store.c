@@ -65,6 +65,15 @@ store_put(struct store *st, const struct body_send *m,
 	return st->ops->put(st, m, from, now);
 }
 
+bool
+store_has_room(const struct body_pull *q, uint64_t *used, size_t len)
+{
+	bool first = *used == 0;
+
+	*used += PULL_ITEM_LEN + len;
+	return first || q->max_bytes == 0 || *used <= q->max_bytes;
+}
+
 int
 store_pull(struct store *st, const uint8_t id[static ID_LEN],
     const struct body_pull *q, store_message_fn fn, void *arg)

@@ -83,7 +83,11 @@ int store_block(struct store *st, const uint8_t id[static ID_LEN],
 int store_put(struct store *st, const struct body_send *m,
     const uint8_t from[static ID_LEN], uint64_t now) MUST_USE;
 
-/* The messages of id after q->after, ascending, all or without type 4. */
+/*
+ * The messages of id after q->after, ascending, all or without type 4: as many
+ * as have room in q->max_bytes with PULL_ITEM_LEN each, and one in any case; 0
+ * is no bound.
+ */
 int store_pull(struct store *st, const uint8_t id[static ID_LEN],
     const struct body_pull *q, store_message_fn fn, void *arg) MUST_USE;
 
@@ -139,6 +143,9 @@ struct store {
 
 /* For implementations: the same name, bundle and time. */
 bool store_is_same(const struct body_key *a, const struct body_key *b);
+
+/* For implementations: is there room for a content; *used, from 0, goes up. */
+bool store_has_room(const struct body_pull *q, uint64_t *used, size_t len);
 
 int store_sqlite_open(struct store **out, const char *path,
     const struct store_limits *limits) MUST_USE;

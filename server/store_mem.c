@@ -253,6 +253,7 @@ pull(struct store *st, const uint8_t *id, const struct body_pull *q,
 {
 	const struct client *c = client(of(st), id);
 	const struct message *m;
+	uint64_t used = 0;
 
 	if (!c)
 		return REASON_UNKNOWN_CLIENT;
@@ -260,7 +261,8 @@ pull(struct store *st, const uint8_t *id, const struct body_pull *q,
 		if (m->body.id <= q->after ||
 		    (q->no_chunks && m->body.type == MESSAGE_CHUNK))
 			continue;
-		if (!fn(arg, &m->body))
+		if (!store_has_room(q, &used, m->body.content_len) ||
+		    !fn(arg, &m->body))
 			break;
 	}
 	return 0;

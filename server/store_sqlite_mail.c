@@ -100,23 +100,10 @@ is_place(int64_t type, size_t len)
 	return type == MESSAGE_CHUNK && len == CHUNKS_PLACE_LEN;
 }
 
+/* All but the content of a piece, whose place is told instead. */
 static int
-get_piece(struct store_sqlite *s, const uint8_t **content, size_t *len)
-{
-	struct chunks_place place;
-	int r;
-
-	chunks_unpack(&place, *content);
-	if (place.len > CONTENT_MAX)
-		return sql_damaged(s->sql);
-	r = chunks_get(s->chunks, s->piece, &place);
-	*content = s->piece;
-	*len = place.len;
-	return r;
-}
-
-static int
-get_message(struct store_sqlite *s, struct body_message *m)
+get_message(struct store_sqlite *s, struct body_message *m,
+    struct chunks_place *place)
 {
 	size_t len = 0;
 	int r;
@@ -128,10 +115,33 @@ get_message(struct store_sqlite *s, struct body_message *m)
 		return r;
 	m->id = (uint32_t)sql_get_int(s->sql, QUERY_PULL, 1);
 	m->type = (uint8_t)sql_get_int(s->sql, QUERY_PULL, 2);
-	if (is_place(m->type, len))
-		r = get_piece(s, &m->content, &len);
 	m->content_len = (uint32_t)len;
-	return r;
+	if (!is_place(m->type, len))
+		return 0;
+	chunks_unpack(place, m->content);
+	if (place->len > CONTENT_MAX)
+		return sql_damaged(s->sql);
+	m->content = NULL;
+	m->content_len = place->len;
+	return 0;
+}
+
+/* The row that stands there to fn, unless the page is full; 0: no more. */
+static int
+pull_row(struct store_sqlite *s, const struct body_pull *q, uint64_t *used,
+    store_message_fn fn, void *arg)
+{
+	struct chunks_place place;
+	struct body_message msg;
+	int r = get_message(s, &msg, &place);
+
+	if (r < 0 || !store_has_room(q, used, msg.content_len))
+		return r;
+	if (!msg.content) {
+		r = chunks_get(s->chunks, s->piece, &place);
+		msg.content = s->piece;
+	}
+	return r < 0 ? r : fn(arg, &msg);
 }
 
 int
@@ -139,7 +149,7 @@ store_sqlite_mail_pull(struct store *st, const uint8_t *id,
     const struct body_pull *q, store_message_fn fn, void *arg)
 {
 	struct store_sqlite *s = store_sqlite_of(st);
-	struct body_message msg;
+	uint64_t used = 0;
 	struct mailbox *m;
 	int r;
 
@@ -150,8 +160,8 @@ store_sqlite_mail_pull(struct store *st, const uint8_t *id,
 	sql_set_int(s->sql, QUERY_PULL, 2, q->after);
 	sql_set_int(s->sql, QUERY_PULL, 3, q->no_chunks);
 	while ((r = sql_step(s->sql, QUERY_PULL)) == 1) {
-		r = get_message(s, &msg);
-		if (r < 0 || !fn(arg, &msg)) {
+		r = pull_row(s, q, &used, fn, arg);
+		if (r <= 0) {
 			sql_settle(s->sql, QUERY_PULL);
 			break;
 		}

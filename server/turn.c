@@ -9,7 +9,9 @@
 #include "server/log.h"
 #include "wire/frame.h"
 
-#define RETRY_MS 1000 /* for what may pass by itself */
+#define RETRY_MS   1000 /* for what may pass by itself */
+#define PIECES_MS  5
+#define PIECES_LEN (2 * 1024 * 1024)
 
 static const char *const texts[] = {
 	[REASON_MALFORMED] = "malformed request",
@@ -89,6 +91,7 @@ put_reply(struct serve *sv, struct session *ss, uint16_t code,
 	if (put_frame(ss, code, payload, len) < 0)
 		ss->failed = ss->closing = true;
 	ss->held_n++;
+	sv->replies_n++;
 	enlist(sv, ss);
 }
 
@@ -97,6 +100,23 @@ turn_reply(struct serve *sv, struct session *ss, enum code code,
     const void *payload, size_t len)
 {
 	put_reply(sv, ss, (uint16_t)(code + CODE_REPLY), payload, len);
+}
+
+void
+turn_is_piece(struct serve *sv, size_t len)
+{
+	sv->pieces_n++;
+	sv->pieces_len += len;
+}
+
+bool
+turn_may_wait(struct serve *sv, uint64_t now)
+{
+	if (sv->pieces_n == 0 || sv->replies_n > sv->pieces_n)
+		return false;
+	if (sv->pieces_by == 0)
+		sv->pieces_by = now + PIECES_MS;
+	return sv->pieces_len < PIECES_LEN && now < sv->pieces_by;
 }
 
 void
@@ -200,10 +220,13 @@ turn_settle(struct serve *sv)
 	wake(sv, r == 0);
 	if (r == 0)
 		r = store_commit(sv->store); /* of nothing, if all is well */
-	if (r == 0)
-		return 0;
-	log_fault(LOG_ERROR, "group_lost");
-	take_back(sv);
+	if (r < 0) {
+		log_fault(LOG_ERROR, "group_lost");
+		take_back(sv);
+	}
+	sv->replies_n = sv->pieces_n = 0;
+	sv->pieces_len = 0;
+	sv->pieces_by = 0;
 	return r == ERR_IO ? r : 0;
 }
 

@@ -13,6 +13,9 @@
 void turn_reply(struct serve *sv, struct session *ss, enum code code,
     const void *payload, size_t len);
 
+/* The reply held last confirms a piece of a file, of len bytes. */
+void turn_is_piece(struct serve *sv, size_t len);
+
 /* 9000; text NULL: what the reason means. */
 void turn_refuse(struct serve *sv, struct session *ss, enum reason reason,
     const char *text);
@@ -31,6 +34,12 @@ void turn_wait_over(struct serve *sv, struct session *ss);
 
 /* A session ends: what it holds is dropped. */
 void turn_forget(struct serve *sv, struct session *ss);
+
+/*
+ * Nothing is held but confirmations of pieces of files, few and young: they
+ * may share a commit with what comes in the next turn.
+ */
+bool turn_may_wait(struct serve *sv, uint64_t now);
 
 /*
  * The end: commit, then answer the pulls that waited for it.  When the group

@@ -122,6 +122,8 @@ file_write_at(int fd, const void *bytes, size_t len, uint64_t offset,
     const char *name)
 {
 	const uint8_t *p = bytes;
+	const uint64_t from = offset;
+	const size_t all = len;
 
 	while (len > 0) {
 		ssize_t n = pwrite(fd, p, len, (off_t)offset);
@@ -134,6 +136,9 @@ file_write_at(int fd, const void *bytes, size_t len, uint64_t offset,
 		offset += (uint64_t)n;
 		len -= (size_t)n;
 	}
+	/* the disk may begin; what it says of it comes with the sync */
+	(void)sync_file_range(fd, (off_t)from, (off_t)all,
+	    SYNC_FILE_RANGE_WRITE);
 	return 0;
 }
 

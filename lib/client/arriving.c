@@ -38,11 +38,11 @@ arriving_new(struct arriving **out, struct client *c, const char *dir,
 	a->kf = client_keyfile(c);
 	a->max_size = max_size;
 	a->open = secret_new(ARRIVING_OPEN_MAX * sizeof(*a->open));
-	a->plain = malloc(CHUNK_MAX);
 	a->record = buf_new(2 * OUTDIR_PATH_SIZE);
-	r = a->open && a->plain && a->record
-	    ? outdir_open(&a->dir, dir)
-	    : err_set(ERR_NOMEM, "no memory for files");
+	r = a->open && a->record ? worker_new(&a->worker, CHUNK_MAX)
+				 : err_set(ERR_NOMEM, "no memory for files");
+	if (r == 0)
+		r = outdir_open(&a->dir, dir);
 	if (r == 0)
 		r = withdraw_offers(a);
 	if (r < 0)
@@ -52,6 +52,7 @@ arriving_new(struct arriving **out, struct client *c, const char *dir,
 	return r;
 }
 
+/* Of which the worker has nothing left to do. */
 static void
 close_all(struct arriving *a)
 {
@@ -65,12 +66,10 @@ arriving_free(struct arriving *a)
 {
 	if (!a)
 		return;
+	worker_free(a->worker);
 	close_all(a);
 	outdir_close(a->dir);
 	secret_free(a->open);
-	if (a->plain)
-		secret_wipe(a->plain, CHUNK_MAX);
-	free(a->plain);
 	buf_free(a->record);
 	free(a);
 }
@@ -142,6 +141,7 @@ arriving_close(struct arriving *a, const struct files *f)
 
 	if (!t)
 		return;
+	worker_wait(a->worker);
 	close(t->fd);
 	a->open_n--;
 	if (t != &a->open[a->open_n])
@@ -268,6 +268,12 @@ arriving_open(struct arriving *a, const struct files *f, bool *taken,
 static int
 sync_parts(struct arriving *a)
 {
+	int r = worker_settle(a->worker);
+
+	if (r < 0) {
+		err_path(outdir_path(a->dir));
+		return r;
+	}
 	for (size_t i = 0; i < a->open_n; i++) {
 		if (a->open[i].dirty && fdatasync(a->open[i].fd) < 0) {
 			err_sys(ERR_IO, "%s", outdir_path(a->dir));

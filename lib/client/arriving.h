@@ -23,6 +23,7 @@
 
 #include "base/buf.h"
 #include "client/client.h"
+#include "client/worker.h"
 #include "e2e/filebox.h"
 #include "state/files.h"
 #include "state/inbox.h"
@@ -37,8 +38,8 @@ struct arriving_file {
 	struct plain_manifest m; /* borrows from row */
 	int fd;
 	bool dirty;
-	struct filebox_digest digest;
-	uint64_t digested; /* chunks from the first on that are in it */
+	struct filebox_digest digest; /* the worker's, as fd is */
+	uint64_t digested; /* chunks from the first on that go into it */
 };
 
 struct arriving_stray {
@@ -56,7 +57,7 @@ struct arriving {
 	struct arriving_stray strays[ARRIVING_STRAYS_MAX];
 	size_t strays_n;
 	size_t written;
-	uint8_t *plain; /* one chunk */
+	struct worker *worker; /* of chunks up to CHUNK_MAX */
 	struct buf *record;
 	char elsewhere[OUTDIR_PATH_SIZE];
 	bool lacks_room;

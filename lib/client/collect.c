@@ -9,6 +9,8 @@
 #include "client/receive.h"
 #include "wire/codes.h"
 
+#define WINDOWS_MAX 4 /* before others have their turn */
+
 struct collect {
 	struct client *client;
 	struct page page;
@@ -69,38 +71,57 @@ take(void *arg, const struct body_message *m)
 	return r < 0 || !taken ? r : page_take(&k->page, m->id);
 }
 
-/*
- * A page, and unless the window is full with it, *more and the request for
- * the next.  A request that fails must not keep us from the page.
- */
+/* A page, and before it the request for the next, should one follow. */
 static int
-take_page(struct collect *k, bool *more)
+take_page(struct collect *k, bool more)
 {
-	size_t window = k->files->written + buf_len(k->page.bytes);
 	int r, asked = 0;
 
 	page_pass(&k->page);
-	*more = window < ARRIVING_WINDOW;
-	if (*more)
+	if (more)
 		asked = page_ask(&k->page, k->client, 0);
+	/* a request that fails must not keep us from the page */
 	r = page_each(&k->page, take, k);
 	return r < 0 ? r : asked;
 }
 
 static int
+commit_amid(struct collect *k)
+{
+	int r = arriving_commit(k->files);
+
+	return r == 0 ? page_send_acks(&k->page, k->client) : r;
+}
+
+/*
+ * The relay is kept busy meanwhile: when a window is committed the next page
+ * was asked for, and its acknowledgement is confirmed a page later.
+ */
+static int
 take_pages(struct collect *k, uint64_t wait_ms, bool *got)
 {
+	unsigned windows = 0;
 	bool more = true;
 	int r = page_ask(&k->page, k->client, wait_ms);
 
 	while (r == 0 && more) {
+		bool full;
+
 		r = page_get(&k->page, k->client, wait_ms);
 		if (r < 0 || page_is_empty(&k->page))
 			break;
 		*got = true;
-		r = take_page(k, &more);
+		full = k->files->written + buf_len(k->page.bytes) >=
+		    ARRIVING_WINDOW;
+		windows += full;
+		more = windows < WINDOWS_MAX;
+		r = take_page(k, more);
+		if (r == 0)
+			r = page_await_acks(&k->page, k->client);
+		if (r == 0 && full && more)
+			r = commit_amid(k);
 	}
-	return r;
+	return r == 0 ? page_await_acks(&k->page, k->client) : r;
 }
 
 /*
@@ -108,11 +129,15 @@ take_pages(struct collect *k, uint64_t wait_ms, bool *got)
  * to come again.
  */
 static int
-take_window(struct collect *k, uint64_t wait_ms, bool *got)
+take_windows(struct collect *k, uint64_t wait_ms, bool *got)
 {
 	int r, fetched = take_pages(k, wait_ms, got);
 	struct err_info why = *err_last();
 
+	if (fetched < 0) {
+		client_hang_up(k->client); /* with it what was asked ahead */
+		page_hung_up(&k->page);
+	}
 	if (fetched < 0 && fetched != ERR_UNREACHABLE && fetched != ERR_BUSY)
 		return fetched;
 	r = arriving_commit(k->files);
@@ -124,14 +149,14 @@ take_window(struct collect *k, uint64_t wait_ms, bool *got)
 }
 
 int
-collect_window(struct collect *k, uint64_t wait_ms, bool *got)
+collect_some(struct collect *k, uint64_t wait_ms, bool *got)
 {
 	bool finished;
 	int r = complete_files(k->files, got);
 
 	if (r < 0 || *got)
 		return r;
-	r = take_window(k, wait_ms, got);
+	r = take_windows(k, wait_ms, got);
 	if (r == 0)
 		r = complete_files(k->files, &finished);
 	return r;

@@ -18,13 +18,14 @@ int collect_new(struct collect **out, struct client *c, const char *dir,
 void collect_free(struct collect *k); /* NULL is fine */
 
 /*
- * Finish what is whole, if anything.  Else one window of chunks, or all there
- * are: taken in, committed, acknowledged, and finished what is whole by then.
+ * Finish what is whole, if anything.  Else a few windows of chunks, or all
+ * there are: taken in, committed, acknowledged, and finished what is whole by
+ * then.
  * When nothing is there, wait up to wait_ms at the relay, for anything.
  * *got: there was something, be it a message that the other cursor has to
  * fetch.
  */
-int collect_window(struct collect *k, uint64_t wait_ms, bool *got) MUST_USE;
+int collect_some(struct collect *k, uint64_t wait_ms, bool *got) MUST_USE;
 
 /* A manifest has come: chunks that were passed over may be of use now. */
 void collect_rewind(struct collect *k);

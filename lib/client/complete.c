@@ -30,7 +30,7 @@ digest_part(struct arriving *a, struct arriving_file *t, uint64_t size,
 {
 	uint64_t at = t->digested * t->m.chunk_size;
 	size_t got = 1;
-	int r = 0;
+	int r = worker_settle(a->worker);
 
 	if (at > size)
 		at = size;
@@ -38,12 +38,17 @@ digest_part(struct arriving *a, struct arriving_file *t, uint64_t size,
 		size_t len =
 		    size - at < CHUNK_MAX ? (size_t)(size - at) : CHUNK_MAX;
 
-		r = file_read(t->fd, a->plain, len, at, &got,
+		r = file_read(t->fd, worker_piece(a->worker), len, at, &got,
 		    outdir_path(a->dir));
 		if (r == 0)
-			filebox_digest_add(&t->digest, a->plain, got);
+			worker_put(a->worker,
+			    &(struct worker_task){ .len = got,
+				.digest = &t->digest,
+				.fd = -1 });
 		at += got;
 	}
+	if (r == 0)
+		r = worker_settle(a->worker);
 	filebox_digest_end(&t->digest, out);
 	return r;
 }

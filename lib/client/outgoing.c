@@ -223,12 +223,14 @@ outgoing_put_end(struct outgoing_file *file, struct outgoing *o)
 		.len = sizeof(o->row.end),
 		.also = save_row,
 		.arg = o };
-	struct filebox_digest digest = file->source.digest;
 	struct talk_sent sent;
+	int r;
 
 	if (o->row.has_end)
 		return 0;
-	filebox_digest_end(&digest, e.digest);
+	r = source_digest(&file->source, e.digest);
+	if (r < 0)
+		return r;
 	memcpy(e.file_id, o->row.file_id, ID_LEN);
 	plain_pack_end(o->row.end, &e);
 	o->row.stage = FILES_ENDED;

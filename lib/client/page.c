@@ -4,6 +4,9 @@
 #include "base/err.h"
 #include "wire/codes.h"
 
+#define ACKS_MAX     ((size_t)ACK_RANGES_MAX * BODY_RANGE_LEN)
+#define ACKS_AT_ONCE 16 /* requests */
+
 int
 page_init(struct page *p, bool no_chunks)
 {
@@ -127,22 +130,67 @@ page_forget_taken(struct page *p)
 {
 	buf_clear(p->ranges);
 	p->run.first = 0;
+	p->acks_len = 0;
+}
+
+static size_t
+one_request(size_t len)
+{
+	return len < ACKS_MAX ? len : ACKS_MAX;
+}
+
+int
+page_send_acks(struct page *p, struct client *c)
+{
+	int r = end_run(p);
+
+	p->acks_len = 0;
+	for (int n = 0; n < ACKS_AT_ONCE && r == 0; n++) {
+		size_t len = one_request(buf_len(p->ranges) - p->acks_len);
+
+		if (len == 0)
+			break;
+
+		r = chan_put(client_chan(c), CODE_ACK,
+		    buf_peek(p->ranges) + p->acks_len, len, NULL, 0);
+		p->acks_len += len;
+	}
+	return r;
+}
+
+int
+page_await_acks(struct page *p, struct client *c)
+{
+	struct chan_reply reply;
+	int r = 0;
+
+	while (r == 0 && p->acks_len > 0) {
+		size_t len = one_request(p->acks_len);
+
+		r = chan_get(client_chan(c), &reply, 0);
+		if (r == 0) {
+			buf_drop(p->ranges, len);
+			p->acks_len -= len;
+		}
+	}
+	return r;
+}
+
+void
+page_hung_up(struct page *p)
+{
+	p->acks_len = 0;
 }
 
 int
 page_acknowledge(struct page *p, struct client *c)
 {
-	const size_t most = (size_t)ACK_RANGES_MAX * BODY_RANGE_LEN;
-	struct chan_reply reply;
-	size_t len;
-	int r = end_run(p);
+	int r;
 
-	while (r == 0 && buf_len(p->ranges) > 0) {
-		len = buf_len(p->ranges) < most ? buf_len(p->ranges) : most;
-		r = chan_call(client_chan(c), &reply, CODE_ACK,
-		    buf_peek(p->ranges), len);
+	do {
+		r = page_send_acks(p, c);
 		if (r == 0)
-			buf_drop(p->ranges, len);
-	}
+			r = page_await_acks(p, c);
+	} while (r == 0 && buf_len(p->ranges) > 0);
 	return r;
 }

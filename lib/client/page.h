@@ -14,6 +14,7 @@ struct page {
 	struct buf *bytes;     /* a 2104 payload */
 	struct buf *ranges;    /* what to acknowledge, packed */
 	struct body_range run; /* being built; first 0: none */
+	size_t acks_len;       /* of ranges, sent and not confirmed yet */
 	uint32_t after;        /* ids up to here are passed */
 	uint32_t last;         /* of the page that is here */
 	bool no_chunks;
@@ -45,5 +46,16 @@ void page_forget_taken(struct page *p);
 
 /* 1105 for all that was taken, in as many requests as it needs. */
 int page_acknowledge(struct page *p, struct client *c) MUST_USE;
+
+/*
+ * The same in two halves, between which the answer to an earlier page_ask may
+ * be read, and the next asked for.  What is not sent at once, or not confirmed,
+ * is left for the next call.
+ */
+int page_send_acks(struct page *p, struct client *c) MUST_USE;
+int page_await_acks(struct page *p, struct client *c) MUST_USE;
+
+/* The channel is gone, and with it what was to be awaited. */
+void page_hung_up(struct page *p);
 
 #endif

@@ -196,7 +196,7 @@ fetch_chunks(struct pull *p, uint64_t wait_ms, bool *got)
 	if (intake_manifests(p->intake) != p->manifests)
 		collect_rewind(p->collect);
 	p->manifests = intake_manifests(p->intake);
-	return collect_window(p->collect, wait_ms, got);
+	return collect_some(p->collect, wait_ms, got);
 }
 
 static int

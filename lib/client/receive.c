@@ -102,12 +102,12 @@ fits(struct arriving_file *t, const struct filebox_header *head, size_t len)
 	return true;
 }
 
-/* To the part, without padding where that is known. */
-static int
+/* The chunk lent to the part, without padding where that is known. */
+static void
 store(struct arriving *a, struct arriving_file *t, uint64_t index, size_t len)
 {
 	const uint64_t at = index * t->m.chunk_size;
-	int r;
+	struct worker_task task = { .fd = t->fd, .offset = at };
 
 	if (t->m.size != PLAIN_SIZE_UNKNOWN) {
 		if (at >= t->m.size)
@@ -115,16 +115,14 @@ store(struct arriving *a, struct arriving_file *t, uint64_t index, size_t len)
 		else if (len > t->m.size - at)
 			len = (size_t)(t->m.size - at);
 	}
-	r = file_write_at(t->fd, a->plain, len, at, outdir_path(a->dir));
-	if (r < 0)
-		return r;
+	task.len = len;
 	if (t->m.size != PLAIN_SIZE_UNKNOWN && index == t->digested) {
-		filebox_digest_add(&t->digest, a->plain, len);
+		task.digest = &t->digest;
 		t->digested++;
 	}
+	worker_put(a->worker, &task);
 	t->dirty = true;
 	a->written += len;
-	return 0;
 }
 
 static int
@@ -136,7 +134,7 @@ take(struct arriving *a, struct arriving_file *t, const struct body_message *m,
 	*taken = true;
 	if (spans_has(&t->row.spans, head->index))
 		return 0;
-	if (filebox_open(a->plain, t->m.file_key, m->from,
+	if (filebox_open(worker_piece(a->worker), t->m.file_key, m->from,
 		client_self(a->client)->id, m->content, m->content_len) < 0)
 		return arriving_tell_forged(a, m->from, head->file_id,
 		    "undecryptable");
@@ -145,7 +143,9 @@ take(struct arriving *a, struct arriving_file *t, const struct body_message *m,
 	if (is_too_large(a, &t->m, head->index))
 		return arriving_give_up(a, &t->row, "too_large");
 	*taken = spans_add(&t->row.spans, head->index);
-	return *taken ? store(a, t, head->index, len) : 0;
+	if (*taken)
+		store(a, t, head->index, len);
+	return 0;
 }
 
 int

@@ -20,7 +20,6 @@ struct run {
 	uint64_t begun; /* monotonic */
 	uint64_t sent;  /* bytes, in this run */
 	uint64_t uncommitted;
-	uint8_t *plain;
 };
 
 static void
@@ -54,14 +53,14 @@ each(struct run *run, int (*fn)(struct outgoing_file *file, struct outgoing *t))
 /* --- the chunks --- */
 
 static int
-send_chunk(struct run *run, struct outgoing *t, uint64_t index, size_t len,
-    bool final)
+send_chunk(struct run *run, struct outgoing *t,
+    const struct filebox_header *chunk, const uint8_t *plain, size_t len)
 {
-	struct filebox_header head = { .index = index, .final = final };
+	struct filebox_header head = *chunk;
 	uint8_t nonce[FILEBOX_NONCE_LEN], *box;
 	int r;
 
-	if (!is_on(t) || index != t->line.next)
+	if (!is_on(t) || head.index != t->line.next)
 		return 0;
 	r = upload_box(run->upload, &box);
 	if (r < 0)
@@ -69,7 +68,7 @@ send_chunk(struct run *run, struct outgoing *t, uint64_t index, size_t len,
 	memcpy(head.file_id, t->row.file_id, ID_LEN);
 	secret_random(nonce, sizeof(nonce));
 	filebox_seal(box, &head, t->key, client_self(run->file.client)->id,
-	    t->peer.id, run->plain, len, nonce);
+	    t->peer.id, plain, len, nonce);
 	return upload_send(run->upload, &t->line, len + FILEBOX_OVERHEAD);
 }
 
@@ -122,16 +121,19 @@ tell_progress(const struct run *run)
 static int
 pass_on(struct run *run, bool *final)
 {
-	const uint64_t index = run->file.source.index;
+	struct filebox_header chunk = { .index = run->file.source.index };
+	const uint8_t *plain;
 	bool needed = false;
 	uint32_t len;
-	int r = source_next(&run->file.source, run->plain, &len, final);
+	int r = source_next(&run->file.source, &plain, &len, final);
+
+	chunk.final = *final;
 
 	for (size_t i = 0; i < run->job->peers_n && r == 0; i++) {
 		struct outgoing *t = &run->targets[i];
 
-		needed |= is_on(t) && t->line.next == index;
-		r = send_chunk(run, t, index, len, *final);
+		needed |= is_on(t) && t->line.next == chunk.index;
+		r = send_chunk(run, t, &chunk, plain, len);
 	}
 	if (r < 0 || !needed)
 		return r;
@@ -293,20 +295,16 @@ open_run(struct run *run)
 	if (r < 0)
 		return r;
 	chunk_size = choose_chunk_size(c);
-	source_cut(&run->file.source, chunk_size);
-	run->plain = malloc(chunk_size);
-	if (!run->plain)
-		return err_set(ERR_NOMEM, "no memory for a chunk");
-	return upload_new(&run->upload, c, chunk_size + FILEBOX_OVERHEAD);
+	r = source_cut(&run->file.source, chunk_size);
+	return r < 0
+	    ? r
+	    : upload_new(&run->upload, c, chunk_size + FILEBOX_OVERHEAD);
 }
 
 static void
 close_run(struct run *run)
 {
 	upload_free(run->upload);
-	if (run->plain)
-		secret_wipe(run->plain, run->file.source.chunk_size);
-	free(run->plain);
 	secret_free(run->targets);
 	source_close(&run->file.source);
 }

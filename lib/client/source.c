@@ -90,12 +90,15 @@ source_close(struct source *s)
 	if (!s->is_stream && s->fd >= 0)
 		close(s->fd);
 	s->fd = -1;
+	worker_free(s->worker);
+	s->worker = NULL;
 }
 
-void
+int
 source_cut(struct source *s, uint32_t chunk_size)
 {
 	s->chunk_size = chunk_size;
+	return worker_new(&s->worker, chunk_size);
 }
 
 /* The bytes of a stream's next chunk, and one more to know if it ends. */
@@ -147,18 +150,18 @@ check_whole(const struct source *s)
 }
 
 int
-source_next(struct source *s, uint8_t *out, uint32_t *len, bool *final)
+source_next(struct source *s, const uint8_t **out, uint32_t *len, bool *final)
 {
+	uint8_t *piece = worker_piece(s->worker);
 	size_t got = 0;
 	int r;
 
 	if (s->is_stream && s->size == PLAIN_SIZE_UNKNOWN)
-		r = read_stream(s, out, &got);
+		r = read_stream(s, piece, &got);
 	else
-		r = read_regular(s, out, &got);
+		r = read_regular(s, piece, &got);
 	if (r < 0)
 		return r;
-	filebox_digest_add(&s->digest, out, got);
 	s->taken += got;
 	*len = s->chunk_size;
 	*final = false;
@@ -166,7 +169,22 @@ source_next(struct source *s, uint8_t *out, uint32_t *len, bool *final)
 		*len = filebox_chunk_len(s->size, s->chunk_size, s->index);
 		*final = s->index + 1 == filebox_chunks(s->size, s->chunk_size);
 	}
-	memset(out + got, 0, *len - got);
+	memset(piece + got, 0, *len - got);
+	worker_put(s->worker,
+	    &(struct worker_task){ .len = got,
+		.digest = &s->digest,
+		.fd = -1 });
+	*out = piece;
 	s->index++;
 	return *final ? check_whole(s) : 0;
+}
+
+int
+source_digest(struct source *s, uint8_t out[static FILEBOX_DIGEST_LEN])
+{
+	int r = worker_settle(s->worker);
+	struct filebox_digest digest = s->digest;
+
+	filebox_digest_end(&digest, out);
+	return r;
 }

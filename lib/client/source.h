@@ -11,7 +11,7 @@
 #include <stdint.h>
 
 #include "base/attr.h"
-#include "e2e/filebox.h"
+#include "client/worker.h"
 #include "state/outdir.h"
 
 struct source {
@@ -26,6 +26,7 @@ struct source {
 	uint64_t taken; /* bytes read */
 	bool has_ahead; /* of a stream: one byte of the next chunk */
 	uint8_t ahead;
+	struct worker *worker; /* from source_cut on */
 	struct filebox_digest digest;
 };
 
@@ -36,15 +37,19 @@ struct source {
 int source_open(struct source *s, const char *path) MUST_USE;
 void source_close(struct source *s);
 
-/* In what pieces; before the first source_next. */
-void source_cut(struct source *s, uint32_t chunk_size);
+/* In what pieces; before the first source_next.  ERR_NOMEM. */
+int source_cut(struct source *s, uint32_t chunk_size) MUST_USE;
 
 /*
- * The next chunk into out[chunk_size], padding included.  After the final one
- * s->size is known and the digest is of all bytes.  ERR_IO: it cannot be read,
- * or is no longer what it was.
+ * The next chunk, padding included, borrowed until the one after it.  With the
+ * final one s->size is known.  ERR_IO: it cannot be read, or is no longer what
+ * it was.
  */
-int source_next(struct source *s, uint8_t *out, uint32_t *len,
+int source_next(struct source *s, const uint8_t **out, uint32_t *len,
     bool *final) MUST_USE;
+
+/* BLAKE2b-256 of all bytes read. */
+int source_digest(struct source *s,
+    uint8_t out[static FILEBOX_DIGEST_LEN]) MUST_USE;
 
 #endif

@@ -9,6 +9,7 @@
 #include "base/attr.h"
 #include "base/secret.h"
 #include "crypto/noise.h"
+#include "e2e/filebox.h"
 #include "e2e/ratchet.h"
 
 #define RUN_NS     500000000ULL
@@ -95,6 +96,36 @@ unseal(void)
 	must(noise_decrypt(&opener, plain, NULL, 0, record, sizeof(record)));
 }
 
+/* A chunk of a file. */
+static uint8_t chunk[FILEBOX_CHUNK_LEN];
+static uint8_t box[FILEBOX_CHUNK_LEN + FILEBOX_OVERHEAD];
+
+static void
+chunk_hash(void)
+{
+	static struct filebox_digest digest;
+
+	filebox_digest_init(&digest);
+	filebox_digest_add(&digest, chunk, sizeof(chunk));
+}
+
+static void
+chunk_seal(void)
+{
+	static const struct filebox_header head;
+	uint8_t nonce[FILEBOX_NONCE_LEN];
+
+	secret_random(nonce, sizeof(nonce));
+	filebox_seal(box, &head, key_a, fresh, fresh, chunk, sizeof(chunk),
+	    nonce);
+}
+
+static void
+chunk_open(void)
+{
+	must(filebox_open(chunk, key_a, fresh, fresh, box, sizeof(box)));
+}
+
 /* Each message answers the last: a turn of the ratchet every time. */
 static struct ratchet side[2];
 
@@ -144,6 +175,9 @@ static const struct {
 	{ "xx_relay_handshake", xx_relay, 0 },
 	{ "record_seal", seal, RECORD_LEN },
 	{ "record_open", unseal, RECORD_LEN },
+	{ "chunk_hash", chunk_hash, FILEBOX_CHUNK_LEN },
+	{ "chunk_seal", chunk_seal, FILEBOX_CHUNK_LEN },
+	{ "chunk_open", chunk_open, FILEBOX_CHUNK_LEN },
 	{ "ratchet_seal_open", ratchet_chain, 0 },
 	{ "ratchet_seal_open_turn", ratchet_turn, 0 },
 };

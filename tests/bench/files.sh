@@ -1,13 +1,29 @@
 #!/bin/sh
-# A file of 1 GiB (or $1 MiB) sent and pulled over loopback, beside the same
-# bytes through a pipe to the disk, and hashed.  One JSON line: MiB/s, and the
-# most memory of both commands in KiB.  Run by make bench, which sets
-# SENTINEL_BIN and SENTINEL_TOOLS.
+# A file of 1 GiB (or $1 MiB) sent and pulled over loopback, three times, in
+# turns with scp of the same file.  Beside the best of each: what hashing,
+# sealing and the channel's records cost together on one core.  Then what one
+# sentinel-send of others takes, at rest and during a transfer.  Two JSON
+# lines: MiB/s, the most memory in KiB, milliseconds.  Run by make bench, which
+# sets SENTINEL_BIN, SENTINEL_TOOLS and SENTINEL_BENCH.
 set -eu
 mib=${1:-1024}
-PATH=$SENTINEL_BIN:$PATH
+rounds=3
+PATH=$SENTINEL_BIN:$PATH:/usr/sbin
+for tool in scp sshd; do
+	command -v "$tool" >/dev/null || {
+		echo "files: no $tool: run scripts/deps bench" >&2
+		exit 1
+	}
+done
 T=$(mktemp -d)
-trap 'kill "$relay" 2>/dev/null || :; rm -rf "$T"' EXIT
+relay='' sshd='' busy=''
+finish() {
+	for pid in $relay $sshd $busy; do
+		kill "$pid" 2>/dev/null || :
+	done
+	rm -rf "$T"
+}
+trap finish EXIT
 sentinel-relay -l 127.0.0.1:0 --store "sqlite:$T/relay.db" --key "$T/relay.key" \
     >"$T/ready" 2>"$T/log" &
 relay=$!
@@ -17,42 +33,120 @@ until [ -s "$T/ready" ]; do
 done
 SENTINEL_RELAY=$(jq -r .address "$T/ready")
 export SENTINEL_RELAY
-A() { SENTINEL_KEYFILE=$T/a.key "$@"; }
-B() { SENTINEL_KEYFILE=$T/b.key "$@"; }
+as() {
+	SENTINEL_KEYFILE=$T/$1.key
+	export SENTINEL_KEYFILE
+	shift
+	"$@"
+}
+meet() {
+	as "$1" sentinel-keys fetch "$2"
+	as "$1" sentinel-keys request "$2"
+	as "$2" sentinel-pull
+	as "$2" sentinel-keys fetch "$1"
+	as "$2" sentinel-keys send "$1"
+	as "$1" sentinel-pull
+	as "$1" sentinel-keys send "$2"
+}
 {
-	A sentinel-register a
-	B sentinel-register b
-	A sentinel-keys fetch b
-	A sentinel-keys request b
-	B sentinel-pull
-	B sentinel-keys fetch a
-	B sentinel-keys send a
-	A sentinel-pull
-	A sentinel-keys send b
+	for name in a b c d; do
+		as "$name" sentinel-register "$name"
+	done
+	meet a b
+	meet c d
 } >/dev/null
-head -c "${mib}M" /dev/urandom >"$T/f"
 
-# rate COMMAND...: its MiB/s in $rate
-rate() {
+# an ssh server of our own, for scp
+for name in host user; do
+	ssh-keygen -q -t ed25519 -N '' -f "$T/$name"
+done
+port=$(python3 -c 'import socket as s; f = s.socket(); f.bind(("127.0.0.1", 0)); print(f.getsockname()[1])')
+cat >"$T/sshd_config" <<-EOF
+	ListenAddress 127.0.0.1:$port
+	HostKey $T/host
+	AuthorizedKeysFile $T/user.pub
+	StrictModes no
+	UsePAM no
+	PidFile none
+	Subsystem sftp internal-sftp
+EOF
+mkdir -p /run/sshd
+"$(command -v sshd)" -D -f "$T/sshd_config" 2>>"$T/log" &
+sshd=$!
+printf '[127.0.0.1]:%s %s\n' "$port" "$(cat "$T/host.pub")" >"$T/known"
+copy() {
+	scp -q -P "$port" -i "$T/user" -o "UserKnownHostsFile=$T/known" \
+	    "$T/f" "127.0.0.1:$T/copy"
+}
+until copy_probe=$(ssh-keyscan -p "$port" 127.0.0.1 2>/dev/null) && [ "$copy_probe" ]; do
+	kill -0 "$sshd"
+	sleep 0.05
+done
+
+# best NAME COMMAND...: its MiB/s in $NAME when they are more than before
+best() {
+	name=$1
+	shift
 	begun=$(date +%s%N)
 	"$@" >"$T/out" 2>"$T/used"
 	rate=$((mib * 1000000000 / ($(date +%s%N) - begun)))
+	eval "[ \$$name -ge $rate ] || $name=$rate"
+}
+peak() {
+	tail -n 1 "$T/used"
+}
+peak="$SENTINEL_TOOLS/peak"
+cost() {
+	jq -r "select(.bench == \"$1\").mib_per_s" "$T/costs"
 }
 
-copy() {
-	# shellcheck disable=SC2002
-	cat "$T/f" | dd of="$T/copy" bs=256K iflag=fullblock conv=fdatasync
-}
+head -c "${mib}M" /dev/urandom >"$T/f"
+"$SENTINEL_BENCH/bench_crypto" >"$T/costs"
+scp=0 send=0 pull=0
+for _ in $(seq "$rounds"); do
+	best scp copy
+	best send as a "$peak" "$SENTINEL_BIN/sentinel-sendfile" b "$T/f"
+	send_peak=$(peak)
+	best pull as b "$peak" "$SENTINEL_BIN/sentinel-pull" -o "$T/in"
+	pull_peak=$(peak)
+	cmp "$T/f" "$T/in/f"
+	rm -r "$T/in"
+done
+relay_peak=$(awk '/^VmHWM/ { print $2 }' "/proc/$relay/status")
+jq -cn --argjson mib "$mib" --argjson scp "$scp" --argjson send "$send" \
+    --argjson pull "$pull" --argjson hash "$(cost chunk_hash)" \
+    --argjson seal "$(cost chunk_seal)" --argjson open "$(cost chunk_open)" \
+    --argjson out "$(cost record_seal)" --argjson in "$(cost record_open)" \
+    --argjson sp "$send_peak" --argjson pp "$pull_peak" --argjson rp "$relay_peak" '
+    def two: . * 100 | round / 100;
+    (1 / (1 / $hash + 1 / $seal + 1 / $out)) as $sending |
+    (1 / (1 / $hash + 1 / $open + 1 / $in)) as $receiving |
+    {bench: "files", mib: $mib, scp_mib_s: $scp,
+     send_mib_s: $send, send_by_scp: ($send / $scp | two),
+     send_bound_mib_s: ($sending | round), send_by_bound: ($send / $sending | two),
+     pull_mib_s: $pull, pull_by_scp: ($pull / $scp | two),
+     pull_bound_mib_s: ($receiving | round), pull_by_bound: ($pull / $receiving | two),
+     send_peak_kib: $sp, pull_peak_kib: $pp, relay_peak_kib: $rp}'
 
-rate copy
-raw=$rate
-rate b2sum -l 256 "$T/f"
-hash=$rate
-rate A "$SENTINEL_TOOLS/peak" "$SENTINEL_BIN/sentinel-sendfile" b "$T/f"
-send=$rate
-send_peak=$(tail -n 1 "$T/used")
-rate B "$SENTINEL_TOOLS/peak" "$SENTINEL_BIN/sentinel-pull" -o "$T/in"
-pull_peak=$(tail -n 1 "$T/used")
-cmp "$T/f" "$T/in/f"
-printf '{"bench":"files","mib":%d,"pipe_mib_s":%d,"b2sum_mib_s":%d,"send_mib_s":%d,"pull_mib_s":%d,"send_peak_kib":%d,"pull_peak_kib":%d}\n' \
-    "$mib" "$raw" "$hash" "$send" "$rate" "$send_peak" "$pull_peak"
+# chat SERIES: 200 messages of c to d, one command each
+chat() {
+	cp "$T/d.key" "$T/floor.key"
+	as c "$SENTINEL_TOOLS/oneshot" "$T/floor.key" 200 \
+	    sentinel-send -m 'a message' d >"$T/$1"
+}
+transfers() {
+	while :; do
+		as a sentinel-sendfile b "$T/f"
+		as b sentinel-pull -o "$T/in"
+		rm -r "$T/in"
+	done >/dev/null 2>&1
+}
+chat quiet
+transfers &
+busy=$!
+sleep 1
+chat loaded
+jq -cs '{bench: "chat_beside_files", quiet_median_ms: .[0].median_ms,
+    quiet_p99_ms: .[0].p99_ms, median_ms: .[1].median_ms, p99_ms: .[1].p99_ms,
+    p99_by_quiet: (.[1].p99_ms / .[0].p99_ms * 100 | round / 100)}' \
+    "$T/quiet" "$T/loaded"

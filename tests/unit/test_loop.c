@@ -19,11 +19,13 @@
 static struct loop *loop;
 static unsigned hooks;
 
-static void
-on_hook(void *arg)
+static bool
+on_hook(void *arg, bool idle)
 {
 	(void)arg;
+	(void)idle;
 	hooks++;
+	return false;
 }
 
 static int
@@ -135,6 +137,36 @@ test_eager_timer(void **state)
 	assert_int_equal(hooks, 5);
 }
 
+/* Who is restless is called again at once, and told that nothing came. */
+static bool idles[3];
+
+static bool
+on_restless(void *arg, bool idle)
+{
+	(void)arg;
+	idles[hooks++] = idle;
+	if (hooks == ARRAY_LEN(idles))
+		loop_stop(loop, 0);
+	return true;
+}
+
+static void
+test_restless_hook(void **state)
+{
+	struct loop_timer late = { .fn = on_end }, now = { .fn = on_timer };
+	uint64_t at = loop_now(loop);
+
+	(void)state;
+	now.arg = &at;
+	last_at = 0;
+	loop_before_sleep(loop, on_restless, NULL);
+	assert_int_equal(loop_timer_add(loop, &now, at), 0);
+	assert_int_equal(loop_timer_add(loop, &late, at + 60000), 0);
+	assert_int_equal(loop_run(loop), 0);
+	assert_true(idles[1] && idles[2]);
+	assert_true(clock_mono_ms() < at + 60000);
+}
+
 /* --- descriptors --- */
 
 static struct loop_fd watches[2];
@@ -243,6 +275,8 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_timers_fire_in_order,
 		    set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_eager_timer, set_up,
+		    tear_down),
+		cmocka_unit_test_setup_teardown(test_restless_hook, set_up,
 		    tear_down),
 		cmocka_unit_test_setup_teardown(test_removed_is_not_called,
 		    set_up, tear_down),

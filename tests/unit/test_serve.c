@@ -802,6 +802,40 @@ test_send_wrong_length(void **state)
 	settle(f);
 }
 
+/* Confirmations of pieces may wait for a next turn: few, young, alone. */
+static void
+test_pieces_share_a_commit(void **state)
+{
+	static uint8_t large[SEND_HEAD_LEN + 1024 * 1024];
+	struct body_send m = { .type = 4, .content_len = 1024 * 1024 };
+	struct fixture *f = *state;
+	struct serve *sv = &f->sv;
+
+	assert_false(turn_may_wait(sv, 1000));
+	send_text(f, &f->a, &bob, 4, "piece");
+	assert_true(turn_may_wait(sv, 1000));
+	assert_true(turn_may_wait(sv, 1004));
+	assert_false(turn_may_wait(sv, 1005));
+	settle(f);
+	assert_false(turn_may_wait(sv, 1006));
+	/* a new one has time of its own; no other reply has any */
+	send_text(f, &f->a, &bob, 4, "piece");
+	assert_true(turn_may_wait(sv, 2000));
+	ask(sv, &f->b, CODE_PULL, NULL, 0);
+	assert_false(turn_may_wait(sv, 2000));
+	settle(f);
+	send_text(f, &f->a, &bob, 3, "text");
+	assert_false(turn_may_wait(sv, 3000));
+	settle(f);
+	memcpy(m.to, bob.key.id, ID_LEN);
+	body_pack_send(large, &m);
+	ask(sv, &f->a, CODE_SEND, large, sizeof(large));
+	assert_true(turn_may_wait(sv, 4000));
+	ask(sv, &f->a, CODE_SEND, large, sizeof(large));
+	assert_false(turn_may_wait(sv, 4000));
+	settle(f);
+}
+
 static void
 test_pull_pages(void **state)
 {
@@ -1169,6 +1203,7 @@ main(void)
 		T(test_key),
 		T(test_send),
 		T(test_send_wrong_length),
+		T(test_pieces_share_a_commit),
 		T(test_pull_pages),
 		T(test_pull_page_fits_a_frame),
 		T(test_pull_bad_flags),

@@ -298,6 +298,7 @@ test_list_pages(void **state)
 static void
 test_put_pull_ack(void **state)
 {
+	const uint32_t row = PULL_ITEM_LEN + 3; /* of a content of 3 bytes */
 	struct store *st = ((struct fixture *)*state)->st;
 
 	enrol_all(st);
@@ -320,6 +321,12 @@ test_put_pull_ack(void **state)
 	    "1:1:one 2:4:two ");
 	expect_pull(st, &bob, (struct body_pull){ .after = UINT32_MAX }, 9,
 	    NULL, "");
+	expect_pull(st, &bob, (struct body_pull){ .max_bytes = 2 * row }, 9,
+	    &alice, "1:1:one 2:4:two ");
+	expect_pull(st, &bob, (struct body_pull){ .max_bytes = 2 * row - 1 }, 9,
+	    &alice, "1:1:one ");
+	expect_pull(st, &bob, (struct body_pull){ .max_bytes = 1 }, 9, &alice,
+	    "1:1:one ");
 	/* what is missing is skipped */
 	assert_int_equal(ack(st, &bob, 2, 2), 1);
 	assert_int_equal(ack(st, &bob, 2, 2), 0);
