@@ -59,7 +59,7 @@ struct arriving {
 	uint8_t *plain; /* one chunk */
 	struct buf *record;
 	char elsewhere[OUTDIR_PATH_SIZE];
-	bool lacks_room;
+	bool lacks_room;  /* for one file at least */
 	size_t concluded; /* files */
 };
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include "client/receive.h"
 
+#include <errno.h>
 #include <string.h>
 
 #include "base/err.h"
@@ -102,22 +103,40 @@ fits(struct arriving_file *t, const struct filebox_header *head, size_t len)
 	return true;
 }
 
-/* To the part, without padding where that is known. */
-static int
-store(struct arriving *a, struct arriving_file *t, uint64_t index, size_t len)
+/* How much of a chunk is no padding, as far as that is known. */
+static size_t
+unpadded(const struct arriving_file *t, uint64_t index, size_t len)
 {
 	const uint64_t at = index * t->m.chunk_size;
-	int r;
 
-	if (t->m.size != PLAIN_SIZE_UNKNOWN) {
-		if (at >= t->m.size)
-			len = 0;
-		else if (len > t->m.size - at)
-			len = (size_t)(t->m.size - at);
+	if (t->m.size == PLAIN_SIZE_UNKNOWN)
+		return len;
+	if (at >= t->m.size)
+		return 0;
+	return len > t->m.size - at ? (size_t)(t->m.size - at) : len;
+}
+
+/*
+ * To the part, unless that may not be so long, here: then the chunk waits at
+ * the relay, as where there is no room.
+ */
+static int
+store(struct arriving *a, struct arriving_file *t, uint64_t index, size_t len,
+    bool *taken)
+{
+	int r = file_write_at(t->fd, a->plain, len, index * t->m.chunk_size,
+	    outdir_path(a->dir));
+
+	*taken = false;
+	if (r < 0 && err_last()->number == EFBIG) {
+		a->lacks_room = true;
+		return 0;
 	}
-	r = file_write_at(t->fd, a->plain, len, at, outdir_path(a->dir));
 	if (r < 0)
 		return r;
+	*taken = spans_add(&t->row.spans, index);
+	if (!*taken)
+		return 0;
 	if (t->m.size != PLAIN_SIZE_UNKNOWN && index == t->digested) {
 		filebox_digest_add(&t->digest, a->plain, len);
 		t->digested++;
@@ -144,8 +163,7 @@ take(struct arriving *a, struct arriving_file *t, const struct body_message *m,
 		return arriving_give_up(a, &t->row, "malformed");
 	if (is_too_large(a, &t->m, head->index))
 		return arriving_give_up(a, &t->row, "too_large");
-	*taken = spans_add(&t->row.spans, head->index);
-	return *taken ? store(a, t, head->index, len) : 0;
+	return store(a, t, head->index, unpadded(t, head->index, len), taken);
 }
 
 int

@@ -186,6 +186,7 @@ read_boxes(struct query *q, struct files *f)
 	if (plain_unpack_manifest(&m, f->manifest, f->manifest_len) < 0 ||
 	    (f->has_end && plain_unpack_end(&e, f->end, sizeof(f->end)) < 0))
 		query_spoil(q, "a file's description");
+	secret_wipe(&m, sizeof(m));
 }
 
 static void
