@@ -127,7 +127,7 @@ put_manifest(struct outgoing_file *file, struct outgoing *o)
 {
 	struct plain_manifest m = { .size = file->source.size,
 		.chunk_size = file->source.chunk_size,
-		.mtime = file->mtime,
+		.mtime = file->source.mtime,
 		.name = (const uint8_t *)file->name,
 		.name_len = (uint16_t)strlen(file->name) };
 	struct talk_note note = { .kind = PLAIN_MANIFEST,
