@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include "client/complete.h"
 
+#include <errno.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -87,30 +88,54 @@ save_name(struct arriving *a, const struct files *f)
 	return r;
 }
 
+/* The first stand-in of name that is free: *same as outdir_publish. */
+static int
+give_name(struct arriving *a, struct files *f, const char *name, bool *same)
+{
+	uint8_t id[ID_LEN];
+	int r;
+
+	parts_id(id, a->client, f);
+	do {
+		r = outdir_pick(a->dir, name, f->name);
+		if (r < 0)
+			return r;
+		r = save_name(a, f);
+		if (r == 0)
+			r = outdir_publish(a->dir, id, f->inode, f->name, same);
+	} while (r == ERR_EXISTS);
+	return r;
+}
+
+/* Some file systems have colons, or bytes past 143, for no name. */
+static bool
+is_no_name(int r)
+{
+	const int number = err_last()->number;
+
+	return r == ERR_IO &&
+	    (number == EINVAL || number == EPERM || number == EILSEQ ||
+		number == ENAMETOOLONG);
+}
+
 /* f is whole and on the disk. */
 static int
 publish(struct arriving *a, struct files *f)
 {
 	char safe[FILENAME_SIZE];
 	struct plain_manifest m;
-	uint8_t id[ID_LEN];
-	bool same;
+	bool same = true;
 	int r;
 
-	parts_id(id, a->client, f);
 	files_describe(f, &m);
 	filename_make_safe(safe, m.name, m.name_len, m.file_id);
 	secret_wipe(&m, sizeof(m));
 	f->stage = FILES_NAMED;
-	do {
-		r = outdir_pick(a->dir, safe, f->name);
-		if (r < 0)
-			return r;
-		r = save_name(a, f);
-		if (r == 0)
-			r = outdir_publish(a->dir, id, f->inode, f->name,
-			    &same);
-	} while (r == ERR_EXISTS);
+	r = give_name(a, f, safe, &same);
+	if (is_no_name(r)) {
+		filename_make_safe(safe, NULL, 0, f->file_id);
+		r = give_name(a, f, safe, &same);
+	}
 	if (r == 0 && !same)
 		return arriving_give_up(a, f, "part_lost");
 	if (r == 0)

@@ -158,20 +158,27 @@ is_ours(int fd)
 	    st.st_uid == geteuid() && st.st_nlink == 1;
 }
 
+/* Where a directory can be synced at all. */
+static int
+sync_names(const struct outdir *d)
+{
+	return fsync(d->fd) < 0 && errno != EINVAL ? fault(d, "") : 0;
+}
+
 /* A name that a power cut takes away would take the chunks with it. */
 static int
 make_part(const struct outdir *d, const char *name, int *fd)
 {
-	int made = open_beneath(d, name, O_RDWR | O_CREAT | O_EXCL);
+	int r, made = open_beneath(d, name, O_RDWR | O_CREAT | O_EXCL);
 
 	if (made < 0)
 		return fault(d, name);
-	if (fsync(d->fd) < 0) {
+	r = sync_names(d);
+	if (r < 0)
 		close(made);
-		return fault(d, "");
-	}
-	*fd = made;
-	return 0;
+	else
+		*fd = made;
+	return r;
 }
 
 int
@@ -312,10 +319,10 @@ outdir_publish(const struct outdir *d, const uint8_t id[static ID_LEN],
 		return errno == EEXIST
 		    ? err_set(ERR_EXISTS, "%s/%s exists", d->path, name)
 		    : fault(d, name);
-	if (fsync(d->fd) < 0)
-		return fault(d, "");
+	r = sync_names(d);
 	/* it may have been exchanged just before */
-	r = outdir_inode(d, name, &now);
+	if (r == 0)
+		r = outdir_inode(d, name, &now);
 	*same = r == 0 && now == inode;
 	return r;
 }

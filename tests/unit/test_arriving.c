@@ -57,6 +57,28 @@ pwrite(int fd, const void *bytes, size_t len, off_t at)
 	return -1;
 }
 
+/* As where a name has no colon, and a file no second name. */
+int
+renameat2(int from_fd, const char *from, int to_fd, const char *to,
+    unsigned flags)
+{
+	if (!strchr(to, ':'))
+		return (
+		    int)syscall(SYS_renameat2, from_fd, from, to_fd, to, flags);
+	errno = EINVAL;
+	return -1;
+}
+
+int
+linkat(int from_fd, const char *from, int to_fd, const char *to, int flags)
+{
+	if (!strchr(to, ':'))
+		return (
+		    int)syscall(SYS_linkat, from_fd, from, to_fd, to, flags);
+	errno = EPERM;
+	return -1;
+}
+
 /* A pull into a directory, and peers who send. */
 struct desk {
 	struct stage *stage;
@@ -496,6 +518,78 @@ chunks_are_kept(void **state)
 	expect_file(d, &p, "n");
 }
 
+/* Holes are bounded; what would make one too many waits at the relay. */
+static void
+too_many_holes(void **state)
+{
+	enum { MANY = 2 * SPANS_MAX + 2 };
+	struct desk *d = *state;
+	struct parcel p = parcel(&d->stage->bob, 1, MANY * CHUNK, "n");
+
+	announce(d, &p);
+	for (uint64_t i = 0; i < SPANS_MAX; i++)
+		assert_true(chunk(d, &p, 2 * i + 1));
+	assert_false(chunk(d, &p, MANY - 1));
+	end(d, &p);
+	assert_int_equal(settle(d), 0);
+	expect_inbox(d, "");
+	chunks(d, &p);
+	assert_int_equal(settle(d), 0);
+	expect_file(d, &p, "n");
+}
+
+/* The END is about other bytes. */
+static void
+damaged(void **state)
+{
+	struct desk *d = *state;
+	struct parcel p = parcel(&d->stage->bob, 1, 3 * CHUNK, "n");
+
+	announce(d, &p);
+	chunks(d, &p);
+	p.letter++;
+	end(d, &p);
+	assert_int_equal(settle(d), 0);
+	expect_inbox(d, "file_offer n damaged");
+	assert_int_equal(count(d, false), 0);
+}
+
+/* A name that the file system does not have is in no other file's way. */
+static void
+name_refused(void **state)
+{
+	struct desk *d = *state;
+	struct parcel p = parcel(&d->stage->bob, 1, 100, "c:n");
+	struct parcel q = parcel(&d->stage->bob, 2, 100, "q");
+
+	announce(d, &p);
+	announce(d, &q);
+	chunks(d, &p);
+	chunks(d, &q);
+	end(d, &p);
+	end(d, &q);
+	assert_int_equal(settle(d), 0);
+	expect_file(d, &p, "file-01010101010101010101010101010101");
+	expect_file(d, &q, "q");
+	assert_int_equal(count(d, false), 2);
+}
+
+/* Two recipients of one sender may share a directory. */
+static void
+recipients_differ(void **state)
+{
+	struct desk *d = *state;
+	struct files f = { .at = 0 };
+	uint8_t one[ID_LEN], two[ID_LEN];
+	void *other;
+
+	assert_int_equal(stage_setup(&other), 0);
+	parts_id(one, d->stage->client, &f);
+	parts_id(two, ((struct stage *)other)->client, &f);
+	assert_memory_not_equal(one, two, ID_LEN);
+	assert_int_equal(stage_teardown(&other), 0);
+}
+
 /* More at once than may be open. */
 static void
 many_in_turn(void **state)
@@ -716,6 +810,10 @@ main(void)
 		FRESH(stream_over_the_limit),
 		FRESH(disk_full),
 		FRESH(chunks_are_kept),
+		FRESH(too_many_holes),
+		FRESH(damaged),
+		FRESH(name_refused),
+		FRESH(recipients_differ),
 		FRESH(many_in_turn),
 		FRESH(killed_before_the_name),
 		FRESH(killed_after_the_name),
