@@ -10,6 +10,7 @@
 #include "base/secret.h"
 #include "client/entry.h"
 #include "client/filing.h"
+#include "client/parts.h"
 
 /* What is taken in now need not be offered any more. */
 static int
@@ -45,11 +46,13 @@ arriving_new(struct arriving **out, struct client *c, const char *dir,
 		r = outdir_open(&a->dir, dir);
 	if (r == 0)
 		r = withdraw_offers(a);
-	if (r < 0)
+	if (r < 0) {
 		arriving_free(a);
-	else
-		*out = a;
-	return r;
+		return r;
+	}
+	outdir_sweep(a->dir, clock_wall_ms() - FILES_KEEP_MS - CLOCK_DAY);
+	*out = a;
+	return 0;
 }
 
 /* Of which the worker has nothing left to do. */
@@ -113,6 +116,12 @@ arriving_conclude(struct arriving *a, const struct files *f,
 	return r;
 }
 
+static bool
+is_elsewhere(const struct arriving *a, const struct files *f)
+{
+	return f->path[0] != '\0' && strcmp(f->path, outdir_path(a->dir)) != 0;
+}
+
 struct arriving_file *
 arriving_find(struct arriving *a, const uint8_t peer[static ID_LEN],
     const uint8_t file_id[static ID_LEN])
@@ -149,6 +158,18 @@ arriving_close(struct arriving *a, const struct files *f)
 	secret_wipe(&a->open[a->open_n], sizeof(*t));
 }
 
+/* Here, or in the directory it was begun in. */
+static int
+drop_part(struct arriving *a, const struct files *f)
+{
+	uint8_t id[ID_LEN];
+
+	if (is_elsewhere(a, f))
+		return parts_drop(a->client, f);
+	parts_id(id, a->client, f);
+	return outdir_drop_part(a->dir, id);
+}
+
 /* f may be the row of an open transfer. */
 int
 arriving_give_up(struct arriving *a, const struct files *f, const char *word)
@@ -158,7 +179,7 @@ arriving_give_up(struct arriving *a, const struct files *f, const char *word)
 
 	arriving_close(a, &gone);
 	if (r == 0)
-		r = outdir_drop_part(a->dir, gone.file_id);
+		r = drop_part(a, &gone);
 	secret_wipe(&gone, sizeof(gone));
 	return r;
 }
@@ -189,7 +210,7 @@ arriving_tell_forged(struct arriving *a, const uint8_t peer[static ID_LEN],
 bool
 arriving_is_elsewhere(struct arriving *a, const struct files *f)
 {
-	if (f->path[0] == '\0' || strcmp(f->path, outdir_path(a->dir)) == 0)
+	if (!is_elsewhere(a, f))
 		return false;
 	memcpy(a->elsewhere, f->path, sizeof(a->elsewhere));
 	return true;
@@ -199,32 +220,42 @@ static int
 has_room(struct arriving *a, const struct plain_manifest *m,
     const struct files *f, bool *has)
 {
-	uint64_t room, have, need = 2 * ARRIVING_WINDOW;
+	uint64_t room, have, need = 2 * ARRIVING_WINDOW, size = m->size;
 	int r = outdir_room(a->dir, &room);
+	struct plain_end e;
 
 	if (r < 0)
 		return r;
+	if (f->has_end) {
+		files_describe_end(f, &e);
+		size = e.size;
+	}
 	have = spans_missing(&f->spans) * m->chunk_size;
-	if (m->size != PLAIN_SIZE_UNKNOWN)
-		need = m->size > have ? m->size - have : 0;
+	if (size != PLAIN_SIZE_UNKNOWN)
+		need = size > have ? size - have : 0;
 	*has = need <= room;
 	a->lacks_room |= !*has;
 	return 0;
 }
 
-/* *fd -1: what was received is there no more. */
+/* t->fd -1: what was received is there no more. */
 static int
-open_part(struct arriving *a, struct files *f, int *fd)
+open_part(struct arriving *a, struct arriving_file *t)
 {
+	struct files *f = &t->row;
+	uint8_t id[ID_LEN];
 	struct stat st;
-	int r = outdir_open_part(a->dir, f->file_id, f->spans.n == 0, fd);
+	int r;
 
-	if (r < 0 || *fd < 0)
+	parts_id(id, a->client, f);
+	r = outdir_open_part(a->dir, id, f->spans.n == 0, &t->fd);
+	if (r < 0 || t->fd < 0)
 		return r;
-	if (fstat(*fd, &st) < 0) {
-		close(*fd);
+	if (fstat(t->fd, &st) < 0) {
+		close(t->fd);
 		return err_sys(ERR_IO, "%s", outdir_path(a->dir));
 	}
+	t->length = (uint64_t)st.st_size;
 	f->inode = st.st_ino;
 	memcpy(f->path, outdir_path(a->dir), strlen(outdir_path(a->dir)) + 1);
 	return 0;
@@ -251,7 +282,7 @@ arriving_open(struct arriving *a, const struct files *f, bool *taken,
 	if (r == 0)
 		r = has_room(a, &t->m, &t->row, &has);
 	if (r == 0 && has)
-		r = open_part(a, &t->row, &t->fd);
+		r = open_part(a, t);
 	if (r < 0 || !has)
 		return r;
 	if (t->fd < 0) {
@@ -301,6 +332,16 @@ save(struct arriving *a)
 	return r;
 }
 
+/* They grow as they like: there must be room for each window anew. */
+static void
+close_streams(struct arriving *a)
+{
+	for (size_t i = a->open_n; i-- > 0;) {
+		if (a->open[i].m.size == PLAIN_SIZE_UNKNOWN)
+			arriving_close(a, &a->open[i].row);
+	}
+}
+
 int
 arriving_commit(struct arriving *a)
 {
@@ -326,5 +367,6 @@ arriving_commit(struct arriving *a)
 		a->open[i].dirty = false;
 	a->strays_n = 0;
 	a->written = 0;
+	close_streams(a);
 	return 0;
 }

@@ -37,6 +37,7 @@ struct arriving_file {
 	struct files row;
 	struct plain_manifest m; /* borrows from row */
 	int fd;
+	uint64_t length; /* of the part */
 	bool dirty;
 	struct filebox_digest digest; /* the worker's, as fd is */
 	uint64_t digested; /* chunks from the first on that go into it */
@@ -60,7 +61,7 @@ struct arriving {
 	struct worker *worker; /* of chunks up to CHUNK_MAX */
 	struct buf *record;
 	char elsewhere[OUTDIR_PATH_SIZE];
-	bool lacks_room;
+	bool lacks_room;  /* for one file at least */
 	size_t concluded; /* files */
 };
 

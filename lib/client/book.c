@@ -8,6 +8,7 @@
 #include "base/err.h"
 #include "base/secret.h"
 #include "base/text.h"
+#include "client/parts.h"
 #include "state/forget.h"
 #include "state/handshake.h"
 #include "state/own.h"
@@ -313,6 +314,8 @@ book_forget(struct client *c, struct peer *p)
 	struct keyfile *kf = client_keyfile(c);
 	int r = begin(c, p);
 
+	if (r == 0)
+		r = parts_drop_all(c, p->id);
 	if (r == 0)
 		r = forget_peer(kf, p->id);
 	if (r == 0)

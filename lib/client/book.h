@@ -74,7 +74,10 @@ int book_unverify(struct client *c, struct peer *p) MUST_USE;
  */
 int book_alias(struct client *c, struct peer *p, const char *name) MUST_USE;
 
-/* Take p and all that it has sent or was sent out of the key file. */
+/*
+ * Take p and all that it has sent or was sent out of the key file, and what
+ * has come of its files out of their directories.
+ */
 int book_forget(struct client *c, struct peer *p) MUST_USE;
 
 #endif

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: ISC */
 #include "client/complete.h"
 
+#include <errno.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/err.h"
 #include "base/file.h"
 #include "base/secret.h"
+#include "client/parts.h"
 
 static const char *
 judge_end(const struct files *f, const struct plain_manifest *m,
@@ -91,26 +93,56 @@ save_name(struct arriving *a, const struct files *f)
 	return r;
 }
 
+/* The first stand-in of name that is free: *same as outdir_publish. */
+static int
+give_name(struct arriving *a, struct files *f, const char *name, bool *same)
+{
+	uint8_t id[ID_LEN];
+	int r;
+
+	parts_id(id, a->client, f);
+	do {
+		r = outdir_pick(a->dir, name, f->name);
+		if (r < 0)
+			return r;
+		r = save_name(a, f);
+		if (r == 0)
+			r = outdir_publish(a->dir, id, f->inode, f->name, same);
+	} while (r == ERR_EXISTS);
+	return r;
+}
+
+/* Some file systems have colons, or bytes past 143, for no name. */
+static bool
+is_no_name(int r)
+{
+	const int number = err_last()->number;
+
+	return r == ERR_IO &&
+	    (number == EINVAL || number == EPERM || number == EILSEQ ||
+		number == ENAMETOOLONG);
+}
+
 /* f is whole and on the disk. */
 static int
 publish(struct arriving *a, struct files *f)
 {
 	char safe[FILENAME_SIZE];
 	struct plain_manifest m;
+	bool same = true;
 	int r;
 
 	files_describe(f, &m);
 	filename_make_safe(safe, m.name, m.name_len, m.file_id);
 	secret_wipe(&m, sizeof(m));
 	f->stage = FILES_NAMED;
-	do {
-		r = outdir_pick(a->dir, safe, f->name);
-		if (r < 0)
-			return r;
-		r = save_name(a, f);
-		if (r == 0)
-			r = outdir_publish(a->dir, f->file_id, f->name);
-	} while (r == ERR_EXISTS);
+	r = give_name(a, f, safe, &same);
+	if (is_no_name(r)) {
+		filename_make_safe(safe, NULL, 0, f->file_id);
+		r = give_name(a, f, safe, &same);
+	}
+	if (r == 0 && !same)
+		return arriving_give_up(a, f, "part_lost");
 	if (r == 0)
 		r = arriving_conclude(a, f, INBOX_FILE, NULL);
 	arriving_close(a, f);
@@ -121,6 +153,7 @@ publish(struct arriving *a, struct files *f)
 static int
 finish_named(struct arriving *a, struct files *f)
 {
+	uint8_t id[ID_LEN];
 	uint64_t inode;
 	int fd, r = outdir_inode(a->dir, f->name, &inode);
 
@@ -128,13 +161,15 @@ finish_named(struct arriving *a, struct files *f)
 		return r;
 	if (inode != 0 && inode == f->inode)
 		return arriving_conclude(a, f, INBOX_FILE, NULL);
-	r = outdir_open_part(a->dir, f->file_id, false, &fd);
+	parts_id(id, a->client, f);
+	r = outdir_open_part(a->dir, id, false, &fd);
 	if (r < 0)
 		return r;
 	if (fd < 0)
 		return arriving_give_up(a, f, "part_lost");
+	r = publish(a, f);
 	close(fd);
-	return publish(a, f);
+	return r;
 }
 
 static int
@@ -159,21 +194,23 @@ finish_whole(struct arriving *a, struct files *f, const struct plain_end *e)
 static int
 finish_one(struct arriving *a, struct files *f, uint64_t now)
 {
+	const bool is_old = f->at + FILES_KEEP_MS < now;
+	const bool is_elsewhere = arriving_is_elsewhere(a, f);
 	struct plain_manifest m;
 	struct plain_end e;
 	const char *fault;
 
-	if (arriving_is_elsewhere(a, f))
+	if (is_elsewhere && !is_old)
 		return 0;
-	if (f->stage == FILES_NAMED)
+	if (!is_elsewhere && f->stage == FILES_NAMED)
 		return finish_named(a, f);
-	if (f->at + FILES_KEEP_MS < now)
+	if (is_old)
 		return arriving_give_up(a, f, "expired");
 	if (!f->has_end)
 		return 0;
 	files_describe(f, &m);
 	files_describe_end(f, &e);
-	fault = judge_end(f, &m, &e);
+	fault = e.size > a->max_size ? "too_large" : judge_end(f, &m, &e);
 	secret_wipe(&m, sizeof(m));
 	if (fault)
 		return arriving_give_up(a, f, fault);

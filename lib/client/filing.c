@@ -19,6 +19,7 @@ filing_describe(struct buf *out, const struct files *f, const char *path,
 	files_describe(f, &m);
 	file.size = m.size;
 	filename_make_safe(file.name, m.name, m.name_len, m.file_id);
+	secret_wipe(&m, sizeof(m));
 	if (path) {
 		files_describe_end(f, &e);
 		file.size = e.size;
@@ -48,6 +49,7 @@ filing_take_manifest(struct keyfile *kf, const struct body_message *m,
 		return r;
 	memcpy(f.peer, m->from, ID_LEN);
 	memcpy(f.file_id, manifest.file_id, ID_LEN);
+	secret_wipe(&manifest, sizeof(manifest));
 	memcpy(f.message_id, plain->message_id, ID_LEN);
 	memcpy(f.manifest, plain->body, plain->body_len);
 	f.manifest_len = plain->body_len;

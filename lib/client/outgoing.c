@@ -65,15 +65,18 @@ static bool
 is_same(const struct outgoing_file *file, const struct outgoing *o)
 {
 	struct plain_manifest m;
+	bool same;
 
 	if (o->row.stage != FILES_OPEN && o->row.stage != FILES_ENDED)
 		return false;
 	files_describe(&o->row, &m);
-	return strcmp(o->row.path, file->source.path) == 0 &&
+	same = strcmp(o->row.path, file->source.path) == 0 &&
 	    m.size == file->source.size &&
 	    m.chunk_size == file->source.chunk_size &&
 	    m.name_len == strlen(file->name) &&
 	    memcmp(m.name, file->name, m.name_len) == 0;
+	secret_wipe(&m, sizeof(m));
+	return same;
 }
 
 /* An earlier command's row, unless its manifest was refused meanwhile. */
@@ -101,6 +104,7 @@ find_row(struct outgoing_file *file, struct outgoing *o, bool *found)
 	o->line.next = o->row.has_end ? filebox_chunks(m.size, m.chunk_size)
 				      : spans_missing(&o->row.spans);
 	o->resumed = o->line.next;
+	secret_wipe(&m, sizeof(m));
 	return 0;
 }
 
@@ -123,7 +127,7 @@ put_manifest(struct outgoing_file *file, struct outgoing *o)
 {
 	struct plain_manifest m = { .size = file->source.size,
 		.chunk_size = file->source.chunk_size,
-		.mtime = file->mtime,
+		.mtime = file->source.mtime,
 		.name = (const uint8_t *)file->name,
 		.name_len = (uint16_t)strlen(file->name) };
 	struct talk_note note = { .kind = PLAIN_MANIFEST,

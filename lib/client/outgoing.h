@@ -18,8 +18,7 @@ struct outgoing_file {
 	struct source source;
 	struct patience patience;
 	const char *name;
-	uint64_t mtime; /* ms, for the manifest */
-	bool fresh;     /* begin anew */
+	bool fresh; /* begin anew */
 	bool require_verified;
 };
 

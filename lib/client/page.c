@@ -158,22 +158,29 @@ page_send_acks(struct page *p, struct client *c)
 	return r;
 }
 
+/* Each answer is taken, so that the channel goes on after a refusal. */
 int
 page_await_acks(struct page *p, struct client *c)
 {
+	struct err_info why = { .code = 0 };
 	struct chan_reply reply;
-	int r = 0;
+	int first = 0;
 
-	while (r == 0 && p->acks_len > 0) {
+	while (p->acks_len > 0) {
 		size_t len = one_request(p->acks_len);
+		int r = chan_get(client_chan(c), &reply, 0);
 
-		r = chan_get(client_chan(c), &reply, 0);
-		if (r == 0) {
+		if (first == 0 && r == 0)
 			buf_drop(p->ranges, len);
-			p->acks_len -= len;
-		}
+		if (first == 0 && r < 0)
+			why = *err_last();
+		if (first == 0)
+			first = r;
+		p->acks_len -= len;
 	}
-	return r;
+	if (first < 0)
+		err_restore(&why);
+	return first;
 }
 
 void

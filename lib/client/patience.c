@@ -33,10 +33,12 @@ sleep_busy(struct patience *p, int r)
 		ms = PAUSE_MAX_MS;
 	if (left >= 0 && ms > (uint64_t)left)
 		return r;
+	p->tries++;
 	clock_sleep(ms);
 	return 0;
 }
 
+/* One that is busy may say so to who connects, too. */
 static int
 connect_again(struct patience *p, int r)
 {
@@ -45,8 +47,11 @@ connect_again(struct patience *p, int r)
 	/* a relay that breaks each channel is not to be asked in a loop */
 	if (p->tries > 1)
 		clock_sleep(PAUSE_MS);
-	client_hang_up(p->client);
-	return client_connect(p->client);
+	do {
+		client_hang_up(p->client);
+		r = client_connect(p->client);
+	} while (r == ERR_BUSY && sleep_busy(p, r) == 0);
+	return r;
 }
 
 int
@@ -57,7 +62,9 @@ patience_wait(struct patience *p, int r)
 	if (p->deadline == 0)
 		p->deadline =
 		    clock_deadline(client_settings(p->client)->timeout_ms);
-	r = r == ERR_BUSY ? sleep_busy(p, r) : connect_again(p, r);
+	if (r == ERR_BUSY)
+		return sleep_busy(p, r);
+	r = connect_again(p, r);
 	p->tries++;
 	return r;
 }

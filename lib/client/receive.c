@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 #include "client/receive.h"
 
+#include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/err.h"
 #include "base/file.h"
@@ -102,20 +104,55 @@ fits(struct arriving_file *t, const struct filebox_header *head, size_t len)
 	return true;
 }
 
-/* The chunk lent to the part, without padding where that is known. */
-static void
-store(struct arriving *a, struct arriving_file *t, uint64_t index, size_t len)
+/* How much of a chunk is no padding, as far as that is known. */
+static size_t
+unpadded(const struct arriving_file *t, uint64_t index, size_t len)
 {
 	const uint64_t at = index * t->m.chunk_size;
-	struct worker_task task = { .fd = t->fd, .offset = at };
 
-	if (t->m.size != PLAIN_SIZE_UNKNOWN) {
-		if (at >= t->m.size)
-			len = 0;
-		else if (len > t->m.size - at)
-			len = (size_t)(t->m.size - at);
+	if (t->m.size == PLAIN_SIZE_UNKNOWN)
+		return len;
+	if (at >= t->m.size)
+		return 0;
+	return len > t->m.size - at ? (size_t)(t->m.size - at) : len;
+}
+
+/*
+ * The part as long as a chunk needs it.  Where it may not be so long the chunk
+ * waits at the relay, as where there is no room.
+ */
+static int
+lengthen(struct arriving *a, struct arriving_file *t, uint64_t end, bool *may)
+{
+	*may = end <= t->length || ftruncate(t->fd, (off_t)end) == 0;
+	if (*may && end > t->length)
+		t->length = end;
+	if (*may)
+		return 0;
+	if (errno == EFBIG) {
+		a->lacks_room = true;
+		return 0;
 	}
-	task.len = len;
+	err_sys(ERR_IO, "%s", outdir_path(a->dir));
+	err_path(outdir_path(a->dir));
+	return ERR_IO;
+}
+
+/* The chunk that the worker lent us. */
+static int
+store(struct arriving *a, struct arriving_file *t, uint64_t index, size_t len,
+    bool *taken)
+{
+	struct worker_task task = { .len = len,
+		.fd = t->fd,
+		.offset = index * t->m.chunk_size };
+	int r = lengthen(a, t, len > 0 ? task.offset + len : 0, taken);
+
+	if (r < 0 || !*taken)
+		return r;
+	*taken = spans_add(&t->row.spans, index);
+	if (!*taken)
+		return 0;
 	if (t->m.size != PLAIN_SIZE_UNKNOWN && index == t->digested) {
 		task.digest = &t->digest;
 		t->digested++;
@@ -123,6 +160,7 @@ store(struct arriving *a, struct arriving_file *t, uint64_t index, size_t len)
 	worker_put(a->worker, &task);
 	t->dirty = true;
 	a->written += len;
+	return 0;
 }
 
 static int
@@ -142,10 +180,7 @@ take(struct arriving *a, struct arriving_file *t, const struct body_message *m,
 		return arriving_give_up(a, &t->row, "malformed");
 	if (is_too_large(a, &t->m, head->index))
 		return arriving_give_up(a, &t->row, "too_large");
-	*taken = spans_add(&t->row.spans, head->index);
-	if (*taken)
-		store(a, t, head->index, len);
-	return 0;
+	return store(a, t, head->index, unpadded(t, head->index, len), taken);
 }
 
 int

@@ -275,7 +275,6 @@ choose_name(struct run *run)
 	if (strlen(run->file.name) > FILE_NAME_MAX || run->file.name[0] == '\0')
 		return err_set(ERR_USAGE, "a name is 1 to %d bytes",
 		    FILE_NAME_MAX);
-	run->file.mtime = run->file.source.modified / 1000000;
 	return 0;
 }
 

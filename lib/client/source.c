@@ -39,6 +39,23 @@ modified(const struct stat *st)
 	    (uint64_t)st->st_mtim.tv_nsec;
 }
 
+static uint64_t
+mtime(const struct stat *st)
+{
+	return st->st_mtim.tv_sec < 0 ? 0
+				      : (uint64_t)st->st_mtim.tv_sec * 1000 +
+		(uint64_t)st->st_mtim.tv_nsec / 1000000;
+}
+
+static int
+refuse(const char *path, const char *what)
+{
+	int r = err_set(ERR_USAGE, "%s %s", path, what);
+
+	err_path(path);
+	return r;
+}
+
 static int
 open_regular(struct source *s, const char *path)
 {
@@ -50,17 +67,19 @@ open_regular(struct source *s, const char *path)
 	if (s->fd < 0 || fstat(s->fd, &st) < 0)
 		return fault(path);
 	if (!S_ISREG(st.st_mode)) {
-		err_set(ERR_USAGE, "%s is not a regular file", path);
-		err_path(path);
+		refuse(path, "is not a regular file");
 		err_hint("a stream goes through standard input: -, with -n");
 		return ERR_USAGE;
 	}
+	if ((uint64_t)st.st_size > FILE_SIZE_MAX)
+		return refuse(path, "is larger than a file can be");
 	if (!realpath(path, real) || strlen(real) >= sizeof(s->path))
 		return fault(path);
 	memcpy(s->path, real, strlen(real) + 1);
 	s->device = st.st_dev;
 	s->inode = st.st_ino;
 	s->modified = modified(&st);
+	s->mtime = mtime(&st);
 	s->size = (uint64_t)st.st_size;
 	return 0;
 }

@@ -20,6 +20,7 @@ struct source {
 	char path[OUTDIR_PATH_SIZE]; /* absolute; of a stream: "-" */
 	uint64_t device, inode;      /* of a regular file */
 	uint64_t modified;           /* ns; 0 for a stream */
+	uint64_t mtime;              /* the same in unix ms, 0 before 1970 */
 	uint64_t size;               /* PLAIN_SIZE_UNKNOWN until it has ended */
 	uint32_t chunk_size;
 	uint64_t index; /* of the next chunk */
@@ -31,8 +32,8 @@ struct source {
 };
 
 /*
- * path "-" is standard input.  ERR_USAGE: neither that nor a regular file;
- * ERR_IO.  On failure there is nothing to close.
+ * path "-" is standard input.  ERR_USAGE: neither that nor a regular file, or
+ * a larger one than can be sent; ERR_IO.  On failure there is nothing to close.
  */
 int source_open(struct source *s, const char *path) MUST_USE;
 void source_close(struct source *s);

@@ -186,6 +186,7 @@ read_boxes(struct query *q, struct files *f)
 	if (plain_unpack_manifest(&m, f->manifest, f->manifest_len) < 0 ||
 	    (f->has_end && plain_unpack_end(&e, f->end, sizeof(f->end)) < 0))
 		query_spoil(q, "a file's description");
+	secret_wipe(&m, sizeof(m));
 }
 
 static void
@@ -305,15 +306,33 @@ place_stray(const uint8_t peer[static ID_LEN],
 	return at;
 }
 
+/* When there are too many: chunks of these were dropped, or are by now. */
+static int
+make_room(struct keyfile *kf, uint64_t now)
+{
+	struct query *q = query_of(keyfile_db(kf),
+	    "DELETE FROM strays WHERE ending IS NULL AND "
+	    "first_seen < ?1 - ?2 AND (SELECT count(*) FROM strays) >= ?3");
+
+	query_bind_u64(q, now);
+	query_bind_u64(q, FILES_STRAY_MS);
+	query_bind_u64(q, FILES_STRAYS_MAX);
+	return query_run(q);
+}
+
 /* Unless there is one, or there are too many. */
 int
 files_note_stray(struct keyfile *kf, const uint8_t peer[static ID_LEN],
     const uint8_t file_id[static ID_LEN], uint64_t now)
 {
-	struct query *q = query_of(keyfile_db(kf),
+	struct query *q;
+	int r = make_room(kf, now);
+
+	if (r < 0)
+		return r;
+	q = query_of(keyfile_db(kf),
 	    "INSERT OR IGNORE INTO strays (peer, file_id, first_seen) "
 	    "SELECT ?1, ?2, ?3 WHERE (SELECT count(*) FROM strays) < ?4");
-
 	query_bind_blob(q, peer, ID_LEN);
 	query_bind_blob(q, file_id, ID_LEN);
 	query_bind_u64(q, now);

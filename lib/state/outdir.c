@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include "state/outdir.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -20,8 +21,9 @@
 #define STAND_INS_MAX 100000
 #define RESERVE       20 /* a twentieth of the disk stays free */
 
-/* ".sentinel-" and hex and ".part" */
-#define PART_SIZE 64
+#define PREFIX    ".sentinel-"
+#define SUFFIX    ".part"
+#define PART_SIZE (sizeof(PREFIX SUFFIX) + 2 * ID_LEN)
 
 struct outdir {
 	int fd;
@@ -43,7 +45,7 @@ part_name(char out[static PART_SIZE], const uint8_t id[static ID_LEN])
 	char hex[TEXT_HEX_SIZE(ID_LEN)];
 
 	text_hex(hex, id, ID_LEN);
-	snprintf(out, PART_SIZE, ".sentinel-%s.part", hex);
+	snprintf(out, PART_SIZE, PREFIX "%s" SUFFIX, hex);
 }
 
 /* Nothing but name itself under the directory, if the kernel can tell. */
@@ -91,14 +93,11 @@ find_path(struct outdir *d)
 }
 
 int
-outdir_open(struct outdir **out, const char *path)
+outdir_enter(struct outdir **out, const char *path)
 {
-	struct outdir *d;
-	int r = make_dir(path);
+	struct outdir *d = calloc(1, sizeof(*d));
+	int r;
 
-	if (r < 0)
-		return r;
-	d = calloc(1, sizeof(*d));
 	if (!d)
 		return err_set(ERR_NOMEM, "no memory for a directory");
 	d->fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -110,6 +109,14 @@ outdir_open(struct outdir **out, const char *path)
 	}
 	*out = d;
 	return 0;
+}
+
+int
+outdir_open(struct outdir **out, const char *path)
+{
+	int r = make_dir(path);
+
+	return r < 0 ? r : outdir_enter(out, path);
 }
 
 void
@@ -151,6 +158,29 @@ is_ours(int fd)
 	    st.st_uid == geteuid() && st.st_nlink == 1;
 }
 
+/* Where a directory can be synced at all. */
+static int
+sync_names(const struct outdir *d)
+{
+	return fsync(d->fd) < 0 && errno != EINVAL ? fault(d, "") : 0;
+}
+
+/* A name that a power cut takes away would take the chunks with it. */
+static int
+make_part(const struct outdir *d, const char *name, int *fd)
+{
+	int r, made = open_beneath(d, name, O_RDWR | O_CREAT | O_EXCL);
+
+	if (made < 0)
+		return fault(d, name);
+	r = sync_names(d);
+	if (r < 0)
+		close(made);
+	else
+		*fd = made;
+	return r;
+}
+
 int
 outdir_open_part(const struct outdir *d, const uint8_t id[static ID_LEN],
     bool make, int *fd)
@@ -163,11 +193,7 @@ outdir_open_part(const struct outdir *d, const uint8_t id[static ID_LEN],
 		r = outdir_drop_part(d, id);
 		if (r < 0)
 			return r;
-		found = open_beneath(d, name, O_RDWR | O_CREAT | O_EXCL);
-		if (found < 0)
-			return fault(d, name);
-		*fd = found;
-		return 0;
+		return make_part(d, name, fd);
 	}
 	/* a FIFO must not make us wait */
 	found = open_beneath(d, name, O_RDWR | O_NONBLOCK);
@@ -188,6 +214,46 @@ outdir_drop_part(const struct outdir *d, const uint8_t id[static ID_LEN])
 	if (unlinkat(d->fd, name, 0) < 0 && errno != ENOENT)
 		return fault(d, name);
 	return 0;
+}
+
+static bool
+is_part_name(const char *name)
+{
+	const size_t before = sizeof(PREFIX) - 1;
+
+	return strncmp(name, PREFIX, before) == 0 &&
+	    strspn(name + before, "0123456789abcdef") == 2 * ID_LEN &&
+	    strcmp(name + before + 2 * ID_LEN, SUFFIX) == 0;
+}
+
+/* What cannot be taken away is in nobody's way. */
+static void
+drop_old(const struct outdir *d, const char *name, uint64_t since)
+{
+	struct stat st;
+
+	if (is_part_name(name) &&
+	    fstatat(d->fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+	    S_ISREG(st.st_mode) && st.st_uid == geteuid() &&
+	    st.st_mtim.tv_sec < (time_t)(since / 1000))
+		unlinkat(d->fd, name, 0);
+}
+
+void
+outdir_sweep(const struct outdir *d, uint64_t since)
+{
+	int fd = openat(d->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	struct dirent *e;
+
+	if (!dir) {
+		if (fd >= 0)
+			close(fd);
+		return;
+	}
+	while ((e = readdir(dir)))
+		drop_old(d, e->d_name, since);
+	closedir(dir);
 }
 
 int
@@ -238,14 +304,25 @@ settle(const struct outdir *d, const char *from, const char *to)
 
 int
 outdir_publish(const struct outdir *d, const uint8_t id[static ID_LEN],
-    const char *name)
+    uint64_t inode, const char *name, bool *same)
 {
 	char part[PART_SIZE];
+	uint64_t now;
+	int r;
 
 	part_name(part, id);
+	r = outdir_inode(d, part, &now);
+	*same = r == 0 && now == inode;
+	if (r < 0 || !*same)
+		return r;
 	if (settle(d, part, name) < 0)
 		return errno == EEXIST
 		    ? err_set(ERR_EXISTS, "%s/%s exists", d->path, name)
 		    : fault(d, name);
-	return fsync(d->fd) < 0 ? fault(d, "") : 0;
+	r = sync_names(d);
+	/* it may have been exchanged just before */
+	if (r == 0)
+		r = outdir_inode(d, name, &now);
+	*same = r == 0 && now == inode;
+	return r;
 }

@@ -178,9 +178,9 @@ undecryptable undecryptable" ]
 }
 
 @test "a partial file that was exchanged is neither followed nor waited for" {
-	file=$(evil truncated | jq -r .file_id)
+	evil truncated >/dev/null
 	take
-	part=$IN/.sentinel-$file.part
+	part=$(echo "$IN"/.sentinel-*.part)
 	[ -f "$part" ]
 	for make in 'ln -s ../outside' mkfifo mkdir; do
 		echo old >"$BATS_TEST_TMPDIR/outside"

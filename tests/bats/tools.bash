@@ -104,3 +104,16 @@ tape() {
 		[ "${fields[i]}" != "$2" ] || cut -d ' ' -f $((i + 1)) <<<"$line"
 	done
 }
+
+# --- races for the output directory (tests/tools/races.py) --------------------
+
+# races N: as many pulls of bob's, of a file of alice's each
+races() {
+	local top=$BATS_TEST_TMPDIR/race
+
+	mkdir "$top"
+	"$TOOLS/races.py" "$1" "$top" \
+	    "$SENTINEL_BIN/sentinel-sendfile" -k "$BATS_TEST_TMPDIR/alice.key" \
+	    bob -- "$SENTINEL_BIN/sentinel-pull" \
+	    -k "$BATS_TEST_TMPDIR/bob.key" -o "$top/in" 3>&-
+}

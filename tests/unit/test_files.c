@@ -333,6 +333,51 @@ test_strays_are_bounded(void **state)
 	    FILES_STRAYS_MAX);
 }
 
+/* Fill the table; the first one has an END. */
+static void
+fill_strays(struct scratch *s, uint64_t now)
+{
+	static const uint8_t end[PLAIN_END_LEN];
+	uint8_t id[ID_LEN] = { 0 };
+
+	scratch_begin(s);
+	assert_int_equal(
+	    files_keep_end(s->kf, scratch_id(1).bytes, id, end, now), 0);
+	for (unsigned i = 1; i < FILES_STRAYS_MAX; i++) {
+		id[0] = (uint8_t)i;
+		id[1] = (uint8_t)(i >> 8);
+		assert_int_equal(
+		    files_note_stray(s->kf, scratch_id(1).bytes, id, now), 0);
+	}
+	scratch_commit(s);
+}
+
+/* Those of an hour ago give way, but for ENDs; later ones do not. */
+static void
+test_old_strays_make_room(void **state)
+{
+	struct scratch *s = *state;
+	const uint64_t later[] = { NOW + FILES_STRAY_MS,
+		NOW + FILES_STRAY_MS + 1 };
+	uint64_t since;
+
+	fill_strays(s, NOW);
+	for (size_t i = 0; i < 2; i++) {
+		scratch_begin(s);
+		assert_int_equal(files_note_stray(s->kf, scratch_id(2).bytes,
+				     scratch_id(2).bytes, later[i]),
+		    0);
+		scratch_commit(s);
+		assert_int_equal(files_stray_since(s->kf, scratch_id(2).bytes,
+				     scratch_id(2).bytes, &since),
+		    0);
+		assert_int_equal(since, i == 0 ? 0 : later[i]);
+	}
+	scratch_close(s);
+	assert_int_equal(scratch_sql(s, "SELECT count(*) FROM strays"), 2);
+	assert_int_equal(scratch_sql(s, "SELECT count(ending) FROM strays"), 1);
+}
+
 static void
 test_expire(void **state)
 {
@@ -374,6 +419,7 @@ main(void)
 		TEST(test_next),
 		TEST(test_strays),
 		TEST(test_strays_are_bounded),
+		TEST(test_old_strays_make_room),
 		TEST(test_expire),
 	};
 

@@ -95,6 +95,20 @@ make_part(const struct place *p, const char *text)
 	return fd;
 }
 
+/* The part as it is, under that name. */
+static int
+publish(const struct place *p, const char *name)
+{
+	uint64_t inode;
+	bool same = false;
+	int r;
+
+	assert_int_equal(outdir_inode(p->d, PART, &inode), 0);
+	r = outdir_publish(p->d, id, inode, name, &same);
+	assert_true(r < 0 || same);
+	return r;
+}
+
 static void
 test_a_file(void **state)
 {
@@ -102,6 +116,7 @@ test_a_file(void **state)
 	char name[FILENAME_SIZE];
 	struct stat st;
 	uint64_t inode;
+	bool same = false;
 	int fd = make_part(p, "hello");
 
 	assert_int_equal(fstat(fd, &st), 0);
@@ -112,7 +127,8 @@ test_a_file(void **state)
 	close(fd);
 	assert_int_equal(outdir_pick(p->d, "a.txt", name), 0);
 	assert_string_equal(name, "a.txt");
-	assert_int_equal(outdir_publish(p->d, id, name), 0);
+	assert_int_equal(outdir_publish(p->d, id, st.st_ino, name, &same), 0);
+	assert_true(same);
 	assert_false(exists(p, PART));
 	assert_int_equal(outdir_inode(p->d, name, &inode), 0);
 	assert_int_equal(inode, st.st_ino);
@@ -155,12 +171,12 @@ test_nothing_is_replaced(void **state)
 	for (unsigned i = 0; i < 5; i++) {
 		close(make_part(p, "new"));
 		filename_number(want, "n", i);
-		assert_int_equal(outdir_publish(p->d, id, want), ERR_EXISTS);
+		assert_int_equal(publish(p, want), ERR_EXISTS);
 		assert_true(exists(p, PART));
 	}
 	assert_int_equal(outdir_pick(p->d, "n", name), 0);
 	assert_string_equal(name, "n-5");
-	assert_int_equal(outdir_publish(p->d, id, name), 0);
+	assert_int_equal(publish(p, name), 0);
 	side_is_whole(p);
 }
 
@@ -195,6 +211,76 @@ test_foreign_parts(void **state)
 	foreign(p);
 }
 
+/* Only the file that the caller knows gets the name. */
+static void
+test_exchanged_part(void **state)
+{
+	struct place *p = *state;
+	uint64_t inode;
+	bool same = true;
+	char link[256];
+	int fd = make_part(p, "checked");
+
+	assert_int_equal(outdir_inode(p->d, PART, &inode), 0);
+	assert_int_equal(symlink(p->side, inside(p, "link")), 0);
+	snprintf(link, sizeof(link), "%s", inside(p, "link"));
+	assert_int_equal(rename(link, inside(p, PART)), 0);
+	assert_int_equal(outdir_publish(p->d, id, inode, "n", &same), 0);
+	assert_false(same);
+	assert_false(exists(p, "n"));
+	close(fd);
+	side_is_whole(p);
+}
+
+/* Old parts go; newer ones, and what only looks like one, stay. */
+static void
+test_sweep(void **state)
+{
+	static const char *const others[] = { "n", ".sentinel-07.part",
+		PART "x", "x" PART,
+		".sentinel-0707070707070707070707070707070G.part" };
+	static const char link[] =
+	    ".sentinel-08070707070707070707070707070707.part";
+	static const char newer[] =
+	    ".sentinel-09070707070707070707070707070707.part";
+	const struct timespec old[2] = { { .tv_sec = 999 }, { .tv_sec = 999 } };
+	struct place *p = *state;
+
+	close(make_part(p, "old"));
+	utimensat(AT_FDCWD, inside(p, PART), old, 0);
+	for (size_t i = 0; i < ARRAY_LEN(others); i++) {
+		scratch_write(inside(p, others[i]), id, ID_LEN);
+		utimensat(AT_FDCWD, inside(p, others[i]), old, 0);
+	}
+	scratch_write(inside(p, newer), id, ID_LEN);
+	assert_int_equal(symlink(p->side, inside(p, link)), 0);
+	utimensat(AT_FDCWD, inside(p, link), old, AT_SYMLINK_NOFOLLOW);
+	outdir_sweep(p->d, 999000);
+	assert_true(exists(p, PART));
+	outdir_sweep(p->d, 1000000);
+	assert_false(exists(p, PART));
+	for (size_t i = 0; i < ARRAY_LEN(others); i++)
+		assert_true(exists(p, others[i]));
+	assert_true(exists(p, newer));
+	assert_true(exists(p, link));
+	side_is_whole(p);
+}
+
+static void
+test_entered_not_made(void **state)
+{
+	struct place *p = *state;
+	char deep[256];
+	struct outdir *d;
+
+	snprintf(deep, sizeof(deep), "%s/missing", p->path);
+	assert_int_equal(outdir_enter(&d, deep), ERR_IO);
+	assert_false(exists(p, "missing"));
+	assert_int_equal(outdir_enter(&d, p->path), 0);
+	assert_string_equal(outdir_path(d), p->path);
+	outdir_close(d);
+}
+
 /* The path may come to lead elsewhere; what was opened stays. */
 static void
 test_directory_swapped(void **state)
@@ -209,7 +295,7 @@ test_directory_swapped(void **state)
 	assert_int_equal(rename(p->path, moved), 0);
 	assert_int_equal(mkdir(elsewhere, 0700), 0);
 	assert_int_equal(symlink(elsewhere, p->path), 0);
-	assert_int_equal(outdir_publish(p->d, id, "x"), 0);
+	assert_int_equal(publish(p, "x"), 0);
 	close(fd);
 	assert_int_equal(rmdir(elsewhere), 0); /* nothing is in it */
 	assert_int_equal(unlink(p->path), 0);
@@ -237,6 +323,11 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_nothing_is_replaced, setup,
 		    teardown),
 		cmocka_unit_test_setup_teardown(test_foreign_parts, setup,
+		    teardown),
+		cmocka_unit_test_setup_teardown(test_exchanged_part, setup,
+		    teardown),
+		cmocka_unit_test_setup_teardown(test_sweep, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_entered_not_made, setup,
 		    teardown),
 		cmocka_unit_test_setup_teardown(test_directory_swapped, setup,
 		    teardown),
