@@ -294,6 +294,69 @@ file_offer s too_large' ]
 	[ "$(sqlite3 alice.key 'SELECT count(*) FROM files')" = 0 ]
 }
 
+# resumed FILE [OPTION...]: how much of it need not be sent again
+resumed() {
+	alice sentinel-sendfile bob "$@" --get resumed_bytes
+}
+
+@test "the relay gone for good: noted, and gone on with if all is the same" {
+	# less than a window, so that only the failure notes how far it is
+	random 12000000 f
+	start alice sentinel-sendfile bob f --rate 6M --timeout 0.5 \
+	    --progress=json >sent 2>told
+	pid=$!
+	for ((n = 0; n < 500; n++)); do
+		[ ! -s told ] || break
+		sleep 0.02
+	done
+	relay_kill
+	status=0
+	wait $pid || status=$?
+	[ $status = 10 ]
+	[ ! -s sent ]
+	relay_restart
+	mtime=$(stat -c %y f)
+	[ "$(resumed f --no-resume)" = 0 ]
+	[ "$(resumed f -n other)" = 0 ]
+	mv f g
+	[ "$(resumed g)" = 0 ]
+	mv g f
+	touch f
+	[ "$(resumed f)" = 0 ]
+	touch -d "$mtime" f
+	resumed=$(resumed f)
+	[ "$resumed" -ge 1048576 ]
+	[ "$resumed" -lt 12000000 ]
+	[ "$(resumed f)" = 0 ]
+	take
+	check_sums
+	[ "$(wc -l <all)" = 6 ]
+	cmp f in/f
+	no_parts
+}
+
+@test "forget: what has come of the peer's files is gone, another's is not" {
+	handshake carol bob
+	random 3000000 f
+	# the window of each is noted, its END is still to come
+	for who in alice carol; do
+		start $who sentinel-sendfile bob f --rate 1M >/dev/null
+	done
+	for ((n = 0; n < 500; n++)); do
+		bob sentinel-pull -o in >all
+		[ "$(find in -name '.*.part' | wc -l)" -lt 2 ] || break
+	done
+	[ "$(ls -A in | wc -l)" = 2 ]
+	bob sentinel-keys forget alice >/dev/null
+	[ "$(ls -A in | wc -l)" = 1 ]
+	wait "${STARTED[@]}"
+	# the END is a stranger's
+	bob sentinel-pull -o in --type file >all || [ $? = 3 ]
+	[ "$(jq -r .from.name all)" = carol ]
+	[ "$(ls -A in)" = f ]
+	cmp f in/f
+}
+
 @test "the receiver killed: no name before it is whole, and all of it" {
 	random 50331648 f
 	alice sentinel-sendfile bob f >/dev/null

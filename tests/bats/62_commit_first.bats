@@ -70,6 +70,22 @@ ONE_STEP="^$HELLO commit send:[0-9]+ get (commit )?print $CLOSE\$"
 	assert_output --regexp "commit print commit send:58 get $CLOSE\$"
 }
 
+@test "pull -o: the name of a part is on the disk before what is in it" {
+	handshake
+	head -c 300000 /dev/urandom >"$BATS_TEST_TMPDIR/f"
+	alice sentinel-sendfile bob "$BATS_TEST_TMPDIR/f" >/dev/null
+	traced bob sentinel-pull -o "$BATS_TEST_TMPDIR/in"
+	run awk -F '[<>]' '
+	/^openat2\(.*\.part/ && /O_CREAT/ { print "make" }
+	/^fsync\(.*\/in>/ { print "names" }
+	/^fdatasync\(.*\.part>/ { print "bytes" }
+	/^renameat2\(/ { print "rename" }
+	/^sendto\(/ { print "send" }
+	' "$BATS_TEST_TMPDIR/trace"
+	assert_output --regexp \
+	    $'make\nnames\n(send\n)?bytes\n(.*\n)?rename\nnames\n'
+}
+
 # a disk that is full, or fails: 34, and nothing half done
 # (tests/slow/62_commit_first.bats fails it at every call)
 DISK='--error ENOSPC --calls pwrite64/9,write,fdatasync/2,fsync,ftruncate'

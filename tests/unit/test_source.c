@@ -96,6 +96,7 @@ expect_all(struct source *s, size_t size)
 	size_t len = 0;
 
 	fill(want, size);
+	memset(all, 0xff, sizeof(all));
 	for (uint64_t i = 0; i < chunks; i++) {
 		uint32_t n;
 		bool final;

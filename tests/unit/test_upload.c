@@ -242,6 +242,28 @@ busy_for_too_long(void **state)
 }
 
 static int
+busy_with_each(uint8_t to, uint64_t n)
+{
+	(void)to;
+	(void)n;
+	return times_asked == 0 ? fake_refuse(ERR_BUSY, 20000) : 0;
+}
+
+/* Slow as it is, it gets on. */
+static void
+busy_again_and_again(void **state)
+{
+	(void)state;
+	judge = busy_with_each;
+	for (int i = 0; i < 4; i++) {
+		assert_int_equal(give(&lines[0]), 0);
+		assert_int_equal(upload_settle(u), 0);
+	}
+	assert_int_equal(fake.slept, 80000);
+	expect_taken(0, 4, 1);
+}
+
+static int
 refuses_bob(uint8_t to, uint64_t n)
 {
 	return to == 1 && n >= 2
@@ -254,7 +276,7 @@ refused_for_good(void **state)
 {
 	(void)state;
 	judge = refuses_bob;
-	give_all(&lines[0], 6);
+	give_all(&lines[0], UPLOAD_WINDOW + 2);
 	give_all(&lines[1], 20);
 	assert_int_equal(upload_settle(u), 0);
 	assert_int_equal(lines[0].failed, ERR_DENIED);
@@ -310,6 +332,7 @@ main(void)
 		FAKED(channel_stays_away),
 		FAKED(relay_is_busy),
 		FAKED(busy_for_too_long),
+		FAKED(busy_again_and_again),
 		FAKED(refused_for_good),
 		FAKED(confirms_another),
 	};
