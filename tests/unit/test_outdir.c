@@ -218,7 +218,7 @@ test_exchanged_part(void **state)
 	struct place *p = *state;
 	uint64_t inode;
 	bool same = true;
-	char link[256];
+	char link[512];
 	int fd = make_part(p, "checked");
 
 	assert_int_equal(outdir_inode(p->d, PART, &inode), 0);
