@@ -19,21 +19,24 @@ static size_t allowance = SIZE_MAX;
 static void *
 take_some(size_t n)
 {
-	if (n > allowance)
+	if (n > allowance) {
+		allowance = 0;
 		return NULL;
+	}
 	if (allowance != SIZE_MAX)
 		allowance -= n;
 	return malloc(n);
 }
 
 static json_t *
-load(const uint8_t *line, size_t len, json_error_t *e)
+load(const uint8_t *line, size_t len, json_error_t *e, bool *too_much)
 {
 	json_t *tree;
 
 	json_set_alloc_funcs(take_some, free);
 	allowance = ORDER_MEMORY_MAX;
 	tree = json_loadb((const char *)line, len, JSON_REJECT_DUPLICATES, e);
+	*too_much = allowance == 0;
 	allowance = SIZE_MAX;
 	return tree;
 }
@@ -181,7 +184,6 @@ judge(const json_error_t *e)
 	} faults[] = {
 		{ json_error_duplicate_key, "a field twice" },
 		{ json_error_stack_overflow, "nested too deep" },
-		{ json_error_out_of_memory, "too much in one line" },
 		{ json_error_invalid_utf8, "not UTF-8" },
 		{ json_error_null_character, "NUL in a string" },
 		{ json_error_numeric_overflow, "a number too large" },
@@ -220,8 +222,11 @@ order_parse(struct order *out, const uint8_t *line, size_t len)
 {
 	struct order o = { .to = NULL };
 	json_error_t e;
-	json_t *tree = load(line, len, &e);
-	int r = tree ? fill(&o, tree) : judge(&e);
+	bool too_much;
+	json_t *tree = load(line, len, &e, &too_much);
+	int r = tree   ? fill(&o, tree)
+	    : too_much ? refuse("too much in one line")
+		       : judge(&e);
 
 	json_decref(tree);
 	if (r < 0)
