@@ -388,7 +388,9 @@ reach(struct batch *b)
 		err_restore(&b->away);
 		return b->away.code;
 	}
-	r = client_reconnect(c);
+	r = keyfile_check_writable(b->kf);
+	if (r == 0)
+		r = client_reconnect(c);
 	if (r == 0)
 		r = delivery_flush(c);
 	return r;

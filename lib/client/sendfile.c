@@ -287,6 +287,8 @@ open_run(struct run *run)
 	if (r == 0)
 		r = choose_name(run);
 	if (r == 0)
+		r = keyfile_check_writable(client_keyfile(c));
+	if (r == 0)
 		r = client_connect(c);
 	if (r == 0)
 		r = delivery_flush(c);
