@@ -51,6 +51,17 @@ read_some(int fd, void *out, size_t len, uint64_t offset)
 }
 
 int
+file_read_some(int fd, void *out, size_t len, size_t *got, const char *name)
+{
+	ssize_t n = read_some(fd, out, len, FILE_HERE);
+
+	if (n < 0)
+		return fault(ERR_IO, name);
+	*got = (size_t)n;
+	return 0;
+}
+
+int
 file_read(int fd, void *out, size_t len, uint64_t offset, size_t *got,
     const char *name)
 {

@@ -15,6 +15,10 @@
  */
 int file_slurp(struct buf *b, int fd, const char *name) MUST_USE;
 
+/* What there is, waiting for it: 1..len bytes, or 0 at the end.  ERR_IO. */
+int file_read_some(int fd, void *out, size_t len, size_t *got,
+    const char *name) MUST_USE;
+
 /* All len bytes, whatever the pieces; ERR_IO. */
 int file_write(int fd, const void *bytes, size_t len,
     const char *name) MUST_USE;

@@ -41,6 +41,22 @@ text_base64(char *out, const uint8_t *bytes, size_t len)
 	    sodium_base64_VARIANT_ORIGINAL);
 }
 
+int
+text_unbase64(uint8_t *out, size_t cap, size_t *len, const char *text)
+{
+	const size_t text_len = strlen(text);
+
+	/* libsodium 1.0.18 takes bytes over 0x7f for digits */
+	for (size_t i = 0; i < text_len; i++) {
+		if (text[i] < ' ' || text[i] > '~')
+			return err_set(ERR_USAGE, "not base64");
+	}
+	if (sodium_base642bin(out, cap, text, text_len, NULL, len, NULL,
+		sodium_base64_VARIANT_ORIGINAL) < 0)
+		return err_set(ERR_USAGE, "not base64");
+	return 0;
+}
+
 void
 text_key(char out[static TEXT_KEY_SIZE], const uint8_t key[static 32])
 {

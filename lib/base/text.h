@@ -27,6 +27,12 @@ int text_unhex(uint8_t *out, size_t len, const char *hex) MUST_USE;
 /* Padded base64 of len bytes into out[TEXT_BASE64_SIZE(len)]. */
 void text_base64(char *out, const uint8_t *bytes, size_t len);
 
+/*
+ * The bytes of padded base64, at most cap; canonical only.  ERR_USAGE.
+ */
+int text_unbase64(uint8_t *out, size_t cap, size_t *len,
+    const char *text) MUST_USE;
+
 /* base64url without padding, both ways; canonical only, else ERR_USAGE. */
 void text_key(char out[static TEXT_KEY_SIZE], const uint8_t key[static 32]);
 int text_unkey(uint8_t out[static 32], const char *text, size_t len) MUST_USE;

@@ -344,5 +344,7 @@ record_error(struct record *r, int code)
 	record_begin(r, "error");
 	record_str(r, "code", err_token(code));
 	record_str(r, "message", told ? e->message : err_sentence(code));
+	if (told && e->in_doubt)
+		record_bool(r, "in_doubt", true);
 	record_end(r);
 }

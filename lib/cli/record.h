@@ -70,7 +70,8 @@ int record_emit(struct record *r) MUST_USE;
  */
 int record_json(const struct record *r, struct buf *out) MUST_USE;
 
-/* The fault in err_last() as the object "error" of a record (code, message). */
+/* The fault in err_last() as the object "error" of a record: code,
+ * message and, where it is, in_doubt. */
 void record_error(struct record *r, int code);
 
 #endif

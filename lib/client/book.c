@@ -271,6 +271,17 @@ book_unverify(struct client *c, struct peer *p)
 	return mark(c, p, false);
 }
 
+int
+book_require_verified(const struct peer *p, const char *who)
+{
+	if (p->verified)
+		return 0;
+	err_set(ERR_NOT_VERIFIED, "\"%s\" is not verified", who);
+	err_peer(who);
+	err_hint("sentinel-keys verify %s NUMBER", who);
+	return ERR_NOT_VERIFIED;
+}
+
 /* Does that name lead to anybody else? */
 static int
 check_free(struct client *c, const struct peer *p, const char *name)

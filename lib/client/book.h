@@ -67,6 +67,9 @@ void book_safety(struct client *c, const struct peer *p,
 int book_verify(struct client *c, struct peer *p, const char *number) MUST_USE;
 int book_unverify(struct client *c, struct peer *p) MUST_USE;
 
+/* ERR_NOT_VERIFIED unless p, whom the user calls who, is. */
+int book_require_verified(const struct peer *p, const char *who) MUST_USE;
+
 /*
  * Call p by a second name, which goes before those that relays give; its own
  * name takes the alias away.  ERR_USAGE: no name of ours; ERR_EXISTS: it

@@ -268,6 +268,14 @@ client_connect(struct client *c)
 	return r;
 }
 
+int
+client_reconnect(struct client *c)
+{
+	if (c->chan && !chan_is_idle(c->chan))
+		client_hang_up(c);
+	return client_connect(c);
+}
+
 void
 client_hang_up(struct client *c)
 {

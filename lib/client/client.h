@@ -57,6 +57,12 @@ int client_has_passphrase(struct client *c, bool *has) MUST_USE;
  */
 int client_connect(struct client *c) MUST_USE;
 
+/*
+ * The same for one that may have a channel already, with nothing outstanding:
+ * where the relay has closed that meanwhile, a new one.
+ */
+int client_reconnect(struct client *c) MUST_USE;
+
 /* The fault of a key file that has no keys at the relay; ERR_DENIED. */
 int client_not_registered(const struct client *c);
 

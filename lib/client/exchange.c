@@ -151,8 +151,10 @@ request(struct client *c, struct exchange *out)
 {
 	struct keyfile *kf = client_keyfile(c);
 	struct handshake h = { 0 };
-	int r = client_connect(c);
+	int r = keyfile_check_writable(kf);
 
+	if (r == 0)
+		r = client_connect(c);
 	if (r == 0)
 		r = client_check_clock(c);
 	if (r == 0)
@@ -367,6 +369,8 @@ exchange_send(struct client *c, const char *who, struct exchange *out)
 	bool done = false;
 	int r = book_find(c, who, &out->peer);
 
+	if (r == 0)
+		r = keyfile_check_writable(kf);
 	if (r == 0)
 		r = client_connect(c);
 	if (r == 0)

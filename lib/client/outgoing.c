@@ -34,12 +34,8 @@ find_peer(struct outgoing_file *file, struct outgoing *o)
 		return r;
 	o->known = true;
 	memcpy(o->line.to, o->peer.id, ID_LEN);
-	if (file->require_verified && !o->peer.verified) {
-		r = err_set(ERR_NOT_VERIFIED, "\"%s\" is not verified", o->who);
-		err_peer(o->who);
-		err_hint("sentinel-keys verify %s NUMBER", o->who);
-	}
-	return r;
+	return file->require_verified ? book_require_verified(&o->peer, o->who)
+				      : 0;
 }
 
 /* What identifies the source in a row. */

@@ -7,13 +7,13 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "client/collect.h"
+#include "client/delivery.h"
 #include "client/directory.h"
 #include "client/entry.h"
 #include "client/exchange_take.h"
 #include "client/intake.h"
 #include "client/page.h"
 #include "client/patience.h"
-#include "client/talk.h"
 
 struct pull {
 	struct client *client;
@@ -205,7 +205,7 @@ fetch(struct pull *p, uint64_t wait_ms, bool *got)
 	int r = client_connect(p->client);
 
 	if (r == 0)
-		r = talk_flush(p->client);
+		r = delivery_flush(p->client);
 	if (r == 0)
 		r = fetch_messages(p, p->collect ? 0 : wait_ms, got);
 	if (r == 0 && p->collect && !*got)

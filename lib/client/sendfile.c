@@ -6,8 +6,8 @@
 
 #include "base/clock.h"
 #include "base/secret.h"
+#include "client/delivery.h"
 #include "client/outgoing.h"
-#include "client/talk.h"
 
 /* What a chunk needs of a frame beside itself. */
 #define CHUNK_ROOM 112
@@ -288,9 +288,11 @@ open_run(struct run *run)
 	if (r == 0)
 		r = choose_name(run);
 	if (r == 0)
+		r = keyfile_check_writable(client_keyfile(c));
+	if (r == 0)
 		r = client_connect(c);
 	if (r == 0)
-		r = talk_flush(c);
+		r = delivery_flush(c);
 	if (r < 0)
 		return r;
 	chunk_size = choose_chunk_size(c);

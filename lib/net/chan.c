@@ -275,6 +275,13 @@ chan_call(struct chan *c, struct chan_reply *out, uint16_t code,
 }
 
 bool
+chan_is_idle(const struct chan *c)
+{
+	return c->state == BOUND && c->asked_n == 0 &&
+	    stream_is_quiet(c->stream);
+}
+
+bool
 chan_is_in_doubt(const struct chan *c)
 {
 	return c->state == BROKEN && c->asked_n > 0;

@@ -80,6 +80,12 @@ int chan_get(struct chan *c, struct chan_reply *out,
 int chan_call(struct chan *c, struct chan_reply *out, uint16_t code,
     const uint8_t *payload, size_t len) MUST_USE;
 
+/*
+ * Bound, nothing outstanding, and the relay has not hung up since: it may
+ * close a channel that is idle.  Does not wait.
+ */
+bool chan_is_idle(const struct chan *c);
+
 /* The last failure left a request without an answer, and no close came. */
 bool chan_is_in_doubt(const struct chan *c);
 

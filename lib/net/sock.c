@@ -276,3 +276,11 @@ sock_read_all(int fd, uint8_t *out, size_t len, uint64_t deadline)
 	}
 	return 0;
 }
+
+bool
+sock_is_quiet(int fd)
+{
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+
+	return poll(&p, 1, 0) == 0;
+}

@@ -38,6 +38,9 @@ int sock_write(int fd, const uint8_t *bytes, size_t len,
 int sock_read(int fd, uint8_t *out, size_t cap, size_t *len,
     uint64_t deadline) MUST_USE;
 
+/* Nothing to read now, no end and no error. */
+bool sock_is_quiet(int fd);
+
 /* Exactly len bytes; an end of stream before counts as a reset. */
 int sock_read_all(int fd, uint8_t *out, size_t len, uint64_t deadline) MUST_USE;
 

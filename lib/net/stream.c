@@ -190,3 +190,9 @@ stream_read(struct stream *s, enum transport_kind *kind, uint8_t **body,
 	s->in_taken += TRANSPORT_LENGTH_LEN + record_len;
 	return transport_open(s->t, kind, body, len, record, record_len);
 }
+
+bool
+stream_is_quiet(const struct stream *s)
+{
+	return s->in_len == s->in_taken && !s->unheard && sock_is_quiet(s->fd);
+}

@@ -50,4 +50,7 @@ int stream_write(struct stream *s, struct stream_piece *pieces, size_t n,
 int stream_read(struct stream *s, enum transport_kind *kind, uint8_t **body,
     size_t *len, uint64_t deadline) MUST_USE;
 
+/* Nothing has come that was not read, not even an end.  Does not wait. */
+bool stream_is_quiet(const struct stream *s);
+
 #endif

@@ -7,8 +7,10 @@
 #include "state/query.h"
 
 /* Rows that are not done, by the index that holds them alone. */
-#define INBOX  " FROM inbox INDEXED BY inbox_open WHERE record IS NOT NULL"
-#define OUTBOX " FROM outbox INDEXED BY outbox_open WHERE content IS NOT NULL"
+#define INBOX " FROM inbox INDEXED BY inbox_open WHERE record IS NOT NULL"
+#define OUTBOX                                                           \
+	" FROM outbox INDEXED BY outbox_open WHERE content IS NOT NULL " \
+	"AND state IN (?6, ?7, ?8)"
 
 int
 census_take(struct keyfile *kf, struct census *out)
@@ -27,13 +29,14 @@ census_take(struct keyfile *kf, struct census *out)
 	    "(SELECT ifnull(min(at), 0)" INBOX "), "
 	    "(SELECT count(*)" OUTBOX " AND state = ?6), "
 	    "(SELECT count(*)" OUTBOX " AND state = ?7), "
+	    "(SELECT count(*)" OUTBOX " AND state = ?8), "
 	    "(SELECT ifnull(min(at), 0)" OUTBOX ")");
 	struct census n = { .active = 0 };
 	uint64_t *const fields[] = { &n.active, &n.previous, &n.reset_needed,
 		&n.request_sent, &n.request_received, &n.key_sent,
 		&n.key_received, &n.inbox_new, &n.inbox_shown, &n.inbox_dead,
 		&n.inbox_oldest, &n.outbox_sealed, &n.outbox_in_doubt,
-		&n.outbox_oldest };
+		&n.outbox_queued, &n.outbox_oldest };
 	int r;
 
 	query_bind_u64(q, HANDSHAKE_REQUESTED);
@@ -43,6 +46,7 @@ census_take(struct keyfile *kf, struct census *out)
 	query_bind_u64(q, INBOX_SHOWN);
 	query_bind_u64(q, OUTBOX_SEALED);
 	query_bind_u64(q, OUTBOX_IN_DOUBT);
+	query_bind_u64(q, OUTBOX_PLAIN);
 	if (query_row(q)) {
 		for (size_t i = 0; i < ARRAY_LEN(fields); i++)
 			*fields[i] = query_get_u64(q);

@@ -290,6 +290,14 @@ db_rollback(struct db *db)
 		sqlite3_exec(db->sqlite, "ROLLBACK", NULL, NULL, NULL);
 }
 
+int
+db_check_writable(struct db *db)
+{
+	return sqlite3_db_readonly(db->sqlite, "main") == 1
+	    ? db_fault(db, SQLITE_READONLY)
+	    : 0;
+}
+
 bool
 db_changed(const struct db *db)
 {

@@ -49,6 +49,9 @@ int db_begin(struct db *db) MUST_USE; /* the write lock at once */
 int db_commit(struct db *db) MUST_USE;
 void db_rollback(struct db *db);
 
+/* ERR_IO when the file may only be read. */
+int db_check_writable(struct db *db) MUST_USE;
+
 /* Whether the statement run last changed a row. */
 bool db_changed(const struct db *db);
 

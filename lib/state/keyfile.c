@@ -206,6 +206,12 @@ keyfile_db(struct keyfile *kf)
 }
 
 int
+keyfile_check_writable(struct keyfile *kf)
+{
+	return db_check_writable(kf->db);
+}
+
+int
 keyfile_begin(struct keyfile *kf)
 {
 	int r;

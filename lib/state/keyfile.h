@@ -91,6 +91,9 @@ int keyfile_has_passphrase(struct keyfile *kf, bool *has) MUST_USE;
 const char *keyfile_name(const struct keyfile *kf); /* its path, borrowed */
 struct db *keyfile_db(struct keyfile *kf);          /* for this floor alone */
 
+/* ERR_IO for a file that may only be read: before anything is sent. */
+int keyfile_check_writable(struct keyfile *kf) MUST_USE;
+
 int keyfile_begin(struct keyfile *kf) MUST_USE; /* BEGIN IMMEDIATE */
 int keyfile_commit(struct keyfile *kf) MUST_USE;
 /* Without a transaction open: no effect. */

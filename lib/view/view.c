@@ -313,6 +313,7 @@ put_boxes(struct record *r, const struct census *n)
 	put_when(r, "oldest_at", n->inbox_oldest);
 	record_end(r);
 	record_begin(r, "outbox");
+	record_int(r, "queued", n->outbox_queued);
 	record_int(r, "sealed", n->outbox_sealed);
 	record_int(r, "in_doubt", n->outbox_in_doubt);
 	put_when(r, "oldest_at", n->outbox_oldest);
@@ -347,40 +348,72 @@ view_status(struct client *c, const struct overview *o)
 	    (unsigned long long)n->active,
 	    (unsigned long long)n->inbox_new +
 		(unsigned long long)n->inbox_shown,
-	    (unsigned long long)n->outbox_sealed +
+	    (unsigned long long)n->outbox_queued +
+		(unsigned long long)n->outbox_sealed +
 		(unsigned long long)n->outbox_in_doubt);
-	return record_emit(r);
-}
-
-int
-view_sent(const struct talk_sent *s)
-{
-	struct record *r = record_new("sent");
-	char uuid[ID_TEXT_SIZE], id[ID_TEXT_SIZE];
-
-	record_str(r, "status", "accepted");
-	record_id(r, "id", s->id);
-	record_int(r, "seq", s->seq);
-	put_party(r, "to", &s->peer);
-	record_int(r, "size_bytes", s->size);
-	record_time(r, "sent_at", s->sent_at);
-	id_text(id, s->id);
-	record_line(r, "%s: accepted %s", book_call(&s->peer, uuid), id);
 	return record_emit(r);
 }
 
 /* As much as is known of a peer that something failed for. */
 static void
-put_target(struct record *r, const struct sendfile_sent *s)
+put_target(struct record *r, const struct peer *known, const char *who)
 {
-	if (s->known) {
-		put_party(r, "to", &s->peer);
+	if (known) {
+		put_party(r, "to", known);
 		return;
 	}
 	record_begin(r, "to");
 	record_str(r, "id", NULL);
-	record_str(r, "name", s->who);
+	record_str(r, "name", who);
 	record_end(r);
+}
+
+static void
+put_letter(struct record *r, const struct letter *l)
+{
+	if (l->line > 0)
+		record_int(r, "line", l->line);
+	if (l->ref && l->ref->text)
+		record_str(r, "ref", l->ref->text);
+	if (l->ref && l->ref->is_number)
+		record_int(r, "ref", l->ref->number);
+}
+
+int
+view_sent(const struct batch_item *s, const struct letter *l)
+{
+	static const char *const words[] = {
+		[BATCH_ACCEPTED] = "accepted",
+		[BATCH_QUEUED] = "queued",
+		[BATCH_DUPLICATE] = "duplicate",
+		[BATCH_FAILED] = "failed",
+	};
+	const bool good = s->status != BATCH_FAILED;
+	struct record *r = record_new("sent");
+	char uuid[ID_TEXT_SIZE], id[ID_TEXT_SIZE];
+
+	record_str(r, "status", words[s->status]);
+	if (good || s->why.in_doubt)
+		record_id(r, "id", s->message_id);
+	if (good && s->sealed)
+		record_int(r, "seq", s->seq);
+	put_target(r, s->known ? &s->peer : NULL, s->who);
+	if (good) {
+		record_int(r, "size_bytes", s->len);
+		record_time(r, "sent_at", s->sent_at);
+	}
+	put_letter(r, l);
+	if (!good) {
+		err_restore(&s->why);
+		record_error(r, s->failed);
+	}
+	id_text(id, s->message_id);
+	record_line(r, "%s: %s %s",
+	    s->known     ? book_call(&s->peer, uuid)
+		: s->who ? s->who
+			 : "?",
+	    words[s->status], good ? id : s->why.message);
+	return record_emit(r);
 }
 
 static void
@@ -400,7 +433,7 @@ view_file_sent(const struct sendfile_sent *s)
 	record_str(r, "status", good ? "accepted" : "failed");
 	if (good)
 		record_id(r, "id", s->id);
-	put_target(r, s);
+	put_target(r, s->known ? &s->peer : NULL, s->who);
 	record_str(r, "path", s->path);
 	record_str(r, "name", s->name);
 	if (good) {

@@ -10,13 +10,14 @@
 #include <stdint.h>
 
 #include "base/attr.h"
+#include "cli/letters.h"
+#include "client/batch.h"
 #include "client/book.h"
 #include "client/exchange.h"
 #include "client/meet.h"
 #include "client/overview.h"
 #include "client/pull.h"
 #include "client/sendfile.h"
-#include "client/talk.h"
 #include "wire/body.h"
 
 /* status: "registered", "already_registered". */
@@ -47,7 +48,8 @@ int view_relay(struct client *c, const char *status) MUST_USE;
 
 int view_status(struct client *c, const struct overview *o) MUST_USE;
 
-int view_sent(const struct talk_sent *s) MUST_USE;
+/* What has become of a letter. */
+int view_sent(const struct batch_item *s, const struct letter *l) MUST_USE;
 
 /* status "accepted", or "failed" with the error that s->why tells. */
 int view_file_sent(const struct sendfile_sent *s) MUST_USE;

@@ -153,6 +153,15 @@ is_printable(const uint8_t *p, size_t len)
 	return true;
 }
 
+bool
+plain_is_content_type(const char *s)
+{
+	const size_t len = strlen(s);
+
+	return len > 0 && len <= CONTENT_TYPE_MAX &&
+	    is_printable((const uint8_t *)s, len);
+}
+
 /* Unknown tags are skipped. */
 static int
 get_tag(struct plain_text *t, uint8_t tag, const uint8_t *value, size_t len)

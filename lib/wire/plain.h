@@ -57,6 +57,9 @@ struct plain_text {
 	size_t text_len;
 };
 
+/* May stand in content_type: 1..CONTENT_TYPE_MAX bytes of printable ASCII. */
+bool plain_is_content_type(const char *s);
+
 /* Length of the packed body of t; texts are at most TEXT_MAX. */
 size_t plain_text_size(const struct plain_text *t);
 void plain_pack_text(uint8_t *out, const struct plain_text *t);

@@ -29,6 +29,13 @@ load tools
 	assert_output '{"cuts": 46, "in_doubt": 46, "once": 46, "others": 23}'
 }
 
+@test "a batch cut, or left alone by a silent or dead relay: each comes once" {
+	run "$TOOLS/cuts.py" batches --stride 131
+	assert_success
+	run jq -c keys <<<"$output"
+	assert_output '["status 0","status 10","status 3"]'
+}
+
 @test "the ten steps in each mode: right to the end, or failed closed" {
 	run "$TOOLS/cuts.py" modes
 	assert_success

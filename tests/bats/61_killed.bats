@@ -47,6 +47,10 @@ setup() {
 	each_send --calls $CALLS
 }
 
+@test "kill -9 of a batch" {
+	each_batch --calls sendto,recvfrom,fdatasync/3,pwrite64/24,write
+}
+
 @test "a key file where the file system has no files without a name" {
 	# a leak checker cannot work under another tracer
 	export ASAN_OPTIONS=$ASAN_OPTIONS:detect_leaks=0

@@ -110,6 +110,10 @@ DISK='--error ENOSPC --calls pwrite64/9,write,fdatasync/2,fsync,ftruncate'
 	each_send --error EIO --calls fdatasync
 }
 
+@test "the disk fails under a batch" {
+	each_batch --error EIO --calls fdatasync,write/2
+}
+
 @test "socket calls of send are interrupted" {
 	each_send --error EINTR --calls sendto,recvfrom
 }

@@ -171,3 +171,67 @@ has_row() {
 	assert_output 'before
 after'
 }
+
+# all_of N COMMAND...: so many at once, {} is which; all of them succeed
+all_of() {
+	seq "$1" | xargs -P "$1" -I '{}' "${@:2}"
+}
+
+@test "64 senders at once: all succeed, each message arrives once" {
+	all_of 64 env SENTINEL_KEYFILE="$BATS_TEST_TMPDIR/alice.key" \
+	    sentinel-send bob -m 'text {}'
+	bob sentinel-pull >"$BATS_TEST_TMPDIR/got"
+	[ "$(jq -r .type "$BATS_TEST_TMPDIR/got" | sort | uniq -c | xargs)" = \
+	    '64 message' ]
+	[ "$(jq -r .body "$BATS_TEST_TMPDIR/got" | sort -V)" = \
+	    "$(seq -f 'text %g' 64)" ]
+	[ "$(jq .seq "$BATS_TEST_TMPDIR/got" | sort -n)" = "$(seq 0 63)" ]
+}
+
+@test "32 senders beside 32 that read: all succeed" {
+	all_of 64 bash -c 'export SENTINEL_KEYFILE=$0
+		case $(($1 % 4)) in
+		0) sentinel-keys show ;;
+		1) sentinel-keys list ;;
+		*) sentinel-send bob -m "text $1" ;;
+		esac' "$BATS_TEST_TMPDIR/alice.key" '{}'
+	bob sentinel-pull >"$BATS_TEST_TMPDIR/got"
+	[ "$(jq -r .body "$BATS_TEST_TMPDIR/got" | sort -u | wc -l)" = 32 ]
+	[ "$(wc -l <"$BATS_TEST_TMPDIR/got")" = 32 ]
+}
+
+@test "batches at once: a message for each line, whoever sent it" {
+	all_of 8 bash -c 'seq -f "$1 %g" 50 |
+	    SENTINEL_KEYFILE=$0 sentinel-send -l bob' \
+	    "$BATS_TEST_TMPDIR/alice.key" '{}'
+	bob sentinel-pull --get body >"$BATS_TEST_TMPDIR/got"
+	[ "$(sort -u "$BATS_TEST_TMPDIR/got" | wc -l)" = 400 ]
+	for ((n = 1; n <= 8; n++)); do
+		[ "$(grep "^$n " "$BATS_TEST_TMPDIR/got")" = \
+		    "$(seq -f "$n %g" 50)" ]
+	done
+}
+
+@test "a key file that may only be read: 34, before the network" {
+	local as_user=()
+
+	if [ "$(id -u)" = 0 ]; then
+		as_user=(setpriv --bounding-set -all --inh-caps -all)
+	fi
+	proxy_start
+	chmod 400 "$BATS_TEST_TMPDIR/alice.key"
+	alice "${as_user[@]}" sentinel-keys show
+	for command in 'send bob -m lost' 'send -l bob' 'pull' \
+	    'sendfile bob /etc/passwd' 'keys request bob' 'keys send bob'; do
+		# shellcheck disable=SC2086
+		fault 34 io alice "${as_user[@]}" sentinel-$command \
+		    -r "$PROXY_RELAY" <<<line
+	done
+	chmod 600 "$BATS_TEST_TMPDIR/alice.key"
+	alice sentinel-send bob -m after -r "$PROXY_RELAY"
+	# its connection is the first, and the only one
+	proxy_says 2
+	[ "$(wc -l <"$PROXY_LOG")" = 2 ]
+	run bob sentinel-pull --get body
+	assert_output after
+}

@@ -300,3 +300,38 @@ each_send() {
 	at_each_call "$@" 'restore alice bob' after_send \
 	    sentinel-send bob -m killed -k "$BATS_TEST_TMPDIR/alice.key"
 }
+
+# The same of a batch of four: it is told of all or none of them, in one
+# commit; those that its records say have gone, or may have, come, once.
+after_batch() {
+	local left sure
+
+	case $STATUS in
+	0 | -9) ended ;;
+	34)	[ "$(tail -n 1 "$ERR" | jq -r .code)" = io ] ;;
+	*)	false ;;
+	esac
+	left=$(rows alice 'SELECT count(*) FROM outbox')
+	[ "$left" = 0 ] || [ "$left" = 4 ]
+	sure=$(jq -s 'map(select(.status == "accepted" or .error.in_doubt)) |
+	    length' "$OUT")
+	[ "$sure" -le "$left" ]
+	[ "$(jq -r .line "$OUT" | xargs)" = \
+	    "$(seq "$(wc -l <"$OUT")" | xargs)" ]
+	age alice
+	alice sentinel-send bob -m next >/dev/null
+	same_bytes
+	[ "$(bob sentinel-pull --get type,body | xargs)" = \
+	    "$([ "$left" = 0 ] || printf 'message %s ' 1 2 3 4)message next" ]
+	[ -z "$(at_relay)" ]
+}
+
+each_batch() {
+	POINT_FUNCTIONS=(after_batch)
+	handshake
+	save alice bob
+	seq 4 >"$BATS_TEST_TMPDIR/lines"
+	at_each_call --stdin "$BATS_TEST_TMPDIR/lines" "$@" \
+	    'restore alice bob' after_batch \
+	    sentinel-send -l bob -k "$BATS_TEST_TMPDIR/alice.key"
+}

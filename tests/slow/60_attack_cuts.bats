@@ -19,3 +19,8 @@ load ../bats/tools
 	assert_success
 	assert_output '{"cuts": 230, "in_doubt": 230, "once": 230, "others": 115}'
 }
+
+@test "a batch, at each byte of its stream" {
+	run "$TOOLS/cuts.py" batches
+	assert_success
+}

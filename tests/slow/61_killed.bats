@@ -40,3 +40,7 @@ setup() {
 @test "kill -9 of send" {
 	each_send
 }
+
+@test "kill -9 of a batch" {
+	each_batch
+}

@@ -44,6 +44,10 @@ setup() {
 	each_send $DISK
 }
 
+@test "the disk fails under a batch" {
+	each_batch $DISK
+}
+
 @test "socket calls of keys request fail for now" {
 	each_request $WAIT
 }

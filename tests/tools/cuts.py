@@ -6,6 +6,8 @@
                                             each Nth byte, in each direction
   cuts.py flips [--seed N] [--count N]      a bit of it is another one
   cuts.py doubt [--count N]                 the answer to a message is cut
+  cuts.py batches [--stride N]              a batch's stream ends, falls silent,
+                                            or its relay dies at each Nth byte
   cuts.py modes                             every connection of the session in
                                             each mode of proxy.py
 
@@ -33,6 +35,7 @@ import sys
 import tempfile
 import time
 
+import proxy
 from proxy import Proxy, records
 
 BIN = pathlib.Path(os.environ["SENTINEL_BIN"])
@@ -122,7 +125,7 @@ class World:
         self.sent = list(snapshot.sent)
         self.start()
 
-    def run(self, step, allowed=(0,)):
+    def run(self, step, allowed=(0,), given=b""):
         """One command, judged by itself."""
         _, who, command = step
         words = command.format(**self.ids).split()
@@ -130,7 +133,7 @@ class World:
         try:
             done = subprocess.run(
                 [BIN / words[0], *words[1:]], timeout=30, check=False,
-                stdin=subprocess.DEVNULL, capture_output=True, env={
+                input=given, capture_output=True, env={
                     **os.environ,
                     "SENTINEL_KEYFILE": f"{self.directory}/{who}.key",
                     "SENTINEL_RELAY": self.address,
@@ -148,7 +151,7 @@ class World:
         for record in result.records:
             if record["type"] == "registration":
                 self.ids[record["name"]] = record["id"]
-            if record["type"] == "sent":
+            if record["type"] == "sent" and not given:
                 self.sent.append((record["id"], words[-1]))
         if result.error.get("in_doubt") and words[0] == "sentinel-send":
             self.sent.append((result.error["id"], words[-1]))
@@ -361,6 +364,86 @@ def doubt(args, directory, snapshots):
             "others": sum(told.values()) - len(doubted)}
 
 
+BATCH = ("batch", "alice", "sentinel-send -l bob")
+LINES = [f"line {n}" for n in range(5)]
+
+
+def relay_dies(world):
+    """A mode: the relay is killed before this byte, and the stream ends."""
+    def die(pieces, offset):
+        yield from proxy.cut(pieces, offset)
+        world.relay.kill()
+        world.relay.wait()
+    return die
+
+
+def same_bytes(world):
+    """Messages under one key are one message, and no nonce serves two."""
+    with sqlite3.connect(world.directory / "relay.db") as db:
+        contents = [bytes(c) for c, in db.execute(
+            "SELECT content FROM messages WHERE type = 3")]
+    db.close()
+    for bounds in ((0, 52), (52, 76)):      # the header; the nonce
+        if len({c[slice(*bounds)] for c in contents}) != len(set(contents)):
+            raise Wrong("two messages under one key, or under one nonce")
+
+
+def batch(world, snapshot, spoiled):
+    """What was accepted, or may have been, comes once, and in order."""
+    world.stop()
+    world.restore(snapshot)
+    world.proxy.mangle(spoiled, only=1)
+    first = world.run(BATCH, (0, 3, *CUT), "\n".join(LINES).encode())
+    told = first.records
+    if [r["line"] for r in told] != list(range(1, len(LINES) + 1)):
+        raise Wrong(f"records {told}")
+    sure = [r["id"] for r in told if "id" in r]
+    for r in told:
+        if (r["status"] == "failed"
+                and r["error"]["code"] != "relay_unreachable"):
+            raise Wrong(f"failed for {r['error']}")
+    if len(sure) not in (0, len(LINES)):
+        raise Wrong(f"{len(sure)} of them were made")
+    world.proxy.mangle()
+    if world.relay.poll() is not None:
+        world.stop()
+        world.start()
+    world.run(STEPS[NAMES.index("send-2")])
+    world.stop()
+    same_bytes(world)
+    world.start()
+    pulled = world.run(STEPS[NAMES.index("pull")]).records
+    if [(r["type"], r.get("seq"), r["id"]) for r in pulled] != [
+            ("message", n, i) for n, i in enumerate(
+                [*sure, world.sent[-1][0]])]:
+        raise Wrong(f"{sure} were sent, {pulled} came")
+    return first.status
+
+
+def batches(args, directory, snapshots):
+    """At each byte of a batch's stream, or at every Nth, in turn."""
+    snapshot = snapshots[NAMES.index("send")]
+    world = World(directory / "batches", IMPATIENT)
+    proxy.MODES["die"] = relay_dies(world)
+    world.restore(snapshot)
+    world.proxy.mangle()
+    world.run(BATCH, given="\n".join(LINES).encode())
+    world.settle()
+    streams = [len(s) for s in world.proxy.connections[0].seen]
+    tally = collections.Counter()
+    for n, (way, at) in enumerate(
+            (way, at) for way, size in zip(("up", "down"), streams)
+            for at in range(0, size, args.stride)):
+        spoiled = f"{way}:{('cut', 'hush', 'die')[n % 3]}:{at}"
+        try:
+            tally[f"status {batch(world, snapshot, spoiled)}"] += 1
+        except Wrong as e:
+            tally["wrong"] += 1
+            print(f"{spoiled}: {e}", file=sys.stderr)
+    world.stop()
+    return tally
+
+
 def modes(_, directory, snapshots):
     """How far the session goes: the status that ends it, or 0."""
     stream = directory / "stream"
@@ -389,7 +472,8 @@ def modes(_, directory, snapshots):
     return tally
 
 
-ACTS = {"cuts": cuts, "flips": flips, "doubt": doubt, "modes": modes}
+ACTS = {"cuts": cuts, "flips": flips, "doubt": doubt, "batches": batches,
+        "modes": modes}
 
 
 def main():

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: ISC
 """Kill or fail a command at each of its system calls in turn, for tests.
 
-  inject.py [--error ERRNO,...] [--calls CALL[/STEP],...] BEFORE AFTER COMMAND...
+  inject.py [--error ERRNO,...] [--calls CALL[/STEP],...] [--stdin FILE]
+            BEFORE AFTER COMMAND...
 
 Records the system calls of COMMAND under strace(1), then runs it once for
 each of them.  It is killed when it enters that call; with --error the call is
@@ -77,10 +78,11 @@ class Injector:
         self.start_over()
         command = [a.replace("{run}", str(self.run))
                    for a in self.args.command]
-        with open(self.out, "wb") as out, open(self.err, "wb") as err:
+        with open(self.out, "wb") as out, open(self.err, "wb") as err, \
+                open(self.args.stdin, "rb") as given:
             status = subprocess.run(
                 ["strace", "-y", "-o", self.trace, *options, *command],
-                env=self.environment, stdin=subprocess.DEVNULL, stdout=out,
+                env=self.environment, stdin=given, stdout=out,
                 stderr=err, timeout=TIMEOUT, check=False).returncode
         with open(self.trace, encoding="ascii", errors="replace") as f:
             return status, f.read()
@@ -130,6 +132,7 @@ def arguments():
     parser = argparse.ArgumentParser()
     parser.add_argument("--error", default="")
     parser.add_argument("--calls")
+    parser.add_argument("--stdin", default=os.devnull)
     parser.add_argument("before")
     parser.add_argument("after")
     parser.add_argument("command", nargs=argparse.REMAINDER)

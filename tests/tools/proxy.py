@@ -51,6 +51,13 @@ def cut(pieces, offset):
             return
 
 
+def hush(pieces, offset):
+    """From this byte on nothing arrives, and nothing is closed."""
+    for piece in pieces:
+        yield piece[:offset]
+        offset -= min(offset, len(piece))
+
+
 def reset(pieces, offset):
     """As cut, with a reset instead of an end."""
     yield from cut(pieces, offset)
@@ -130,7 +137,7 @@ def swap_records(pieces, which):
 
 
 MODES = {
-    "drop": drop, "delay": delay, "cut": cut, "reset": reset, "flip": flip,
+    "drop": drop, "delay": delay, "cut": cut, "hush": hush, "reset": reset, "flip": flip,
     "splice": splice, "replay": replay, "bytewise": bytewise,
     "drop-record": drop_record, "repeat-record": repeat_record,
     "swap-records": swap_records,

@@ -382,7 +382,8 @@ read_all(struct keyfile *kf)
 		free(list);
 	fine(handshake_get(kf, bob.bytes, HANDSHAKE_INITIATOR, &h, &found));
 	fine(session_get_active(kf, bob.bytes, &session, &found));
-	fine(outbox_next(kf, 0, UINT64_MAX >> 1, &o, &found));
+	fine(outbox_next_due(kf, bob.bytes, 0, UINT64_MAX >> 1, true, &o,
+	    &found));
 	fine(outbox_read(kf, 1, record));
 	fine(inbox_page(kf, &all, 0, page, INBOX_PAGE_MAX, &n));
 	fine(inbox_read(kf, 1, record));

@@ -85,7 +85,8 @@ next(struct scratch *s, int64_t after, uint64_t sealed_before)
 	struct outbox o;
 	bool found;
 
-	assert_int_equal(outbox_next(s->kf, after, sealed_before, &o, &found),
+	assert_int_equal(outbox_next_due(s->kf, scratch_id(1).bytes, after,
+			     sealed_before, true, &o, &found),
 	    0);
 	return found ? o.n : 0;
 }
@@ -241,7 +242,8 @@ refuses_damage(void **state)
 	assert_int_equal(outbox_read(s->kf, a, out), ERR_CORRUPT);
 	assert_int_equal(buf_len(out), 0);
 	assert_int_equal(outbox_read(s->kf, b, out), 0);
-	assert_int_equal(outbox_next(s->kf, a, NOW + 1, &o, &found),
+	assert_int_equal(
+	    outbox_next_in(s->kf, scratch_id(1).bytes, a, 9, &o, &found),
 	    ERR_CORRUPT);
 	buf_free(out);
 }
