@@ -4,12 +4,17 @@
 #include <string.h>
 
 /* clang-format off */
-/* What happened, who it came from, and whether that is certain. */
-#define FROM(time) \
-	{ CELL_CLOCK, 0, "", time, " " }, \
-	{ CELL_PARTY, 0, "", "from", " " }, \
-	{ CELL_MARK, 0, "", "from.verified", " " }, \
+#define AGAIN \
 	{ CELL_IF, 0, "(again) ", "redelivered", NULL }
+/* Who it came from is the relay's word: no mark. */
+#define ALLEGED(time) \
+	{ CELL_CLOCK, 0, "", time, " " }, \
+	{ CELL_PARTY, 0, "", "from", " " }
+/* A mark in any case, so that nothing that follows can pass for one. */
+#define FROM(time) \
+	ALLEGED(time), \
+	{ CELL_MARK, 0, "", "from.verified", " " }, \
+	AGAIN
 /* Why it failed. */
 #define WHY \
 	{ CELL_VALUE, 0, ": ", "error.message", NULL }
@@ -42,8 +47,10 @@ static const struct cell file_offer[] = {
 };
 
 static const struct cell key_request[] = {
-	FROM("received_at"),
+	ALLEGED("received_at"),
+	AGAIN,
 	{ CELL_WORD, 0, "asks for a key: ", "session", NULL },
+	{ CELL_IF, 0, ", authenticated", "authenticated", NULL },
 	END,
 };
 
@@ -61,7 +68,8 @@ static const struct cell gap[] = {
 };
 
 static const struct cell undecryptable[] = {
-	FROM("received_at"),
+	ALLEGED("received_at"),
+	AGAIN,
 	{ CELL_WORD, 0, "a message that cannot be read: ", "error", NULL },
 	END,
 };

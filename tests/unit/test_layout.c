@@ -318,14 +318,19 @@ test_events(void **state)
 		   "\"name\":\"a b\",\"size_bytes\":null,\"error\":"
 		   "\"too_large\""),
 	    "2023-11-14 22:13 bob \u2713 offers a file: a b: too large");
+	/* what is the relay's word has no mark */
 	expect(EVENT("key_request", "\"session\":\"request_received\""),
-	    "00:00 bob \u2713 asks for a key: request received");
+	    "00:00 bob asks for a key: request received");
+	expect(EVENT("key_request",
+		   "\"session\":\"request_received\","
+		   "\"authenticated\":true"),
+	    "00:00 bob asks for a key: request received, authenticated");
 	expect(EVENT("key_received", "\"session\":\"established\""),
 	    "00:00 bob \u2713 has sent a key: established");
 	expect(EVENT("gap", "\"missing\":[3,5]"),
 	    "00:00 bob \u2713 messages 3 to 5 are missing");
 	expect(EVENT("undecryptable", "\"error\":\"too_far\""),
-	    "00:00 bob \u2713 a message that cannot be read: too far");
+	    "00:00 bob a message that cannot be read: too far");
 }
 
 static void
