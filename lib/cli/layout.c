@@ -81,7 +81,7 @@ static const struct cell sent[] = {
 	{ CELL_WORD, 18, "", "status", NULL },
 	{ CELL_VALUE, 29, "", "id", NULL },
 	{ CELL_BYTES, 67, "", "size_bytes", NULL },
-	{ CELL_VALUE, 79, "line ", "line", NULL },
+	{ CELL_VALUE, 0, "  line ", "line", NULL },
 	{ CELL_VALUE, 0, " ref ", "ref", NULL },
 	WHY,
 	END,

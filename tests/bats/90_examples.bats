@@ -82,3 +82,102 @@ assert_clean() {
 	run bob sentinel-pull --type file -o "$BATS_TEST_TMPDIR/in"
 	assert_output ''
 }
+
+@test "cron-alert: a job that works is nobody's business" {
+	run example alice cron-alert bob true
+	assert_success
+	run bob sentinel-pull
+	assert_output ''
+}
+
+@test "cron-alert: a failure is told once the relay is back, and once" {
+	export ALERT_PAUSE=0.1 SENTINEL_TIMEOUT=1
+	for shell in dash bash; do
+		relay_stop
+		example alice cron-alert bob sh -c 'echo no space; exit 3' \
+		    2>"$BATS_TEST_TMPDIR/$shell.err" 3>&- &
+		alert=$!
+		for ((n = 0; n < 500; n++)); do
+			[ ! -s "$BATS_TEST_TMPDIR/$shell.err" ] || break
+			sleep 0.02
+		done
+		grep -q relay_unreachable "$BATS_TEST_TMPDIR/$shell.err"
+		relay_run "$RELAY_LISTEN"
+		status=0
+		wait "$alert" || status=$?
+		[ "$status" = 3 ]
+		run bob sentinel-pull --get from.name,body
+		assert_output --regexp \
+		    $'^alice\t.*: sh -c echo no space; exit 3 ended with 3\\\\nno space$'
+	done
+}
+
+@test "cron-alert: an answer that was lost does not make two of it" {
+	export ALERT_PAUSE=0.1 SENTINEL_TIMEOUT=1
+	# the relay takes it, and its answer never arrives
+	proxy_start down:cut:115
+	SENTINEL_RELAY=$PROXY_RELAY ALERT_TRIES=2 \
+	    run example alice cron-alert bob false
+	assert_failure 10
+	proxy_stop
+	# what is in doubt is delivered by the next command, under its own id
+	alice sentinel-send bob -m after >/dev/null
+	run bob sentinel-pull --type message --get body
+	assert_line --index 0 --partial 'false ended with 1'
+	assert_line --index 1 after
+	[ "${#lines[@]}" = 2 ]
+}
+
+@test "cron-alert: what does not get better ends it" {
+	run example alice cron-alert nobody false
+	assert_failure 20
+	ALERT_TRIES=2 ALERT_PAUSE=0.1 SENTINEL_TIMEOUT=1 SENTINEL_RELAY=${SENTINEL_RELAY%@*}@127.0.0.1:1 \
+	    run example alice cron-alert bob false
+	assert_failure 10
+}
+
+@test "log-ship: lines go as they are written, over a rotation" {
+	log=$BATS_TEST_TMPDIR/app.log
+	echo old >"$log"
+	SENTINEL_KEYFILE=$BATS_TEST_TMPDIR/alice.key \
+	    setsid dash "$ROOT/examples/log-ship.sh" bob "$log" 3>&- &
+	group=$!
+	# when the first comes through, it is being followed
+	for ((n = 0; n < 100; n++)); do
+		echo hello >>"$log"
+		first=$(bob sentinel-pull -w 0.2 -n 1 --type message --get body) && break
+	done
+	[ "$first" = hello ]
+	echo one >>"$log"
+	mv "$log" "$log.1"
+	echo two >"$log"
+	: >"$BATS_TEST_TMPDIR/got"
+	for ((n = 0; n < 100; n++)); do
+		bob sentinel-pull -w 0.5 --type message --get body \
+		    >>"$BATS_TEST_TMPDIR/got" || :
+		! grep -q two "$BATS_TEST_TMPDIR/got" || break
+	done
+	kill -- "-$group"
+	wait "$group" || :
+	[ "$(grep -vx hello "$BATS_TEST_TMPDIR/got")" = $'one\ntwo' ]
+}
+
+@test "sensor-fleet: every reading is a message, and one bad one is named" {
+	for sensor in attic cellar; do
+		mkdir -p "$BATS_TEST_TMPDIR/sensors/$sensor"
+		echo "2${#sensor}" >"$BATS_TEST_TMPDIR/sensors/$sensor/temp"
+	done
+	mkdir -p "$BATS_TEST_TMPDIR/sensors/garden/temp"
+	for shell in dash bash; do
+		run --separate-stderr example alice sensor-fleet bob \
+		    "$BATS_TEST_TMPDIR/sensors"
+		assert_success
+		assert_output $'attic: accepted\ncellar: accepted'
+		[[ $stderr == *garden* ]]
+		run bob sentinel-pull --get body
+		assert_line --index 0 '{"sensor":"attic","value":"25"}'
+		assert_line --index 1 '{"sensor":"cellar","value":"26"}'
+	done
+	run example alice sensor-fleet nobody "$BATS_TEST_TMPDIR/sensors"
+	assert_output --partial 'cellar: failed, no peer "nobody"'
+}

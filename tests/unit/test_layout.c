@@ -384,8 +384,7 @@ test_columns(void **state)
 	expect("{\"type\":\"sent\",\"status\":\"failed\",\"to\":{\"id\":null,"
 	       "\"name\":null},\"line\":7,\"ref\":\"a\",\"error\":{"
 	       "\"message\":\"no\"}}",
-	    "?                 failed                                       "
-	    "                  line 7 ref a: no");
+	    "?                 failed  line 7 ref a: no");
 	setenv("LC_ALL", "C", 1);
 	expect(SENT("\u65e5"), "\\u65e5            failed: no");
 	expect("{\"type\":\"client\",\"name\":\"bob\",\"session\":\"none\","
