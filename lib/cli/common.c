@@ -19,12 +19,6 @@ static const struct opt common_opts[] = {
 	    struct common, s.identity),
 	OPT_STR('r', "relay", "ADDR", "sentinel://KEY@HOST:PORT", struct common,
 	    s.relay),
-	OPT_STR('g', "get", "FIELD,...", "print only these fields, as a.b",
-	    struct common, s.get),
-	OPT_FLAG(0, "text", "print for people, not JSON", struct common,
-	    s.text),
-	OPT_CHOICE(0, "color", "auto|always|never", "color of JSON",
-	    struct common, s.color),
 	OPT_DUR(0, "timeout", "DUR", "of a network operation (30s)",
 	    struct common, s.timeout_ms),
 	OPT_DUR(0, "lock-timeout", "DUR", "wait for the key file (10s)",
@@ -34,6 +28,12 @@ static const struct opt common_opts[] = {
 	OPT_UINT(0, "passphrase-fd", "N", "the same, from a descriptor",
 	    struct common, s.passphrase_fd),
 	/* from here on also where there is no key file */
+	OPT_STR('g', "get", "FIELD,...", "print only these fields, as a.b",
+	    struct common, s.get),
+	OPT_FLAG(0, "text", "print for people, not JSON", struct common,
+	    s.text),
+	OPT_CHOICE(0, "color", "auto|always|never", "color of JSON",
+	    struct common, s.color),
 	OPT_CHOICE(0, "errors", "json|text", "form of errors on stderr",
 	    struct common, s.errors),
 	OPT_FLAG('q', "quiet", "no warnings", struct common, s.quiet),
@@ -66,7 +66,7 @@ common_table(bool bare)
 {
 	const struct opt *o = common_opts;
 
-	while (bare && strcmp(o->name, "errors") != 0)
+	while (bare && strcmp(o->name, "get") != 0)
 		o++;
 	return o;
 }

@@ -9,9 +9,12 @@
 
 #include "base/buf.h"
 #include "base/clock.h"
+#include "base/err.h"
 #include "base/file.h"
+#include "cli/escape.h"
+#include "cli/human.h"
 #include "cli/record.h"
-#include "cli/render.h"
+#include "cli/width.h"
 
 #define BAR_AFTER_MS 500
 #define BAR_EVERY_MS 100
@@ -76,22 +79,6 @@ tell_json(struct buf *line, const char *name, uint64_t done, uint64_t total,
 	record_free(r);
 }
 
-/* "12.3 MiB" */
-static void
-put_size(char out[static 16], uint64_t bytes)
-{
-	static const char *const units[] = { "B", "KiB", "MiB", "GiB", "TiB",
-		"PiB", "EiB" };
-	size_t unit = 0;
-	double n = (double)bytes;
-
-	while (n >= 1000 && unit < ARRAY_LEN(units) - 1) {
-		n /= 1024;
-		unit++;
-	}
-	snprintf(out, 16, unit == 0 ? "%.0f %s" : "%.1f %s", n, units[unit]);
-}
-
 static size_t
 columns(void)
 {
@@ -106,12 +93,12 @@ columns(void)
 static void
 put_figures(char *out, size_t size, uint64_t done, uint64_t total, uint64_t at)
 {
-	char have[16], all[16], rate[16];
+	char have[HUMAN_SIZE], all[HUMAN_SIZE], rate[HUMAN_SIZE];
 	uint64_t per_s = speed(done, at), left;
 
-	put_size(have, done);
-	put_size(all, total);
-	put_size(rate, per_s);
+	human_bytes(have, done);
+	human_bytes(all, total);
+	human_bytes(rate, per_s);
 	if (total == UINT64_MAX || total == 0 || per_s == 0) {
 		snprintf(out, size, "  %s  %s/s", have, rate);
 		return;
@@ -122,28 +109,50 @@ put_figures(char *out, size_t size, uint64_t done, uint64_t total, uint64_t at)
 	    (unsigned long long)left / 60, (unsigned long long)left % 60);
 }
 
-/* The name gives way to the figures; a byte counts as a column. */
+/* As much of the name as there is room for, in columns. */
+static int
+put_name(struct buf *shown, const char *name, size_t room)
+{
+	size_t len = strlen(name);
+	int r;
+
+	for (;;) {
+		buf_clear(shown);
+		r = escape_put(shown, ESCAPE_TEXT, name, len);
+		if (r < 0 || len == 0 ||
+		    width_text(buf_peek(shown), buf_len(shown)) <= room)
+			return r;
+		do
+			len--;
+		while (len > 0 && (name[len] & 0xc0) == 0x80);
+	}
+}
+
+/* The name gives way to the figures. */
 static void
 draw(struct buf *line, const char *name, uint64_t done, uint64_t total,
     uint64_t at)
 {
-	char figures[128];
-	size_t room = columns(), len = strlen(name);
-	int r;
+	struct buf *shown = buf_new(LINE_MAX_LEN);
+	char figures[256];
+	size_t room = columns();
+	int r = shown ? 0 : ERR_NOMEM;
 
 	put_figures(figures, sizeof(figures), done, total, at);
 	room = room > strlen(figures) + 1 ? room - strlen(figures) - 1 : 0;
-	while (len > room || (len > 0 && (name[len] & 0xc0) == 0x80))
-		len--;
-	r = buf_put(line, "\r", 1);
 	if (r == 0)
-		r = render_text(line, name, len);
+		r = put_name(shown, name, room);
+	if (r == 0)
+		r = buf_put(line, "\r", 1);
+	if (r == 0)
+		r = buf_put(line, buf_peek(shown), buf_len(shown));
 	if (r == 0)
 		r = buf_put(line, figures, strlen(figures));
 	if (r == 0)
 		r = buf_put(line, "\033[K", 3);
 	if (r == 0)
 		say(line);
+	buf_free(shown);
 	now.drawn = true;
 }
 

@@ -3,15 +3,18 @@
 
 #include <assert.h>
 #include <jansson.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/err.h"
 #include "base/file.h"
 #include "base/text.h"
+#include "cli/escape.h"
+#include "cli/field.h"
+#include "cli/layout.h"
 #include "cli/render.h"
 
 #define DEPTH_MAX  4
@@ -27,7 +30,6 @@ struct level {
 struct record {
 	struct level levels[DEPTH_MAX];
 	size_t top;
-	struct buf *line;    /* of --text; NULL = none was given */
 	struct buf *scratch; /* a value on its way; at last the output */
 	int fault;           /* the first */
 };
@@ -50,7 +52,7 @@ is_colored(const struct settings *s, bool tty)
 		return strcmp(s->color, "always") == 0;
 	if (no_color && no_color[0])
 		return false;
-	return tty && !(term && strcmp(term, "dumb") == 0);
+	return tty && term && term[0] && strcmp(term, "dumb") != 0;
 }
 
 int
@@ -59,7 +61,7 @@ record_setup(const struct settings *s)
 	form.s = s;
 	form.tty = isatty(STDOUT_FILENO) != 0;
 	form.color = is_colored(s, form.tty);
-	if (s->get && !render_is_paths(s->get))
+	if (s->get && !field_is_list(s->get))
 		return err_set(ERR_USAGE, "--get: not a list of fields: %s",
 		    s->get);
 	return 0;
@@ -87,7 +89,6 @@ record_free(struct record *r)
 		return;
 	for (size_t i = 0; i < DEPTH_MAX; i++)
 		json_decref(r->levels[i].items);
-	buf_free(r->line);
 	buf_free(r->scratch);
 	free(r);
 }
@@ -139,7 +140,7 @@ put_text(struct record *r, const char *key, const void *bytes, size_t len)
 	if (!is_sound(r))
 		return;
 	buf_clear(r->scratch);
-	note(r, render_utf8(r->scratch, bytes, len));
+	note(r, escape_put(r->scratch, ESCAPE_RAW, bytes, len));
 	put_bytes(r, key, buf_peek(r->scratch), buf_len(r->scratch));
 }
 
@@ -256,30 +257,6 @@ record_end(struct record *r)
 	put(r, done.key, done.items ? done.items : json_object());
 }
 
-void
-record_line(struct record *r, const char *fmt, ...)
-{
-	va_list ap;
-	uint8_t *to;
-	size_t len;
-
-	if (!is_sound(r) || !form.s->text)
-		return;
-	assert(!r->line);
-	r->line = buf_new(RENDER_MAX);
-	va_start(ap, fmt);
-	len = (size_t)vsnprintf(NULL, 0, fmt, ap);
-	va_end(ap);
-	buf_clear(r->scratch);
-	note(r, r->line ? buf_reserve(r->scratch, &to, len + 1) : ERR_NOMEM);
-	if (!is_sound(r))
-		return;
-	va_start(ap, fmt);
-	vsnprintf((char *)to, len + 1, fmt, ap);
-	va_end(ap);
-	note(r, render_text(r->line, to, len));
-}
-
 /* What kept the record from being whole. */
 static int
 fault(const struct record *r)
@@ -290,14 +267,15 @@ fault(const struct record *r)
 	return code == 0 ? 0 : err_set(code, "record: %s", err_sentence(code));
 }
 
-int
-record_json(const struct record *r, struct buf *out)
+static int
+render_people(const struct record *r, struct buf *out)
 {
-	int failed = fault(r);
+	json_t *tree = r->levels[0].items;
+	const struct cell *cells =
+	    layout_find(json_string_value(json_object_get(tree, "type")));
 
-	if (failed == 0)
-		failed = render_json(out, r->levels[0].items, 0);
-	return failed < 0 ? failed : buf_put(out, "\n", 1);
+	return cells ? cell_put(out, cells, tree, clock_wall_ms())
+		     : render_json(out, tree, 0);
 }
 
 static int
@@ -308,12 +286,30 @@ render(const struct record *r, struct buf *out)
 
 	if (s->get)
 		return render_get(out, tree, s->get, form.tty || s->text);
-	if (s->text && r->line)
-		return buf_put(out, buf_peek(r->line), buf_len(r->line));
 	if (s->text)
-		return render_values(out, tree);
+		return render_people(r, out);
 	return render_json(out, tree,
 	    (form.tty ? RENDER_INDENT : 0U) | (form.color ? RENDER_COLOR : 0U));
+}
+
+int
+record_json(const struct record *r, struct buf *out)
+{
+	int code = fault(r);
+
+	if (code == 0)
+		code = render_json(out, r->levels[0].items, 0);
+	return code < 0 ? code : buf_put(out, "\n", 1);
+}
+
+int
+record_text(const struct record *r, struct buf *out)
+{
+	int code = fault(r);
+
+	if (code == 0)
+		code = render_people(r, out);
+	return code < 0 ? code : buf_put(out, "\n", 1);
 }
 
 int

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * Records: the JSON objects on stdout, one a line, written whole and flushed
- * (indented and coloured on a terminal; --get prints chosen fields, --text a
- * line for people).  Strings are made safe: what is not UTF-8 becomes U+FFFD,
+ * (indented and coloured on a terminal; --get prints chosen fields, --text
+ * lines for people).  Strings are made safe: what is not UTF-8 becomes U+FFFD,
  * control and bidi characters leave as \uXXXX escapes.
  *
  * Building never fails in between: the first failure is kept and told by
@@ -58,9 +58,6 @@ void record_body(struct record *r, const uint8_t *bytes, size_t len);
 void record_begin(struct record *r, const char *key);
 void record_end(struct record *r);
 
-/* The line of --text; characters unfit for a terminal leave as escapes. */
-void record_line(struct record *r, const char *fmt, ...) PRINTFLIKE(2, 3);
-
 /* Print and free.  ERR_IO, ERR_NOMEM. */
 int record_emit(struct record *r) MUST_USE;
 
@@ -69,6 +66,9 @@ int record_emit(struct record *r) MUST_USE;
  * free it: for a program that is handed the record.
  */
 int record_json(const struct record *r, struct buf *out) MUST_USE;
+
+/* The same as text for people; a type without a layout is JSON here, too. */
+int record_text(const struct record *r, struct buf *out) MUST_USE;
 
 /* The fault in err_last() as the object "error" of a record: code,
  * message and, where it is, in_doubt. */

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * How records look: JSON, chosen fields, or a line for people, appended to a
- * buffer.  Control and bidi characters leave as \uXXXX wherever a terminal
- * may read them.  A tree never holds a string that is not UTF-8 or has a NUL.
+ * How records look to programs: JSON, or chosen fields, appended to a buffer
+ * (for people see cli/cell.h).  Control and bidi characters leave as \uXXXX
+ * wherever a terminal may read them.  A tree never holds a string that is not
+ * UTF-8 or has a NUL.
  *
  * All answer 0, ERR_NOMEM, or ERR_INTERNAL when the buffer's ceiling is met.
  */
@@ -11,11 +12,10 @@
 
 #include <jansson.h>
 #include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
 
 #include "base/attr.h"
 #include "base/buf.h"
+#include "cli/escape.h"
 
 /* No record is longer: a text of 1 MiB, each byte of it escaped, is 8. */
 #define RENDER_MAX (32U << 20)
@@ -28,24 +28,15 @@ enum render_flags {
 /* One line without its end, or several with RENDER_INDENT. */
 int render_json(struct buf *out, json_t *tree, unsigned flags) MUST_USE;
 
-/* The values, "v" left out, with blanks between them. */
-int render_values(struct buf *out, json_t *tree) MUST_USE;
-
-/* Of the form a.b or a,b.c: what render_get understands. */
-bool render_is_paths(const char *paths);
+/* A value without quotes; nothing for null, compact JSON for several. */
+int render_bare(struct buf *out, json_t *j, enum escape_style style) MUST_USE;
 
 /*
- * One path: the raw value, as jq -r prints it.  Several: values escaped and
- * separated as by jq's @tsv.  Missing and null are empty.  safe: for a
- * terminal.
+ * paths: see field_is_list.  One: the raw value, as jq -r prints it (-c when
+ * it is made of several).  Several: values escaped and separated as by jq's
+ * @tsv.  Missing and null are empty.  safe: for a terminal.
  */
 int render_get(struct buf *out, json_t *tree, const char *paths,
     bool safe) MUST_USE;
-
-/* Bytes as text for a terminal; what is not UTF-8 as U+FFFD. */
-int render_text(struct buf *out, const void *bytes, size_t len) MUST_USE;
-
-/* Bytes as UTF-8 without NUL, U+FFFD for each byte that had to go. */
-int render_utf8(struct buf *out, const void *bytes, size_t len) MUST_USE;
 
 #endif

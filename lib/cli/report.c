@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 #include "cli/report.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -10,8 +9,6 @@
 #include "base/file.h"
 #include "cli/record.h"
 #include "cli/render.h"
-
-#define LINE_SIZE 1024
 
 static bool
 wants_json(const struct settings *s)
@@ -66,51 +63,23 @@ fault_record(const char *tool, const struct err_info *e)
 	return r;
 }
 
-static int
-put_json(struct buf *out, struct record *r)
-{
-	const int code = record_json(r, out);
-
-	record_free(r);
-	return code;
-}
-
-static int put_line(struct buf *out, const char *fmt, ...) PRINTFLIKE(2, 3);
-
-static int
-put_line(struct buf *out, const char *fmt, ...)
-{
-	char line[LINE_SIZE];
-	va_list ap;
-	int r;
-
-	va_start(ap, fmt);
-	vsnprintf(line, sizeof(line), fmt, ap);
-	va_end(ap);
-	r = render_text(out, line, strlen(line));
-	return r < 0 ? r : buf_put(out, "\n", 1);
-}
-
-static int
-put_fault(struct buf *out, const char *tool, const struct err_info *e)
-{
-	int r =
-	    put_line(out, "%s: %s [%s]", tool, e->message, err_token(e->code));
-
-	if (r == 0 && e->hint[0])
-		r = put_line(out, "hint: %s", e->hint);
-	return r;
-}
-
-/* Write out and free it; where that cannot be (r), say so much at least. */
+/* Write it and free it; where that cannot be, say the sentence at least. */
 static void
-print(struct buf *out, int r, const char *tool, const char *sentence)
+print(const struct settings *s, struct record *record, const char *tool,
+    const char *sentence)
 {
-	if (out && r == 0)
+	struct buf *out = buf_new(RENDER_MAX);
+	int r = ERR_NOMEM;
+
+	if (out)
+		r = wants_json(s) ? record_json(record, out)
+				  : record_text(record, out);
+	if (r == 0)
 		r = file_write(STDERR_FILENO, buf_peek(out), buf_len(out),
 		    "stderr");
 	if (r < 0)
 		dprintf(STDERR_FILENO, "%s: %s\n", tool, sentence);
+	record_free(record);
 	buf_free(out);
 }
 
@@ -118,33 +87,19 @@ void
 report_fault(const struct settings *s, const char *tool, int code)
 {
 	const struct err_info e = known(code);
-	struct buf *out = buf_new(RENDER_MAX);
-	int r = ERR_NOMEM;
 
-	if (out && wants_json(s))
-		r = put_json(out, fault_record(tool, &e));
-	else if (out)
-		r = put_fault(out, tool, &e);
-	print(out, r, tool, err_sentence(code));
+	print(s, fault_record(tool, &e), tool, err_sentence(code));
 }
 
 static void
 report_message(const struct settings *s, const char *tool, const char *type,
     const char *message)
 {
-	struct record *record;
-	struct buf *out = buf_new(RENDER_MAX);
-	int r = ERR_NOMEM;
+	struct record *r = record_new(type);
 
-	if (out && wants_json(s)) {
-		record = record_new(type);
-		record_str(record, "tool", tool);
-		record_str(record, "message", message);
-		r = put_json(out, record);
-	} else if (out) {
-		r = put_line(out, "%s: %s: %s", tool, type, message);
-	}
-	print(out, r, tool, "message lost: out of memory");
+	record_str(r, "tool", tool);
+	record_str(r, "message", message);
+	print(s, r, tool, "message lost: out of memory");
 }
 
 void

@@ -15,7 +15,7 @@ give_up(struct record *r, int e)
 	return e;
 }
 
-/* "id", "name" and, where it is another, "relay_name". */
+/* "id", "name" and, where there is one, another "relay_name" and "alias". */
 static void
 put_names(struct record *r, const struct peer *p, bool known)
 {
@@ -30,6 +30,8 @@ put_names(struct record *r, const struct peer *p, bool known)
 	record_str(r, "name", book_name(p, uuid));
 	if (strcmp(p->name, p->signed_name) != 0)
 		record_str(r, "relay_name", p->signed_name);
+	if (p->alias[0])
+		record_str(r, "alias", p->alias);
 }
 
 static void
@@ -111,7 +113,6 @@ view_registration(struct client *c, const char *status)
 	record_str(r, "trust",
 	    client_trusted_unseen(c) ? "first_use" : "pinned");
 	record_end(r);
-	record_line(r, "%s: %s", self->name, status);
 	return record_emit(r);
 }
 
@@ -139,8 +140,6 @@ view_client(struct client *c, const struct body_client *b)
 	record_bool(r, "known", known);
 	record_bool(r, "verified", p.verified);
 	put_session(r, session);
-	record_line(r, "%s %s %s%s", uuid, fit ? b->name : "-",
-	    book_session_word(session), p.verified ? " verified" : "");
 	return record_emit(r);
 }
 
@@ -149,23 +148,18 @@ view_peer(struct client *c, const struct peer *p, const char *status)
 {
 	struct record *r = record_new("peer");
 	enum book_session session;
-	char uuid[ID_TEXT_SIZE];
 	int e = book_session(c, p->id, &session);
 
 	if (e < 0)
 		return give_up(r, e);
 	record_str(r, "status", status);
 	put_names(r, p, true);
-	if (p->alias[0])
-		record_str(r, "alias", p->alias);
 	put_keys(r, &p->bundle);
 	record_time(r, "issued_at", p->issued_at);
 	record_bool(r, "verified", p->verified);
 	record_bool(r, "blocked", p->blocked);
 	put_session(r, session);
 	record_time(r, "first_seen", p->first_seen);
-	record_line(r, "%s: %s, %s%s", book_call(p, uuid), status,
-	    book_session_word(session), p->verified ? ", verified" : "");
 	return record_emit(r);
 }
 
@@ -185,7 +179,6 @@ view_identity(struct client *c)
 	addr_text(address, &self->relay);
 	record_str(r, "keyfile", keyfile_name(client_keyfile(c)));
 	record_str(r, "relay", self->relay.hosts_n ? address : NULL);
-	record_line(r, "%s", self->name);
 	return record_emit(r);
 }
 
@@ -204,7 +197,6 @@ view_fingerprint(struct client *c, const struct peer *p)
 		book_safety(c, p, safety);
 		record_str(r, "safety_number", safety);
 	}
-	record_line(r, "%s", p ? safety : fingerprint);
 	return record_emit(r);
 }
 
@@ -213,7 +205,6 @@ view_exchange(struct client *c, const struct exchange *x, const char *step)
 {
 	struct record *r = record_new("key_exchange");
 	enum book_session session;
-	char uuid[ID_TEXT_SIZE];
 	int e = book_session(c, x->peer.id, &session);
 
 	if (e < 0)
@@ -222,8 +213,6 @@ view_exchange(struct client *c, const struct exchange *x, const char *step)
 	record_id(r, "id", x->hsid);
 	put_party(r, "peer", &x->peer);
 	put_session(r, session);
-	record_line(r, "%s: %s, %s", book_call(&x->peer, uuid), step,
-	    book_session_word(session));
 	return record_emit(r);
 }
 
@@ -235,7 +224,6 @@ view_meet(struct client *c, const struct meet *m)
 				     : "requested";
 	struct record *r = record_new("key_exchange");
 	enum book_session session;
-	char uuid[ID_TEXT_SIZE];
 	int e = book_session(c, m->last.peer.id, &session);
 
 	if (e < 0)
@@ -248,8 +236,6 @@ view_meet(struct client *c, const struct meet *m)
 		err_restore(&m->why);
 		record_error(r, m->failed);
 	}
-	record_line(r, "%s: %s, %s", book_call(&m->last.peer, uuid), step,
-	    book_session_word(session));
 	return record_emit(r);
 }
 
@@ -257,12 +243,9 @@ int
 view_relay(struct client *c, const char *status)
 {
 	struct record *r = record_new("relay");
-	char address[ADDR_TEXT_SIZE];
 
 	record_str(r, "status", status);
 	put_relay(r, &client_self(c)->relay);
-	addr_text(address, &client_self(c)->relay);
-	record_line(r, "%s: %s", address, status);
 	return record_emit(r);
 }
 
@@ -343,14 +326,6 @@ view_status(struct client *c, const struct overview *o)
 	put_sessions(r, n);
 	put_boxes(r, n);
 	put_when(r, "last_contact", self->last_contact);
-	record_line(r, "%s: %llu peers, %llu sessions, %llu in, %llu out",
-	    self->name, (unsigned long long)o->peers,
-	    (unsigned long long)n->active,
-	    (unsigned long long)n->inbox_new +
-		(unsigned long long)n->inbox_shown,
-	    (unsigned long long)n->outbox_queued +
-		(unsigned long long)n->outbox_sealed +
-		(unsigned long long)n->outbox_in_doubt);
 	return record_emit(r);
 }
 
@@ -390,7 +365,6 @@ view_sent(const struct batch_item *s, const struct letter *l)
 	};
 	const bool good = s->status != BATCH_FAILED;
 	struct record *r = record_new("sent");
-	char uuid[ID_TEXT_SIZE], id[ID_TEXT_SIZE];
 
 	record_str(r, "status", words[s->status]);
 	if (good || s->why.in_doubt)
@@ -407,12 +381,6 @@ view_sent(const struct batch_item *s, const struct letter *l)
 		err_restore(&s->why);
 		record_error(r, s->failed);
 	}
-	id_text(id, s->message_id);
-	record_line(r, "%s: %s %s",
-	    s->known     ? book_call(&s->peer, uuid)
-		: s->who ? s->who
-			 : "?",
-	    words[s->status], good ? id : s->why.message);
 	return record_emit(r);
 }
 
@@ -445,13 +413,11 @@ view_file_sent(const struct sendfile_sent *s)
 		err_restore(&s->why);
 		record_error(r, s->failed);
 	}
-	record_line(r, "%s: %s %s", s->who, good ? "accepted" : "failed",
-	    s->name);
 	return record_emit(r);
 }
 
 static void
-put_message(struct record *r, const struct pull_item *i, const char *who)
+put_message(struct record *r, const struct pull_item *i)
 {
 	const struct plain_text *t = &i->text;
 
@@ -464,8 +430,6 @@ put_message(struct record *r, const struct pull_item *i, const char *who)
 	if (i->redelivered)
 		record_bool(r, "redelivered", true);
 	record_body(r, t->text, t->text_len);
-	record_line(r, "%s%s %.*s", who, i->peer.verified ? " \u2713" : "",
-	    (int)t->text_len, (const char *)t->text);
 }
 
 static void
@@ -477,44 +441,39 @@ put_event(struct record *r, const struct pull_item *i)
 }
 
 static void
-put_request(struct record *r, const struct pull_item *i, const char *who)
+put_request(struct record *r, const struct pull_item *i)
 {
 	put_event(r, i);
 	put_session(r, i->session);
 	record_bool(r, "authenticated", i->authenticated);
-	record_line(r, "%s asks for a key", who);
 }
 
 static void
-put_received(struct record *r, const struct pull_item *i, const char *who)
+put_received(struct record *r, const struct pull_item *i)
 {
 	put_event(r, i);
 	put_session(r, i->session);
-	record_line(r, "%s has sent a key", who);
 }
 
 static void
-put_gap(struct record *r, const struct pull_item *i, const char *who)
+put_gap(struct record *r, const struct pull_item *i)
 {
 	put_event(r, i);
 	record_begin(r, "missing");
 	record_int(r, NULL, i->first);
 	record_int(r, NULL, i->last);
 	record_end(r);
-	record_line(r, "%s: messages %llu to %llu are missing", who,
-	    (unsigned long long)i->first, (unsigned long long)i->last);
 }
 
 static void
-put_undecryptable(struct record *r, const struct pull_item *i, const char *who)
+put_undecryptable(struct record *r, const struct pull_item *i)
 {
 	put_event(r, i);
 	record_str(r, "error", i->error);
-	record_line(r, "%s: a message that cannot be read (%s)", who, i->error);
 }
 
 static void
-put_file(struct record *r, const struct pull_item *i, const char *who)
+put_file(struct record *r, const struct pull_item *i)
 {
 	const struct pull_file *f = &i->file;
 
@@ -531,11 +490,6 @@ put_file(struct record *r, const struct pull_item *i, const char *who)
 	}
 	if (f->error[0])
 		record_str(r, "error", f->error);
-	record_line(r, "%s: %s %s%s%s", who,
-	    i->row.kind == INBOX_FILE ? "file"
-		: f->error[0] == '\0' ? "offers"
-				      : "failed",
-	    f->name, f->error[0] ? ": " : "", f->error);
 }
 
 int
@@ -544,8 +498,7 @@ view_item(const struct pull_item *i)
 	static const struct {
 		enum inbox_kind kind;
 		const char *type;
-		void (*put)(struct record *r, const struct pull_item *i,
-		    const char *who);
+		void (*put)(struct record *r, const struct pull_item *i);
 	} kinds[] = {
 		{ INBOX_MESSAGE, "message", put_message },
 		{ INBOX_KEY_REQUEST, "key_request", put_request },
@@ -558,7 +511,6 @@ view_item(const struct pull_item *i)
 	};
 	const unsigned with_seq =
 	    INBOX_MESSAGE | INBOX_FILE | INBOX_FILE_OFFER | INBOX_FILE_REFUSED;
-	char uuid[ID_TEXT_SIZE];
 	size_t k = 0;
 
 	while (k < ARRAY_LEN(kinds) - 1 && kinds[k].kind != i->row.kind)
@@ -573,6 +525,6 @@ view_item(const struct pull_item *i)
 	record_bool(r, "verified", i->peer.verified);
 	record_bool(r, "known", i->known);
 	record_end(r);
-	kinds[k].put(r, i, book_call(&i->peer, uuid));
+	kinds[k].put(r, i);
 	return record_emit(r);
 }

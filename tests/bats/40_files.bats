@@ -420,9 +420,13 @@ resumed() {
 	    --progress=bar >sent 2>told
 	grep -q 'f  .*MiB of 11.4 MiB  .*MiB/s  0:0. left' told
 	[ "$(tail -c 4 told | od -An -tx1 | xargs)" = '0d 1b 5b 4b' ]
-	script -qec "$SENTINEL_BIN/sentinel-sendfile -k alice.key bob f \
-	    --rate 12M" /dev/null >told </dev/null
-	grep -q 'MiB/s' told
+	name=$(printf 'ü%.0s' {1..100})
+	LC_ALL=C script -qec "$SENTINEL_BIN/sentinel-sendfile -k alice.key bob f \
+	    --rate 12M -n $name" /dev/null >told </dev/null
+	# a name that is too wide gives way, and is wide as what is shown of it
+	tr '\r' '\n' <told | grep 'MiB/s' >bars
+	grep -Eq '^(\\u00fc)+  ' bars
+	[ "$(sed 's/\x1b\[K//' bars | LC_ALL=C wc -L)" -lt 80 ]
 }
 
 @test "--rate is kept" {

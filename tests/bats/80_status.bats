@@ -87,5 +87,8 @@ setup() {
 	run alice sentinel-status --get sessions.established
 	assert_output 1
 	run alice sentinel-status --text
-	assert_output 'alice: 1 peers, 1 sessions, 0 in, 0 out'
+	assert_line --index 0 alice
+	assert_line --regexp '^  last contact  just now$'
+	assert_line '  peers         1 known, 0 verified, 0 blocked'
+	assert_line '  sessions      1 established, 0 previous, 0 to be reset'
 }

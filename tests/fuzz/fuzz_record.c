@@ -64,6 +64,9 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	assert(buf_put(line, "\n", 1) == 0);
 	check_safe(line);
 	json_decref(back);
+	buf_clear(line);
+	assert(record_text(r, line) == 0);
+	check_safe(line);
 	record_free(r);
 	buf_free(line);
 	return 0;

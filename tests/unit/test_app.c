@@ -339,7 +339,7 @@ test_dump(void **state)
 	json_decref(j);
 
 	j = dump(&bare);
-	assert_int_equal(json_array_size(json_object_get(j, "common")), 5);
+	assert_int_equal(json_array_size(json_object_get(j, "common")), 8);
 	json_decref(j);
 }
 
@@ -418,7 +418,8 @@ test_usage(void **state)
 	refuses(&one, "", "", "missing of A...");
 	prints(&one, "", "a b c d", "\"operands\":[\"a\",\"b\",\"c\",\"d\"]");
 	refuses(&bare, "", "-k x", "-k");
-	refuses(&bare, "", "--get v", "--get");
+	refuses(&bare, "", "--get a..b", "--get");
+	prints(&bare, "", "--get type,quiet", "settings\tfalse\n");
 	refuses(&bare, "", "x", "too many: x");
 	start(&plain, "", "--errors text --nope");
 	expect(2);

@@ -351,6 +351,15 @@ test_get(void **state)
 		{ "from.name.a", "\n" },
 		{ "fr", "\n" },
 		{ "missing", "[3,5]\n" },
+		{ "missing.0", "3\n" },
+		{ "missing.1", "5\n" },
+		{ "missing.01", "5\n" },
+		{ "missing.2", "\n" },
+		{ "missing.-1", "\n" },
+		{ "missing.x", "\n" },
+		{ "missing.0.0", "\n" },
+		{ "missing.18446744073709551617", "\n" },
+		{ "empty.0", "\n" },
 		{ "from",
 		    "{\"name\":\"bob\",\"deep\":{\"known\":false,"
 		    "\"nil\":null}}\n" },
@@ -406,7 +415,7 @@ test_get_tty(void **state)
 	(void)state;
 	setup_tty(&s);
 	out = emitted(nested(), true);
-	assert_string_equal(out, "a\\u0009b\\u000ac\\d\\u000d\n");
+	assert_string_equal(out, "a\\tb\\nc\\d\\r\n");
 	free(out);
 	s.get = "body,esc";
 	r = nested();
@@ -420,23 +429,27 @@ static void
 test_text(void **state)
 {
 	const struct settings s = { .text = true };
-	struct record *r = record_new("demo");
+	struct record *r = record_new("address");
 
 	(void)state;
 	setup(&s);
-	record_str(r, "body", "x");
-	record_line(r, "%s \xe2\x9c\x93 %s", "bob",
-	    "hi\n\x1b[31m\x7f\xc2\x85\xe2\x80\xa8\xff\\");
-	expect(r,
-	    "bob \xe2\x9c\x93 hi\\u000a\\u001b[31m\\u007f\\u0085\\u2028"
-	    "\xef\xbf\xbd\\\n");
+	record_str(r, "address", "here\n\x1b\xff");
+	setenv("LC_ALL", "C.UTF-8", 1);
+	expect(r, "here\\n\\u001b\xef\xbf\xbd\n");
+	/* a type that has no form but this one */
 	r = record_new("demo");
 	record_str(r, "a", "x\ty");
-	record_int(r, "n", 7);
-	expect(r, "demo x\\u0009y 7\n");
-	r = record_new("demo");
-	record_line(r, "%s", "");
-	expect(r, "\n");
+	expect(r, HEAD "\"a\":\"x\\ty\"}\n");
+}
+
+static void
+test_text_get(void **state)
+{
+	const struct settings s = { .text = true, .get = "body" };
+
+	(void)state;
+	setup(&s);
+	expect(nested(), "a\\tb\\nc\\d\\r\n");
 }
 
 static void
@@ -465,7 +478,8 @@ test_color(void **state)
 		bool tty, colored;
 	} cases[] = {
 		{ NULL, NULL, "xterm", true, true },
-		{ NULL, NULL, NULL, true, true },
+		{ NULL, NULL, NULL, true, false },
+		{ NULL, NULL, "", true, false },
 		{ NULL, "", "xterm", true, true },
 		{ NULL, "1", "xterm", true, false },
 		{ NULL, NULL, "dumb", true, false },
@@ -565,7 +579,6 @@ test_no_memory(void **state)
 	record_body(NULL, id, 3);
 	record_begin(NULL, "a");
 	record_end(NULL);
-	record_line(NULL, "%d", 1);
 	assert_int_equal(record_emit(NULL), ERR_NOMEM);
 	assert_int_equal(err_last()->code, ERR_NOMEM);
 	assert_int_equal(record_json(r, small), ERR_INTERNAL);
@@ -589,6 +602,7 @@ main(void)
 		cmocka_unit_test_teardown(test_get_refused, plainly),
 		cmocka_unit_test_teardown(test_get_tty, plainly),
 		cmocka_unit_test_teardown(test_text, plainly),
+		cmocka_unit_test_teardown(test_text_get, plainly),
 		cmocka_unit_test_teardown(test_tty, plainly),
 		cmocka_unit_test_teardown(test_color, plainly),
 		cmocka_unit_test_teardown(test_color_strips, plainly),

@@ -57,7 +57,7 @@ test_full(void **state)
 		 "\"path\":\"/tmp/a\\n\",\"peer\":\"bob\",\"in_doubt\":true,"
 		 "\"id\":\"018f0000-0000-7000-8000-000000000001\"}\n");
 	expect(&as_text, ERR_BUSY, false,
-	    "sentinel-demo: read \"x\"\\u000a\\u001b: Input/output error "
+	    "sentinel-demo: read \"x\"\\n\\u001b: Input/output error "
 	    "[relay_busy]\nhint: wait\\u007f\n");
 }
 
@@ -123,7 +123,7 @@ test_warning(void **state)
 	assert_string_equal(out,
 	    "{\"v\":1,\"type\":\"warning\",\"tool\":\"sentinel-demo\","
 	    "\"message\":\"clock\\n\"}\n"
-	    "sentinel-demo: warning: clock\\u000a\n");
+	    "sentinel-demo: warning: clock\\n\n");
 	free(out);
 }
 
