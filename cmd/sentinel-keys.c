@@ -1,16 +1,14 @@
 /* SPDX-License-Identifier: ISC */
 /* sentinel-keys -- keys of peers, the handshake with them, verification */
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/clock.h"
 #include "base/err.h"
 #include "base/secret.h"
 #include "cli/app.h"
 #include "cli/ask.h"
-#include "cli/tty.h"
+#include "client/block.h"
 #include "client/directory.h"
 #include "client/exchange.h"
 #include "client/meet.h"
@@ -18,10 +16,8 @@
 #include "client/trust.h"
 #include "view/view.h"
 
-#define GROUP      5 /* digits of a safety number that stand together */
-#define LINE       4 /* groups on a line */
 #define NUMBER_MAX 256
-#define NO_WAIT    (CLOCK_NEVER - 1)
+#define NO_WAIT    (UINT64_MAX - 1) /* ms, longer than anyone asks for */
 
 static struct args {
 	uint64_t wait_ms;
@@ -208,6 +204,26 @@ forget(struct client *c, int argc, char **argv)
 }
 
 static int
+block(struct client *c, int argc, char **argv)
+{
+	struct peer p;
+	int r = block_peer(c, argv[0], true, &p);
+
+	(void)argc;
+	return r < 0 ? r : view_peer(c, &p, "blocked");
+}
+
+static int
+unblock(struct client *c, int argc, char **argv)
+{
+	struct peer p;
+	int r = block_peer(c, argv[0], false, &p);
+
+	(void)argc;
+	return r < 0 ? r : view_peer(c, &p, "unblocked");
+}
+
+static int
 print_peer(void *arg, const struct peer *p)
 {
 	return view_peer(arg, p, "listed");
@@ -245,47 +261,20 @@ fingerprint(struct client *c, int argc, char **argv)
 	return r < 0 ? r : view_fingerprint(c, &p);
 }
 
-/* A safety number as it is read out. */
-static void
-write_groups(FILE *to, const char *number)
-{
-	for (size_t i = 0; number[i]; i += GROUP)
-		fprintf(to, "%s%.*s",
-		    i % (LINE * (size_t)GROUP) == 0 ? "\n    " : " ", GROUP,
-		    number + i);
-}
-
-/* What the peer reads out, from the terminal. */
+/* With what was given, or with what the peer reads out to the user. */
 static int
-ask_number(struct client *c, const struct peer *p, char *out, size_t cap)
+compare(struct client *c, struct peer *p, const char *given)
 {
-	char safety[IDENT_SAFETY_LEN + 1], uuid[ID_TEXT_SIZE];
-	char prompt[NAME_SIZE + 80];
-	size_t len;
-	int r;
-
-	if (!tty_is_there())
-		return err_set(ERR_USAGE, "give PEER and NUMBER");
-	book_safety(c, p, safety);
-	fprintf(stderr, "The safety number here:\n");
-	write_groups(stderr, safety);
-	snprintf(prompt, sizeof(prompt),
-	    "\n\nThe number that %s reads out: ", book_call(p, uuid));
-	r = tty_ask(out, cap - 1, &len, prompt, false);
-	if (r == 0)
-		out[len] = '\0';
-	return r;
-}
-
-static int
-compare(struct client *c, struct peer *p, const char *number)
-{
-	char typed[NUMBER_MAX];
+	char typed[NUMBER_MAX], safety[IDENT_SAFETY_LEN + 1];
+	char uuid[ID_TEXT_SIZE];
 	int r = 0;
 
-	if (!number)
-		r = ask_number(c, p, typed, sizeof(typed));
-	return r < 0 ? r : book_verify(c, p, number ? number : typed);
+	if (!given) {
+		book_safety(c, p, safety);
+		r = ask_number(typed, sizeof(typed), safety,
+		    book_call(p, uuid));
+	}
+	return r < 0 ? r : book_verify(c, p, given ? given : typed);
 }
 
 static int
@@ -359,6 +348,8 @@ VERB(pin_relay)
 VERB(rotate)
 VERB(alias)
 VERB(forget)
+VERB(block)
+VERB(unblock)
 VERB(list)
 VERB(show)
 VERB(fingerprint)
@@ -402,6 +393,10 @@ static const struct app_verb verbs[] = {
 	    run_alias },
 	{ "forget", "PEER", "Remove PEER and all that belongs to it.", NULL, 1,
 	    1, run_forget },
+	{ "block", "PEER", "Have the relay refuse what PEER sends.", NULL, 1, 1,
+	    run_block },
+	{ "unblock", "PEER", "Have the relay take it again.", NULL, 1, 1,
+	    run_unblock },
 	{ "passphrase", "[--new-passphrase-file FILE | --remove]",
 	    "Set, change or remove the key file's passphrase.", passphrase_opts,
 	    0, 0, run_passphrase },

@@ -13,6 +13,7 @@
 #define CLI_ASK_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 #include "base/attr.h"
 #include "base/passphrase.h"
@@ -36,6 +37,13 @@ int ask_passphrase(const struct settings *s, struct passphrase *out) MUST_USE;
  * Errors as above, ERR_PASSPHRASE also when the two differ.
  */
 int ask_new_passphrase(const char *file, struct passphrase *out) MUST_USE;
+
+/*
+ * Show a safety number in groups and ask for what who reads out, whatever it
+ * is.  ERR_USAGE where there is no terminal; ERR_IO.
+ */
+int ask_number(char *out, size_t size, const char *safety,
+    const char *who) MUST_USE;
 
 /* "y" or "yes"; anything else is no, and so is no terminal.  ERR_IO. */
 int ask_yes(const struct settings *s, const char *question, bool *yes) MUST_USE;

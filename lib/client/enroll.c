@@ -8,6 +8,7 @@
 #include "base/err.h"
 #include "base/secret.h"
 #include "base/text.h"
+#include "client/block.h"
 #include "state/own.h"
 #include "wire/body.h"
 #include "wire/codes.h"
@@ -192,5 +193,7 @@ enroll_register(struct client *c, const char *name,
 		if (r < 0)
 			return r;
 	}
-	return enroll(c, name, again);
+	r = enroll(c, name, again);
+	client_hang_up(c);
+	return r < 0 ? r : block_renew(c);
 }

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/secret.h"
+#include "client/block.h"
 #include "client/enroll.h"
 #include "client/exchange.h"
 #include "state/own.h"
@@ -70,6 +71,8 @@ complete(struct client *c, const struct own *own, bool *refused)
 		return give_up(c, own);
 	if (r == 0)
 		r = renew_requests(c);
+	if (r == 0)
+		r = block_renew(c);
 	client_hang_up(c);
 	return r;
 }

@@ -164,8 +164,9 @@ view_peer(struct client *c, const struct peer *p, const char *status)
 	record_bool(r, "blocked", p->blocked);
 	put_session(r, session);
 	record_time(r, "first_seen", p->first_seen);
-	record_line(r, "%s: %s, %s%s", book_call(p, uuid), status,
-	    book_session_word(session), p->verified ? ", verified" : "");
+	record_line(r, "%s: %s, %s%s%s", book_call(p, uuid), status,
+	    book_session_word(session), p->verified ? ", verified" : "",
+	    p->blocked ? ", blocked" : "");
 	return record_emit(r);
 }
 
