@@ -143,6 +143,39 @@ renew(struct client *c)
 }
 
 static int
+check_name(struct client *c, const char *name)
+{
+	int r;
+
+	if (strcmp(client_self(c)->name, name) == 0)
+		return 0;
+	r = err_set(ERR_EXISTS, "this key file is registered as \"%s\"",
+	    client_self(c)->name);
+	err_hint("--identity NAME makes a key file beside it");
+	return r;
+}
+
+/* The next pair, made now where an unregistration has left none. */
+static int
+get_next(struct client *c, struct own *own)
+{
+	struct keyfile *kf = client_keyfile(c);
+	bool found = false;
+	int r = keyfile_begin(kf);
+
+	if (r == 0)
+		r = own_get(kf, OWN_NEXT, own, &found);
+	if (r == 0 && !found)
+		r = own_make_next(kf);
+	if (r == 0 && !found)
+		r = own_get(kf, OWN_NEXT, own, &found);
+	if (r == 0)
+		r = keyfile_commit(kf);
+	keyfile_rollback(kf);
+	return r;
+}
+
+static int
 enroll(struct client *c, const char *name, bool *again)
 {
 	struct own own;
@@ -152,22 +185,14 @@ enroll(struct client *c, const char *name, bool *again)
 	if (r < 0)
 		return r;
 	*again = found;
-	if (found && strcmp(client_self(c)->name, name) != 0) {
-		r = err_set(ERR_EXISTS, "this key file is registered as \"%s\"",
-		    client_self(c)->name);
-		err_hint("--identity NAME makes a key file beside it");
-		goto out;
-	}
-	if (found) {
+	if (found)
+		r = check_name(c, name);
+	if (r == 0 && found)
 		r = renew(c);
-		goto out;
-	}
-	r = own_get(client_keyfile(c), OWN_NEXT, &own, &found);
+	else if (r == 0)
+		r = get_next(c, &own);
 	if (r == 0 && !found)
-		r = err_set(ERR_CORRUPT, "no own keys in the key file");
-	if (r == 0)
 		r = register_next(c, &own, name);
-out:
 	secret_wipe(&own, sizeof(own));
 	return r;
 }
@@ -196,4 +221,54 @@ enroll_register(struct client *c, const char *name,
 	r = enroll(c, name, again);
 	client_hang_up(c);
 	return r < 0 ? r : block_renew(c);
+}
+
+/* 1106; a relay that knows nobody of this id has forgotten it. */
+static int
+leave(struct client *c)
+{
+	struct chan_reply reply;
+	int r = client_connect(c);
+
+	if (r < 0)
+		return r;
+	r = chan_call(client_chan(c), &reply, CODE_UNREGISTER, NULL, 0);
+	if (chan_reason(client_chan(c)) == REASON_NOT_REGISTERED)
+		r = 0;
+	client_hang_up(c);
+	return r;
+}
+
+static int
+note_left(struct client *c)
+{
+	struct keyfile *kf = client_keyfile(c);
+	uint64_t now = clock_wall_ms();
+	int r = keyfile_begin(kf);
+
+	if (r == 0)
+		r = own_retire_all(kf, now);
+	if (r == 0)
+		r = keyfile_set_contact(kf, now);
+	if (r == 0)
+		r = keyfile_commit(kf);
+	keyfile_rollback(kf);
+	return r < 0 ? r : client_reload(c);
+}
+
+int
+enroll_unregister(struct client *c, const char *name)
+{
+	struct own own;
+	bool current, begun;
+	int r = name ? check_name(c, name) : 0;
+
+	if (r == 0)
+		r = own_get(client_keyfile(c), OWN_CURRENT, &own, &current);
+	if (r == 0)
+		r = own_get(client_keyfile(c), OWN_NEXT, &own, &begun);
+	if (r == 0 && (current || (begun && own.issued_at != 0)))
+		r = leave(c);
+	secret_wipe(&own, sizeof(own));
+	return r < 0 ? r : note_left(c);
 }

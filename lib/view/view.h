@@ -19,7 +19,7 @@
 #include "client/talk.h"
 #include "wire/body.h"
 
-/* status: "registered", "already_registered". */
+/* status: "registered", "already_registered", "unregistered". */
 int view_registration(struct client *c, const char *status) MUST_USE;
 
 /* An entry of the relay's list, beside what is known locally. */
