@@ -8,6 +8,7 @@
 #include "base/secret.h"
 #include "cli/app.h"
 #include "cli/ask.h"
+#include "client/archive.h"
 #include "client/block.h"
 #include "client/directory.h"
 #include "client/exchange.h"
@@ -41,6 +42,12 @@ static const struct opt rotate_opts[] = {
 
 static const struct opt verify_opts[] = {
 	OPT_FLAG(0, "unverify", "take the mark away", struct args, unverify),
+	OPT_END,
+};
+
+static const struct opt backup_opts[] = {
+	OPT_STR(0, "new-passphrase-file", "FILE", "that of the backup",
+	    struct args, new_passphrase_file),
 	OPT_END,
 };
 
@@ -293,8 +300,9 @@ verify(struct client *c, int argc, char **argv)
 		     : view_peer(c, &p, p.verified ? "verified" : "unverified");
 }
 
+/* *out: to be freed. */
 static int
-set_passphrase(struct client *c)
+ask_new(struct passphrase **out)
 {
 	struct passphrase *pass = secret_new(sizeof(*pass));
 	int r;
@@ -302,10 +310,53 @@ set_passphrase(struct client *c)
 	if (!pass)
 		return err_set(ERR_NOMEM, "no memory for a passphrase");
 	r = ask_new_passphrase(args.new_passphrase_file, pass);
-	if (r == 0)
-		r = client_set_passphrase(c, pass);
+	if (r < 0)
+		secret_free(pass);
+	else
+		*out = pass;
+	return r;
+}
+
+static int
+set_passphrase(struct client *c)
+{
+	struct passphrase *pass;
+	int r = ask_new(&pass);
+
+	if (r < 0)
+		return r;
+	r = client_set_passphrase(c, pass);
 	secret_free(pass);
 	return r;
+}
+
+static int
+backup(struct client *c, int argc, char **argv)
+{
+	struct backup_info info;
+	struct passphrase *pass;
+	int r = ask_new(&pass);
+
+	(void)argc;
+	if (r < 0)
+		return r;
+	r = archive_backup(c, argv[0], pass, &info);
+	secret_free(pass);
+	return r < 0 ? r
+		     : view_backup(&info, "saved", argv[0],
+			   keyfile_name(client_keyfile(c)));
+}
+
+/* There is no key file yet to work on. */
+static int
+run_restore(const struct settings *s, int argc, char **argv)
+{
+	char keyfile[KEYFILE_PATH_SIZE];
+	struct backup_info info;
+	int r = archive_restore(s, argv[0], keyfile, &info);
+
+	(void)argc;
+	return r < 0 ? r : view_backup(&info, "restored", argv[0], keyfile);
 }
 
 static int
@@ -354,6 +405,7 @@ VERB(list)
 VERB(show)
 VERB(fingerprint)
 VERB(verify)
+VERB(backup)
 
 static int
 run_passphrase(const struct settings *s, int argc, char **argv)
@@ -397,6 +449,11 @@ static const struct app_verb verbs[] = {
 	    run_block },
 	{ "unblock", "PEER", "Have the relay take it again.", NULL, 1, 1,
 	    run_unblock },
+	{ "backup", "[--new-passphrase-file FILE] FILE",
+	    "Write identity, relay and peers to FILE.", backup_opts, 1, 1,
+	    run_backup },
+	{ "restore", "FILE", "Make a key file of a backup.", NULL, 1, 1,
+	    run_restore },
 	{ "passphrase", "[--new-passphrase-file FILE | --remove]",
 	    "Set, change or remove the key file's passphrase.", passphrase_opts,
 	    0, 0, run_passphrase },

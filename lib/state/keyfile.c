@@ -58,9 +58,9 @@ place(const char *column)
 	return at;
 }
 
-/* The row self with fresh keys, and nothing else yet. */
+/* The row self with its keys, and nothing else yet; given NULL: a fresh one. */
 static int
-insert_self(struct db *db)
+insert_self(struct db *db, const uint8_t *given)
 {
 	const struct colbox_place sk_at = place("identity_sk");
 	const struct colbox_place pk_at = place("identity_pk");
@@ -69,7 +69,10 @@ insert_self(struct db *db)
 	int r;
 
 	secret_random(db->key, sizeof(*db->key));
-	secret_random(seed, sizeof(seed));
+	if (given)
+		memcpy(seed, given, sizeof(seed));
+	else
+		secret_random(seed, sizeof(seed));
 	ident_public(pk, seed);
 	ident_id(id, pk);
 	q = query_of(db,
@@ -87,7 +90,7 @@ insert_self(struct db *db)
 }
 
 static int
-fill(struct keyfile *draft, const char *name, const struct addr *relay,
+fill(struct keyfile *draft, const struct keyfile_origin *from,
     const struct passphrase *pass)
 {
 	int r;
@@ -96,15 +99,17 @@ fill(struct keyfile *draft, const char *name, const struct addr *relay,
 	if (r == 0)
 		r = db_begin(draft->db);
 	if (r == 0)
-		r = insert_self(draft->db);
+		r = insert_self(draft->db, from->seed);
 	if (r == 0)
 		r = datakey_store(draft->db, pass);
 	if (r == 0)
-		r = keyfile_set_name(draft, name);
+		r = keyfile_set_name(draft, from->name);
 	if (r == 0)
-		r = keyfile_set_relay(draft, relay);
+		r = keyfile_set_relay(draft, from->relay);
 	if (r == 0)
 		r = own_make_next(draft);
+	if (r == 0 && from->fill)
+		r = from->fill(from->arg, draft);
 	if (r == 0)
 		r = keyfile_commit(draft);
 	return r;
@@ -143,13 +148,23 @@ keyfile_create(struct keyfile **out, const char *path, const char *name,
     const struct addr *relay, const struct passphrase *pass,
     uint64_t lock_timeout_ms)
 {
+	const struct keyfile_origin fresh = { .name = name, .relay = relay };
+
+	return keyfile_create_from(out, path, &fresh, pass, lock_timeout_ms);
+}
+
+int
+keyfile_create_from(struct keyfile **out, const char *path,
+    const struct keyfile_origin *from, const struct passphrase *pass,
+    uint64_t lock_timeout_ms)
+{
 	struct keyfile draft = { .pull = -1, .flush = -1 };
 	int r;
 
 	r = db_new(&draft.db);
 	if (r < 0)
 		return r;
-	r = fill(&draft, name, relay, pass);
+	r = fill(&draft, from, pass);
 	if (r == 0)
 		r = file_make_parents(path);
 	if (r == 0)

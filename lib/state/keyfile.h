@@ -57,6 +57,19 @@ int keyfile_create(struct keyfile **out, const char *path, const char *name,
     const struct addr *relay, const struct passphrase *pass,
     uint64_t lock_timeout_ms) MUST_USE;
 
+/* What else than a fresh identity a new key file can be made of. */
+struct keyfile_origin {
+	const char *name;
+	const struct addr *relay;
+	const uint8_t *seed; /* Ed25519; NULL: a fresh one */
+	/* what it begins with besides, in the one transaction; NULL: nothing */
+	int (*fill)(void *arg, struct keyfile *draft);
+	void *arg;
+};
+int keyfile_create_from(struct keyfile **out, const char *path,
+    const struct keyfile_origin *from, const struct passphrase *pass,
+    uint64_t lock_timeout_ms) MUST_USE;
+
 /* What it takes to get at a key file. */
 struct keyfile_access {
 	uint64_t lock_timeout_ms;

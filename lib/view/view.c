@@ -267,6 +267,29 @@ view_relay(struct client *c, const char *status)
 	return record_emit(r);
 }
 
+int
+view_backup(const struct backup_info *b, const char *status, const char *file,
+    const char *keyfile)
+{
+	struct record *r = record_new("backup");
+	char fingerprint[65], address[ADDR_TEXT_SIZE];
+
+	ident_fingerprint(fingerprint, b->identity_pk);
+	addr_text(address, &b->relay);
+	record_str(r, "status", status);
+	record_id(r, "id", b->id);
+	record_str(r, "name", b->name);
+	record_str(r, "fingerprint", fingerprint);
+	record_str(r, "path", file);
+	record_str(r, "keyfile", keyfile);
+	record_str(r, "relay", address);
+	record_int(r, "peers", b->peers);
+	record_time(r, "made_at", b->made_at);
+	record_line(r, "%s: %s, %llu peers", b->name, status,
+	    (unsigned long long)b->peers);
+	return record_emit(r);
+}
+
 /* null where it never was. */
 static void
 put_when(struct record *r, const char *key, uint64_t ms)

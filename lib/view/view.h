@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "base/attr.h"
+#include "client/archive.h"
 #include "client/book.h"
 #include "client/exchange.h"
 #include "client/meet.h"
@@ -44,6 +45,10 @@ int view_meet(struct client *c, const struct meet *m) MUST_USE;
 
 /* status: "trusted". */
 int view_relay(struct client *c, const char *status) MUST_USE;
+
+/* status: "saved", "restored". */
+int view_backup(const struct backup_info *b, const char *status,
+    const char *file, const char *keyfile) MUST_USE;
 
 int view_status(struct client *c, const struct overview *o) MUST_USE;
 
