@@ -55,7 +55,8 @@ get_name(char name[static NAME_SIZE], const uint8_t *from, const uint8_t *end)
 	if (!from || from == end)
 		return NULL;
 	len = *from++;
-	if (len > NAME_MAX_LEN || len > (size_t)(end - from))
+	if (len > NAME_MAX_LEN || len > (size_t)(end - from) ||
+	    memchr(from, '\0', len))
 		return NULL;
 	memcpy(name, from, len);
 	name[len] = '\0';
