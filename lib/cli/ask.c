@@ -29,6 +29,12 @@ struct raw {
 /* Reads a source into raw. */
 typedef int (*read_fn)(struct raw *raw, const void *source);
 
+static void
+warn(const char *text)
+{
+	app_warn("%s", text);
+}
+
 int
 ask_setup(struct settings *s)
 {
@@ -36,6 +42,7 @@ ask_setup(struct settings *s)
 
 	s->ask_passphrase = ask_passphrase;
 	s->ask_yes = ask_yes;
+	s->warn = warn;
 	if (fd == SETTINGS_NO_FD)
 		return 0;
 	if (fd > INT_MAX || fcntl((int)fd, F_GETFD) < 0)

@@ -20,8 +20,9 @@
 #include "base/settings.h"
 
 /*
- * Let s ask by the functions below, and keep its descriptor from programs
- * that the command may start.  ERR_USAGE: there is no such descriptor.
+ * Let s ask by the functions below and warn by app_warn, and keep its
+ * descriptor from programs that the command may start.  ERR_USAGE: there is no
+ * such descriptor.
  */
 int ask_setup(struct settings *s) MUST_USE;
 

@@ -12,8 +12,8 @@
 #include "base/text.h"
 #include "crypto/ident.h"
 #include "state/datakey.h"
-#include "state/db.h"
 #include "state/guard.h"
+#include "state/mark.h"
 #include "state/migrate.h"
 #include "state/own.h"
 #include "state/schema.h"
@@ -21,6 +21,8 @@
 struct keyfile {
 	struct db *db;
 	int pull, flush; /* descriptors that hold the side locks, or -1 */
+	uint32_t opened; /* the count of transactions that it had */
+	bool put_back;
 };
 
 int
@@ -135,6 +137,7 @@ attach(struct keyfile **out, const char *path, uint64_t lock_timeout_ms)
 	if (!kf)
 		return err_set(ERR_NOMEM, "key file");
 	kf->pull = kf->flush = -1;
+	kf->opened = schema_count(header);
 	r = db_open(&kf->db, path, lock_timeout_ms);
 	if (r < 0)
 		keyfile_close(kf);
@@ -181,6 +184,8 @@ int
 keyfile_open(struct keyfile **out, const char *path,
     const struct keyfile_access *access)
 {
+	struct mark m;
+	const bool marked = mark_read(&m, path);
 	struct keyfile *kf;
 	int r;
 
@@ -190,6 +195,8 @@ keyfile_open(struct keyfile **out, const char *path,
 	r = migrate_run(kf);
 	if (r == 0)
 		r = datakey_load(kf->db, access);
+	if (r == 0 && marked)
+		r = mark_judge(kf, &m, kf->opened, &kf->put_back);
 	if (r < 0)
 		keyfile_close(kf);
 	else
@@ -237,7 +244,18 @@ keyfile_begin(struct keyfile *kf)
 int
 keyfile_commit(struct keyfile *kf)
 {
-	return db_commit(kf->db);
+	int r;
+
+	r = db_commit(kf->db);
+	if (r == 0)
+		mark_note(kf->db);
+	return r;
+}
+
+bool
+keyfile_was_put_back(const struct keyfile *kf)
+{
+	return kf->put_back;
 }
 
 void

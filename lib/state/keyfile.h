@@ -89,6 +89,11 @@ struct keyfile_access {
  */
 int keyfile_open(struct keyfile **out, const char *path,
     const struct keyfile_access *access) MUST_USE;
+/*
+ * Whether opening it has found an older copy of itself in its place.  All
+ * sessions were given up then: no message key may be used a second time.
+ */
+bool keyfile_was_put_back(const struct keyfile *kf);
 void keyfile_close(struct keyfile *kf); /* NULL is fine; rolls back */
 
 /*

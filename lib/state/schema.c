@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/err.h"
+#include "state/scrub.h"
 #include "state/sqlbox.h"
 
 /*
@@ -218,6 +219,12 @@ schema_check(const uint8_t header[static SCHEMA_HEADER_LEN])
 	if (memcmp(header + 16, "\x10\x00\x01\x01", 4) != 0)
 		return err_set(ERR_CORRUPT, "key file in a foreign mode");
 	return 0;
+}
+
+uint32_t
+schema_count(const uint8_t header[static SCHEMA_HEADER_LEN])
+{
+	return be32(header + SCRUB_COUNT_AT);
 }
 
 int

@@ -22,6 +22,9 @@
  */
 int schema_check(const uint8_t header[static SCHEMA_HEADER_LEN]) MUST_USE;
 
+/* How many transactions have changed the file, modulo 2^32. */
+uint32_t schema_count(const uint8_t header[static SCHEMA_HEADER_LEN]);
+
 /* Make the tables that are missing; the database is then of this format. */
 int schema_create(struct db *db) MUST_USE;
 

@@ -60,5 +60,5 @@ setup() {
 	[ "$(alice sentinel-keys show --get name)" = alice ]
 	[ "$(stat -c %a "$BATS_TEST_TMPDIR/alice.key")" = 600 ]
 	[ "$(echo "$BATS_TEST_TMPDIR"/alice.key*)" = \
-	    "$(echo "$BATS_TEST_TMPDIR"/alice.key{,-journal})" ]
+	    "$(echo "$BATS_TEST_TMPDIR"/alice.key{,-journal,.mark})" ]
 }

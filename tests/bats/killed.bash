@@ -30,7 +30,8 @@ restore() {
 	local name
 
 	for name; do
-		rm -f "$BATS_TEST_TMPDIR/$name.key-journal"
+		rm -f "$BATS_TEST_TMPDIR/$name.key-journal" \
+		    "$BATS_TEST_TMPDIR/$name.key.mark"
 		cp -p "$BATS_TEST_TMPDIR/$name.saved" "$BATS_TEST_TMPDIR/$name.key"
 	done
 }
@@ -104,10 +105,12 @@ got() {
 
 # How the command ended: killed, or a file failed, it said so, and nothing left
 # any more but the record that closes the channel (19 bytes).  Nobody is told
-# of a directory whose sync fails (SQLite), or of a network that waits.
+# of a directory whose sync fails (SQLite), of a network that waits, or of a
+# mark that cannot be written.
 ended() {
 	case $STATUS in
-	0)	! grep '(INJECTED)$' "$TRACE" | grep -q '\.key' ;;
+	0)	! grep '(INJECTED)$' "$TRACE" | grep -v '\.mark>' |
+		    grep -q '\.key' ;;
 	34)	[ "$(tail -n 1 "$ERR" | jq -r .code)" = io ]
 		! sed '1,/(INJECTED)$/d' "$TRACE" | grep '^sendto' |
 		    grep -qv ' = 19$' ;;
@@ -129,7 +132,7 @@ after_register() {
 	[ "$(bob sentinel-clients --name "user$RUN" --get id)" = \
 	    "$(alice sentinel-keys show --get id)" ]
 	[ "$(echo "$BATS_TEST_TMPDIR"/alice.key*)" = \
-	    "$(echo "$BATS_TEST_TMPDIR"/alice.key{,-journal})" ]
+	    "$(echo "$BATS_TEST_TMPDIR"/alice.key{,-journal,.mark})" ]
 }
 
 each_register() {
