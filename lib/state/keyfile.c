@@ -265,6 +265,12 @@ keyfile_rollback(struct keyfile *kf)
 }
 
 int
+keyfile_verify(struct keyfile *kf)
+{
+	return schema_verify(kf->db);
+}
+
+int
 keyfile_lock_pull(struct keyfile *kf)
 {
 	int r;

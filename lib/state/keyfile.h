@@ -114,6 +114,9 @@ int keyfile_commit(struct keyfile *kf) MUST_USE;
 /* Without a transaction open: no effect. */
 void keyfile_rollback(struct keyfile *kf);
 
+/* Look at all of it, whether it is whole.  ERR_CORRUPT. */
+int keyfile_verify(struct keyfile *kf) MUST_USE;
+
 /*
  * FILE.pull: who fetches from the relay.  Held until keyfile_unlock_pull or
  * close; ERR_LOCKED at once when another process has it.

@@ -32,4 +32,7 @@ int schema_create(struct db *db) MUST_USE;
  */
 int schema_rebox(struct db *db, const struct colbox_key *from) MUST_USE;
 
+/* Look at every page, and open every box.  ERR_CORRUPT. */
+int schema_verify(struct db *db) MUST_USE;
+
 #endif

@@ -377,6 +377,25 @@ view_status(struct client *c, const struct overview *o)
 }
 
 int
+view_check(const struct checkup *f)
+{
+	static const char *const words[] = {
+		[CHECKUP_OK] = "ok",
+		[CHECKUP_WARN] = "warn",
+		[CHECKUP_FAIL] = "fail",
+	};
+	struct record *r = record_new("check");
+
+	record_str(r, "name", f->name);
+	record_str(r, "status", words[f->status]);
+	record_str(r, "detail", f->detail);
+	if (f->hint[0])
+		record_str(r, "hint", f->hint);
+	record_line(r, "%s: %s, %s", f->name, words[f->status], f->detail);
+	return record_emit(r);
+}
+
+int
 view_sent(const struct talk_sent *s)
 {
 	struct record *r = record_new("sent");

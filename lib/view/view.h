@@ -12,6 +12,7 @@
 #include "base/attr.h"
 #include "client/archive.h"
 #include "client/book.h"
+#include "client/checkup.h"
 #include "client/exchange.h"
 #include "client/meet.h"
 #include "client/overview.h"
@@ -51,6 +52,9 @@ int view_backup(const struct backup_info *b, const char *status,
     const char *file, const char *keyfile) MUST_USE;
 
 int view_status(struct client *c, const struct overview *o) MUST_USE;
+
+/* A line of sentinel-status --check. */
+int view_check(const struct checkup *f) MUST_USE;
 
 int view_sent(const struct talk_sent *s) MUST_USE;
 
