@@ -19,6 +19,18 @@ setup() {
 	each_register --calls $CALLS
 }
 
+@test "kill -9 of register --unregister" {
+	each_unregister --calls sendto,recvfrom,fdatasync/2,pwrite64/8
+}
+
+@test "kill -9 of the first command after a restore" {
+	each_revival --calls sendto,recvfrom,fdatasync/2,pwrite64/8
+}
+
+@test "kill -9 of keys block" {
+	each_block --calls sendto,recvfrom,fdatasync,pwrite64/8
+}
+
 @test "kill -9 of keys request" {
 	each_request --calls $CALLS
 }

@@ -109,7 +109,7 @@ got() {
 # mark that cannot be written.
 ended() {
 	case $STATUS in
-	0)	! grep '(INJECTED)$' "$TRACE" | grep -v '\.mark>' |
+	0)	! grep '(INJECTED)$' "$TRACE" | grep -v '\.mark[>"]' |
 		    grep -q '\.key' ;;
 	34)	[ "$(tail -n 1 "$ERR" | jq -r .code)" = io ]
 		! sed '1,/(INJECTED)$/d' "$TRACE" | grep '^sendto' |
@@ -140,6 +140,83 @@ each_register() {
 	register bob
 	at_each_call "$@" before_register after_register \
 	    sentinel-register "user{run}" -k "$BATS_TEST_TMPDIR/alice.key"
+}
+
+before_unregister() {
+	alice sentinel-register alice >/dev/null
+}
+
+# unregistered or not, it can be told again, and come back
+after_unregister() {
+	ended
+	[ "$(alice sentinel-register --unregister --yes --get status)" = \
+	    unregistered ]
+	[ -z "$(bob sentinel-clients)" ]
+	[ "$(alice sentinel-register alice --get id)" = "$alice_id" ]
+}
+
+each_unregister() {
+	POINT_FUNCTIONS=(before_unregister after_unregister)
+	register alice bob
+	at_each_call "$@" before_unregister after_unregister \
+	    sentinel-register --unregister --yes -k "$BATS_TEST_TMPDIR/alice.key"
+}
+
+# one current pair, which is the one that the relay has
+after_revival() {
+	ended
+	alice sentinel-clients >/dev/null
+	[ "$(rows alice 'SELECT state FROM own_keys WHERE state <> 3')" = 2 ]
+	[ "$(alice sentinel-status --check |
+	    jq -r 'select(.name == "registration").status')" = ok ]
+}
+
+# the first command of a restored key file
+each_revival() {
+	local dir=$BATS_TEST_TMPDIR
+
+	POINT_FUNCTIONS=(after_revival)
+	register alice bob
+	echo 'horse 1234' >"$dir/secret"
+	alice sentinel-keys backup "$dir/backup" \
+	    --new-passphrase-file "$dir/secret" >/dev/null
+	rm "$dir/alice.key"*
+	alice sentinel-keys restore "$dir/backup" \
+	    --passphrase-file "$dir/secret" >/dev/null
+	alice sentinel-keys passphrase --remove \
+	    --passphrase-file "$dir/secret" >/dev/null
+	save alice
+	at_each_call "$@" 'restore alice' after_revival \
+	    sentinel-clients -k "$dir/alice.key"
+}
+
+before_block() {
+	alice sentinel-keys unblock bob >/dev/null
+}
+
+# what bob sends to alice, by the relay
+refused() {
+	if bob sentinel-keys request alice >/dev/null 2>&1; then
+		return 1
+	fi
+}
+
+# a mark only where the relay refuses him; again, and it does
+after_block() {
+	ended
+	[ "$(alice sentinel-keys show bob --get blocked)" = false ] || refused
+	alice sentinel-keys block bob >/dev/null
+	[ "$(alice sentinel-keys show bob --get blocked)" = true ]
+	refused
+}
+
+each_block() {
+	POINT_FUNCTIONS=(before_block refused after_block)
+	register alice bob
+	alice sentinel-keys fetch bob >/dev/null
+	bob sentinel-keys fetch alice >/dev/null
+	at_each_call "$@" before_block after_block \
+	    sentinel-keys block bob -k "$BATS_TEST_TMPDIR/alice.key"
 }
 
 # --- the handshake ---------------------------------------------------------------
