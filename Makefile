@@ -43,7 +43,8 @@ UNITS := $(UNT_SRC:tests/unit/%.c=$(B)/unit/%)
 REPL  := $(FUZ_SRC:tests/fuzz/fuzz_%.c=$(B)/replay/fuzz_%)
 FUZZ  := $(FUZ_SRC:tests/fuzz/fuzz_%.c=$(B)/fuzz_%)
 BENCH := $(BEN_SRC:tests/bench/%.c=$(B)/bench/%)
-TOOLS := $(TOO_SRC:tests/tools/%.c=$(B)/tools/%) $(B)/tools/shift.so
+TOOLS := $(TOO_SRC:tests/tools/%.c=$(B)/tools/%) \
+	$(B)/tools/shift.so $(B)/tools/disk.so
 obj    = $(patsubst %.c,$(B)/obj/%.o,$(1))
 SRC   := $(LIB_SRC) $(SRV_SRC) $(CMD_SRC) $(UNT_SRC) $(UNT_LIB) $(FUZ_SRC) \
          $(BEN_SRC) $(TOO_SRC) tests/fuzz/replay.c

@@ -1,16 +1,15 @@
 /* SPDX-License-Identifier: ISC */
 /* sentinel-keys -- keys of peers, the handshake with them, verification */
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/clock.h"
 #include "base/err.h"
 #include "base/secret.h"
 #include "cli/app.h"
 #include "cli/ask.h"
-#include "cli/tty.h"
+#include "client/archive.h"
+#include "client/block.h"
 #include "client/directory.h"
 #include "client/exchange.h"
 #include "client/meet.h"
@@ -18,10 +17,8 @@
 #include "client/trust.h"
 #include "view/view.h"
 
-#define GROUP      5 /* digits of a safety number that stand together */
-#define LINE       4 /* groups on a line */
 #define NUMBER_MAX 256
-#define NO_WAIT    (CLOCK_NEVER - 1)
+#define NO_WAIT    (UINT64_MAX - 1) /* ms, longer than anyone asks for */
 
 static struct args {
 	uint64_t wait_ms;
@@ -45,6 +42,12 @@ static const struct opt rotate_opts[] = {
 
 static const struct opt verify_opts[] = {
 	OPT_FLAG(0, "unverify", "take the mark away", struct args, unverify),
+	OPT_END,
+};
+
+static const struct opt backup_opts[] = {
+	OPT_STR(0, "new-passphrase-file", "FILE", "that of the backup",
+	    struct args, new_passphrase_file),
 	OPT_END,
 };
 
@@ -208,6 +211,26 @@ forget(struct client *c, int argc, char **argv)
 }
 
 static int
+block(struct client *c, int argc, char **argv)
+{
+	struct peer p;
+	int r = block_peer(c, argv[0], true, &p);
+
+	(void)argc;
+	return r < 0 ? r : view_peer(c, &p, "blocked");
+}
+
+static int
+unblock(struct client *c, int argc, char **argv)
+{
+	struct peer p;
+	int r = block_peer(c, argv[0], false, &p);
+
+	(void)argc;
+	return r < 0 ? r : view_peer(c, &p, "unblocked");
+}
+
+static int
 print_peer(void *arg, const struct peer *p)
 {
 	return view_peer(arg, p, "listed");
@@ -245,47 +268,20 @@ fingerprint(struct client *c, int argc, char **argv)
 	return r < 0 ? r : view_fingerprint(c, &p);
 }
 
-/* A safety number as it is read out. */
-static void
-write_groups(FILE *to, const char *number)
-{
-	for (size_t i = 0; number[i]; i += GROUP)
-		fprintf(to, "%s%.*s",
-		    i % (LINE * (size_t)GROUP) == 0 ? "\n    " : " ", GROUP,
-		    number + i);
-}
-
-/* What the peer reads out, from the terminal. */
+/* With what was given, or with what the peer reads out to the user. */
 static int
-ask_number(struct client *c, const struct peer *p, char *out, size_t cap)
+compare(struct client *c, struct peer *p, const char *given)
 {
-	char safety[IDENT_SAFETY_LEN + 1], uuid[ID_TEXT_SIZE];
-	char prompt[NAME_SIZE + 80];
-	size_t len;
-	int r;
-
-	if (!tty_is_there())
-		return err_set(ERR_USAGE, "give PEER and NUMBER");
-	book_safety(c, p, safety);
-	fprintf(stderr, "The safety number here:\n");
-	write_groups(stderr, safety);
-	snprintf(prompt, sizeof(prompt),
-	    "\n\nThe number that %s reads out: ", book_call(p, uuid));
-	r = tty_ask(out, cap - 1, &len, prompt, false);
-	if (r == 0)
-		out[len] = '\0';
-	return r;
-}
-
-static int
-compare(struct client *c, struct peer *p, const char *number)
-{
-	char typed[NUMBER_MAX];
+	char typed[NUMBER_MAX], safety[IDENT_SAFETY_LEN + 1];
+	char uuid[ID_TEXT_SIZE];
 	int r = 0;
 
-	if (!number)
-		r = ask_number(c, p, typed, sizeof(typed));
-	return r < 0 ? r : book_verify(c, p, number ? number : typed);
+	if (!given) {
+		book_safety(c, p, safety);
+		r = ask_number(typed, sizeof(typed), safety,
+		    book_call(p, uuid));
+	}
+	return r < 0 ? r : book_verify(c, p, given ? given : typed);
 }
 
 static int
@@ -304,8 +300,9 @@ verify(struct client *c, int argc, char **argv)
 		     : view_peer(c, &p, p.verified ? "verified" : "unverified");
 }
 
+/* *out: to be freed. */
 static int
-set_passphrase(struct client *c)
+ask_new(struct passphrase **out)
 {
 	struct passphrase *pass = secret_new(sizeof(*pass));
 	int r;
@@ -313,10 +310,53 @@ set_passphrase(struct client *c)
 	if (!pass)
 		return err_set(ERR_NOMEM, "no memory for a passphrase");
 	r = ask_new_passphrase(args.new_passphrase_file, pass);
-	if (r == 0)
-		r = client_set_passphrase(c, pass);
+	if (r < 0)
+		secret_free(pass);
+	else
+		*out = pass;
+	return r;
+}
+
+static int
+set_passphrase(struct client *c)
+{
+	struct passphrase *pass;
+	int r = ask_new(&pass);
+
+	if (r < 0)
+		return r;
+	r = client_set_passphrase(c, pass);
 	secret_free(pass);
 	return r;
+}
+
+static int
+backup(struct client *c, int argc, char **argv)
+{
+	struct backup_info info;
+	struct passphrase *pass;
+	int r = ask_new(&pass);
+
+	(void)argc;
+	if (r < 0)
+		return r;
+	r = archive_backup(c, argv[0], pass, &info);
+	secret_free(pass);
+	return r < 0 ? r
+		     : view_backup(&info, "saved", argv[0],
+			   keyfile_name(client_keyfile(c)));
+}
+
+/* There is no key file yet to work on. */
+static int
+run_restore(const struct settings *s, int argc, char **argv)
+{
+	char keyfile[KEYFILE_PATH_SIZE];
+	struct backup_info info;
+	int r = archive_restore(s, argv[0], keyfile, &info);
+
+	(void)argc;
+	return r < 0 ? r : view_backup(&info, "restored", argv[0], keyfile);
 }
 
 static int
@@ -359,10 +399,13 @@ VERB(pin_relay)
 VERB(rotate)
 VERB(alias)
 VERB(forget)
+VERB(block)
+VERB(unblock)
 VERB(list)
 VERB(show)
 VERB(fingerprint)
 VERB(verify)
+VERB(backup)
 
 static int
 run_passphrase(const struct settings *s, int argc, char **argv)
@@ -402,6 +445,15 @@ static const struct app_verb verbs[] = {
 	    run_alias },
 	{ "forget", "PEER", "Remove PEER and all that belongs to it.", NULL, 1,
 	    1, run_forget },
+	{ "block", "PEER", "Have the relay refuse what PEER sends.", NULL, 1, 1,
+	    run_block },
+	{ "unblock", "PEER", "Have the relay take it again.", NULL, 1, 1,
+	    run_unblock },
+	{ "backup", "[--new-passphrase-file FILE] FILE",
+	    "Write identity, relay and peers to FILE.", backup_opts, 1, 1,
+	    run_backup },
+	{ "restore", "FILE", "Make a key file of a backup.", NULL, 1, 1,
+	    run_restore },
 	{ "passphrase", "[--new-passphrase-file FILE | --remove]",
 	    "Set, change or remove the key file's passphrase.", passphrase_opts,
 	    0, 0, run_passphrase },

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* sentinel-register -- make a key file and register it at a relay */
+/* sentinel-register -- make a key file, and register it at a relay or not */
 
 #include "base/err.h"
 #include "base/secret.h"
@@ -12,6 +12,8 @@ static struct args {
 	const char *new_passphrase_file;
 	bool ask_passphrase;
 	bool tofu;
+	bool unregister;
+	bool yes;
 } args;
 
 static const struct opt opts[] = {
@@ -21,6 +23,9 @@ static const struct opt opts[] = {
 	    "passphrase of a new key file", struct args, new_passphrase_file),
 	OPT_FLAG(0, "ask-passphrase", "ask for that on the terminal",
 	    struct args, ask_passphrase),
+	OPT_FLAG(0, "unregister", "have the relay forget this identity",
+	    struct args, unregister),
+	OPT_FLAG(0, "yes", "without a question", struct args, yes),
 	OPT_END,
 };
 
@@ -68,6 +73,55 @@ enroll(struct client *c, const char *name, bool found)
 }
 
 static int
+confirm(const struct settings *s)
+{
+	static const char question[] =
+	    "The relay forgets this identity, its name, and the messages that "
+	    "wait for it.\nUnregister?";
+	bool yes = args.yes;
+	int r = yes ? 0 : s->ask_yes(s, question, &yes);
+
+	if (r < 0 || yes)
+		return r;
+	r = err_set(ERR_USAGE, "not unregistered without a yes");
+	err_hint("--yes stands for one");
+	return r;
+}
+
+static int
+unregister(const struct settings *s, const char *name)
+{
+	struct client *c;
+	int r = client_open(&c, s);
+
+	if (r < 0)
+		return r;
+	r = confirm(s);
+	if (r == 0)
+		r = enroll_unregister(c, name);
+	if (r == 0)
+		r = view_registration(c, "unregistered");
+	client_close(c);
+	return r;
+}
+
+static int
+check_args(int argc)
+{
+	if (args.new_passphrase_file && args.ask_passphrase)
+		return err_set(ERR_USAGE,
+		    "give --new-passphrase-file or --ask-passphrase");
+	if (args.unregister &&
+	    (args.new_passphrase_file || args.ask_passphrase || args.tofu))
+		return err_set(ERR_USAGE, "--unregister goes with --yes alone");
+	if (args.yes && !args.unregister)
+		return err_set(ERR_USAGE, "--yes goes with --unregister");
+	if (argc == 0 && !args.unregister)
+		return err_set(ERR_USAGE, "operand missing of NAME");
+	return 0;
+}
+
+static int
 run(const struct settings *given, int argc, char **argv)
 {
 	struct settings settings = *given;
@@ -75,10 +129,11 @@ run(const struct settings *given, int argc, char **argv)
 	bool found;
 	int r;
 
-	(void)argc;
-	if (args.new_passphrase_file && args.ask_passphrase)
-		return err_set(ERR_USAGE,
-		    "give --new-passphrase-file or --ask-passphrase");
+	r = check_args(argc);
+	if (r < 0)
+		return r;
+	if (args.unregister)
+		return unregister(given, argc > 0 ? argv[0] : NULL);
 	settings.tofu = args.tofu;
 	r = client_prepare(&c, &settings, &found);
 	if (r < 0)
@@ -93,11 +148,11 @@ main(int argc, char **argv)
 {
 	static const struct app app = {
 		.name = "sentinel-register",
-		.synopsis = "[OPTION]... NAME",
+		.synopsis = "[OPTION]... NAME | --unregister [--yes] [NAME]",
 		.brief = "Make a key file and register NAME at a relay.",
 		.opts = opts,
 		.args = &args,
-		.operands_min = 1,
+		.operands_min = 0,
 		.operands_max = 1,
 		.run = run,
 	};

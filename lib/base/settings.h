@@ -39,6 +39,9 @@ struct settings {
 	int (*ask_passphrase)(const struct settings *s, struct passphrase *out);
 	int (*ask_yes)(const struct settings *s, const char *question,
 	    bool *yes);
+	/* What the user should know although it is no failure; NULL: nobody
+	 * listens. */
+	void (*warn)(const char *text);
 };
 
 #endif

@@ -17,6 +17,8 @@
 #include "cli/tty.h"
 
 #define CREDENTIAL "sentinel-passphrase"
+#define GROUP      5 /* digits of a safety number that stand together */
+#define LINE       4 /* groups on a line */
 
 /* What a source gave: a passphrase, its newline, and one byte too many. */
 struct raw {
@@ -27,6 +29,12 @@ struct raw {
 /* Reads a source into raw. */
 typedef int (*read_fn)(struct raw *raw, const void *source);
 
+static void
+warn(const char *text)
+{
+	app_warn("%s", text);
+}
+
 int
 ask_setup(struct settings *s)
 {
@@ -34,6 +42,7 @@ ask_setup(struct settings *s)
 
 	s->ask_passphrase = ask_passphrase;
 	s->ask_yes = ask_yes;
+	s->warn = warn;
 	if (fd == SETTINGS_NO_FD)
 		return 0;
 	if (fd > INT_MAX || fcntl((int)fd, F_GETFD) < 0)
@@ -197,6 +206,35 @@ ask_new_passphrase(const char *file, struct passphrase *out)
 		return take_twice(out);
 	r = err_set(ERR_PASSPHRASE, "no new passphrase");
 	err_hint("--new-passphrase-file FILE gives it");
+	return r;
+}
+
+/* A safety number as it is read out. */
+static void
+write_groups(FILE *to, const char *number)
+{
+	for (size_t i = 0; number[i]; i += GROUP)
+		fprintf(to, "%s%.*s",
+		    i % (LINE * (size_t)GROUP) == 0 ? "\n    " : " ", GROUP,
+		    number + i);
+}
+
+int
+ask_number(char *out, size_t size, const char *safety, const char *who)
+{
+	char prompt[512];
+	size_t len;
+	int r;
+
+	if (!tty_is_there())
+		return err_set(ERR_USAGE, "give PEER and NUMBER");
+	fprintf(stderr, "The safety number here:\n");
+	write_groups(stderr, safety);
+	snprintf(prompt, sizeof(prompt),
+	    "\n\nThe number that %s reads out: ", who);
+	r = tty_ask(out, size - 1, &len, prompt, false);
+	if (r == 0)
+		out[len] = '\0';
 	return r;
 }
 

@@ -13,14 +13,16 @@
 #define CLI_ASK_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 #include "base/attr.h"
 #include "base/passphrase.h"
 #include "base/settings.h"
 
 /*
- * Let s ask by the functions below, and keep its descriptor from programs
- * that the command may start.  ERR_USAGE: there is no such descriptor.
+ * Let s ask by the functions below and warn by app_warn, and keep its
+ * descriptor from programs that the command may start.  ERR_USAGE: there is no
+ * such descriptor.
  */
 int ask_setup(struct settings *s) MUST_USE;
 
@@ -36,6 +38,13 @@ int ask_passphrase(const struct settings *s, struct passphrase *out) MUST_USE;
  * Errors as above, ERR_PASSPHRASE also when the two differ.
  */
 int ask_new_passphrase(const char *file, struct passphrase *out) MUST_USE;
+
+/*
+ * Show a safety number in groups and ask for what who reads out, whatever it
+ * is.  ERR_USAGE where there is no terminal; ERR_IO.
+ */
+int ask_number(char *out, size_t size, const char *safety,
+    const char *who) MUST_USE;
 
 /* "y" or "yes"; anything else is no, and so is no terminal.  ERR_IO. */
 int ask_yes(const struct settings *s, const char *question, bool *yes) MUST_USE;

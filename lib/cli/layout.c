@@ -191,6 +191,24 @@ static const struct cell status[] = {
 
 /* --- relays --------------------------------------------------------------- */
 
+static const struct cell backup[] = {
+	{ CELL_VALUE, 0, "", "name", ": " },
+	{ CELL_WORD, 0, "", "status", NULL },
+	{ CELL_VALUE, 0, "\n  id           ", "id", NULL },
+	{ CELL_VALUE, 0, "\n  backup       ", "path", NULL },
+	{ CELL_VALUE, 0, "\n  key file     ", "keyfile", NULL },
+	{ CELL_VALUE, 0, "\n  peers        ", "peers", NULL },
+	END,
+};
+
+static const struct cell check[] = {
+	{ CELL_WORD, 0, "", "status", NULL },
+	{ CELL_VALUE, 6, "", "name", NULL },
+	{ CELL_VALUE, 20, "", "detail", NULL },
+	{ CELL_VALUE, 0, "\n      ", "hint", NULL },
+	END,
+};
+
 static const struct cell relay[] = {
 	{ CELL_VALUE, 0, "", "address", NULL },
 	{ CELL_WORD, 0, ": ", "status", NULL },
@@ -230,6 +248,8 @@ static const struct {
 	const struct cell *cells;
 } layouts[] = {
 	{ "address", address },
+	{ "backup", backup },
+	{ "check", check },
 	{ "client", client },
 	{ "error", error },
 	{ "file", file },

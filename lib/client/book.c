@@ -209,13 +209,14 @@ begin(struct client *c, struct peer *p)
 	return r;
 }
 
+/* One of the marks of p, which it is part of. */
 static int
-mark(struct client *c, struct peer *p, bool verified)
+mark(struct client *c, struct peer *p, bool *which, bool value)
 {
 	struct keyfile *kf = client_keyfile(c);
 	int r = begin(c, p);
 
-	p->verified = verified;
+	*which = value;
 	if (r == 0)
 		r = peers_put(kf, p);
 	if (r == 0)
@@ -262,13 +263,19 @@ book_verify(struct client *c, struct peer *p, const char *number)
 			 "sentinel-keys fingerprint over another way");
 		return r;
 	}
-	return mark(c, p, true);
+	return mark(c, p, &p->verified, true);
 }
 
 int
 book_unverify(struct client *c, struct peer *p)
 {
-	return mark(c, p, false);
+	return mark(c, p, &p->verified, false);
+}
+
+int
+book_block(struct client *c, struct peer *p, bool blocked)
+{
+	return mark(c, p, &p->blocked, blocked);
 }
 
 int

@@ -77,6 +77,9 @@ int book_require_verified(const struct peer *p, const char *who) MUST_USE;
  */
 int book_alias(struct client *c, struct peer *p, const char *name) MUST_USE;
 
+/* Note whether the relay refuses what p sends. */
+int book_block(struct client *c, struct peer *p, bool blocked) MUST_USE;
+
 /*
  * Take p and all that it has sent or was sent out of the key file, and what
  * has come of its files out of their directories.

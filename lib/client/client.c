@@ -39,6 +39,10 @@ load(struct client *c)
 	};
 	int r = keyfile_open(&c->keyfile, c->path, &access);
 
+	if (r == 0 && keyfile_was_put_back(c->keyfile) && c->settings->warn)
+		c->settings->warn("the key file is an older copy of itself: "
+				  "its sessions are given up, "
+				  "sentinel-keys connect makes new ones");
 	return r < 0 ? r : client_reload(c);
 }
 

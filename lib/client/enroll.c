@@ -8,6 +8,7 @@
 #include "base/err.h"
 #include "base/secret.h"
 #include "base/text.h"
+#include "client/block.h"
 #include "state/own.h"
 #include "wire/body.h"
 #include "wire/codes.h"
@@ -36,38 +37,45 @@ announce(struct client *c, const struct own *own)
 	return 0;
 }
 
-/* Reach the relay and say who calls, with the keys of own. */
-static int
-call_as(struct client *c, const struct own *own)
-{
-	int r = client_reach(c);
-
-	if (r == 0)
-		r = client_check_clock(c);
-	if (r == 0)
-		r = chan_bind(client_chan(c), client_self(c)->id,
-		    own->static_sk);
-	return r;
-}
-
-/* A date for the next pair, unless it has one that may be on its way. */
+/*
+ * Inside the transaction: the next pair, made now where an unregistration has
+ * left none, with a date, unless it has one that may be on its way.  Where
+ * another process has just registered: the current one, to be told again.
+ */
 static int
 date_next(struct client *c, struct own *own, const char *name)
 {
 	struct keyfile *kf = client_keyfile(c);
-	const struct keyfile_self *self = client_self(c);
-	bool renamed = strcmp(self->name, name) != 0;
-	uint64_t now = clock_wall_ms();
-	int r;
+	const uint64_t now = clock_wall_ms(), last = client_self(c)->issued_at;
+	const bool renamed = strcmp(client_self(c)->name, name) != 0;
+	bool found;
+	int r = own_get(kf, OWN_CURRENT, own, &found);
 
-	if (own->issued_at != 0 && !renamed)
+	if (r < 0 || found)
+		return r;
+	r = own_get(kf, OWN_NEXT, own, &found);
+	if (r == 0 && found && own->issued_at != 0 && !renamed)
 		return 0;
-	own->issued_at = now > self->issued_at ? now : self->issued_at + 1;
-	r = keyfile_begin(kf);
+	if (r == 0 && !found)
+		r = own_make_next(kf);
 	if (r == 0)
-		r = own_date_next(kf, own->issued_at);
+		r = own_date_next(kf, now > last ? now : last + 1);
 	if (r == 0 && renamed)
 		r = keyfile_set_name(kf, name);
+	return r < 0 ? r : own_get(kf, OWN_NEXT, own, &found);
+}
+
+/* The next pair, ready to be registered under a name. */
+static int
+prepare_next(struct client *c, struct own *own, const char *name)
+{
+	struct keyfile *kf = client_keyfile(c);
+	int r = keyfile_begin(kf);
+
+	if (r == 0)
+		r = client_reload(c);
+	if (r == 0)
+		r = date_next(c, own, name);
 	if (r == 0)
 		r = keyfile_commit(kf);
 	keyfile_rollback(kf);
@@ -100,14 +108,26 @@ enroll_next(struct client *c, const struct own *own)
 }
 
 static int
-register_next(struct client *c, struct own *own, const char *name)
+bind(struct client *c, const struct own *own)
 {
-	int r = call_as(c, own);
+	return chan_bind(client_chan(c), client_self(c)->id, own->static_sk);
+}
+
+static int
+register_next(struct client *c, const char *name)
+{
+	struct own own = { 0 };
+	int r = client_reach(c);
 
 	if (r == 0)
-		r = date_next(c, own, name);
+		r = client_check_clock(c);
 	if (r == 0)
-		r = enroll_next(c, own);
+		r = prepare_next(c, &own, name);
+	if (r == 0)
+		r = bind(c, &own);
+	if (r == 0)
+		r = enroll_next(c, &own);
+	secret_wipe(&own, sizeof(own));
 	if (r == ERR_EXISTS && chan_reason(client_chan(c)) == REASON_NAME_TAKEN)
 		err_hint("choose another name: sentinel-register NAME");
 	return r;
@@ -134,10 +154,25 @@ renew(struct client *c)
 	r = own_get(client_keyfile(c), OWN_CURRENT, &own, &found);
 	if (r < 0)
 		return r;
-	r = found ? call_as(c, &own) : client_not_registered(c);
+	r = found ? client_reach(c) : client_not_registered(c);
+	if (r == 0)
+		r = bind(c, &own);
 	if (r == 0)
 		r = announce(c, &own);
 	secret_wipe(&own, sizeof(own));
+	return r;
+}
+
+static int
+check_name(struct client *c, const char *name)
+{
+	int r;
+
+	if (strcmp(client_self(c)->name, name) == 0)
+		return 0;
+	r = err_set(ERR_EXISTS, "this key file is registered as \"%s\"",
+	    client_self(c)->name);
+	err_hint("--identity NAME makes a key file beside it");
 	return r;
 }
 
@@ -148,27 +183,14 @@ enroll(struct client *c, const char *name, bool *again)
 	bool found;
 	int r = own_get(client_keyfile(c), OWN_CURRENT, &own, &found);
 
+	secret_wipe(&own, sizeof(own));
 	if (r < 0)
 		return r;
 	*again = found;
-	if (found && strcmp(client_self(c)->name, name) != 0) {
-		r = err_set(ERR_EXISTS, "this key file is registered as \"%s\"",
-		    client_self(c)->name);
-		err_hint("--identity NAME makes a key file beside it");
-		goto out;
-	}
-	if (found) {
-		r = renew(c);
-		goto out;
-	}
-	r = own_get(client_keyfile(c), OWN_NEXT, &own, &found);
-	if (r == 0 && !found)
-		r = err_set(ERR_CORRUPT, "no own keys in the key file");
-	if (r == 0)
-		r = register_next(c, &own, name);
-out:
-	secret_wipe(&own, sizeof(own));
-	return r;
+	if (!found)
+		return register_next(c, name);
+	r = check_name(c, name);
+	return r < 0 ? r : renew(c);
 }
 
 int
@@ -192,5 +214,57 @@ enroll_register(struct client *c, const char *name,
 		if (r < 0)
 			return r;
 	}
-	return enroll(c, name, again);
+	r = enroll(c, name, again);
+	client_hang_up(c);
+	return r < 0 ? r : block_renew(c);
+}
+
+/* 1106; a relay that knows nobody of this id has forgotten it. */
+static int
+leave(struct client *c)
+{
+	struct chan_reply reply;
+	int r = client_connect(c);
+
+	if (r < 0)
+		return r;
+	r = chan_call(client_chan(c), &reply, CODE_UNREGISTER, NULL, 0);
+	if (chan_reason(client_chan(c)) == REASON_NOT_REGISTERED)
+		r = 0;
+	client_hang_up(c);
+	return r;
+}
+
+static int
+note_left(struct client *c)
+{
+	struct keyfile *kf = client_keyfile(c);
+	uint64_t now = clock_wall_ms();
+	int r = keyfile_begin(kf);
+
+	if (r == 0)
+		r = own_retire_all(kf, now);
+	if (r == 0)
+		r = keyfile_set_contact(kf, now);
+	if (r == 0)
+		r = keyfile_commit(kf);
+	keyfile_rollback(kf);
+	return r < 0 ? r : client_reload(c);
+}
+
+int
+enroll_unregister(struct client *c, const char *name)
+{
+	struct own own;
+	bool current, begun;
+	int r = name ? check_name(c, name) : 0;
+
+	if (r == 0)
+		r = own_get(client_keyfile(c), OWN_CURRENT, &own, &current);
+	if (r == 0)
+		r = own_get(client_keyfile(c), OWN_NEXT, &own, &begun);
+	if (r == 0 && (current || (begun && client_self(c)->issued_at != 0)))
+		r = leave(c);
+	secret_wipe(&own, sizeof(own));
+	return r < 0 ? r : note_left(c);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* Registering at the relay: step 1. */
+/* Registering at the relay, step 1, and the way back. */
 #ifndef CLIENT_ENROLL_H
 #define CLIENT_ENROLL_H
 
@@ -13,6 +13,14 @@
  */
 int enroll_register(struct client *c, const char *name,
     const struct passphrase *pass, bool *again) MUST_USE;
+
+/*
+ * Have the relay forget this identity: name, keys, blocks and the messages
+ * that wait there.  The key file keeps identity, peers and sessions, and can be
+ * registered again, also under another name.  Fine where that was so before;
+ * name NULL: whatever it is, else ERR_EXISTS when it is another one.
+ */
+int enroll_unregister(struct client *c, const char *name) MUST_USE;
 
 /*
  * 1100 for the next pair, over a channel that says who calls; on success it

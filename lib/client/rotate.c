@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/secret.h"
+#include "client/block.h"
 #include "client/enroll.h"
 #include "client/exchange.h"
 #include "state/own.h"
@@ -45,9 +46,56 @@ give_up(struct client *c, const struct own *own)
 	return r < 0 ? r : why.code;
 }
 
-/* Register the dated next pair; *refused: the relay will not, or we may not. */
+/* Inside the transaction: later than any date there was. */
 static int
-complete(struct client *c, const struct own *own, bool *refused)
+date_next(struct client *c)
+{
+	uint64_t now = clock_wall_ms(), last = client_self(c)->issued_at;
+
+	return own_date_next(client_keyfile(c), now > last ? now : last + 1);
+}
+
+/*
+ * The pair that a restored key file begins with gets its date once the clock
+ * is known to be right.  Where another process has registered it meanwhile
+ * own stays without.
+ */
+static int
+date_restored(struct client *c, struct own *own)
+{
+	struct keyfile *kf = client_keyfile(c);
+	bool found = false;
+	int r = own->issued_at ? 0 : keyfile_begin(kf);
+
+	if (r < 0 || own->issued_at)
+		return r;
+	r = client_reload(c);
+	if (r == 0)
+		r = own_get(kf, OWN_NEXT, own, &found);
+	if (r == 0 && found && own->issued_at == 0)
+		r = date_next(c);
+	if (r == 0 && found)
+		r = own_get(kf, OWN_NEXT, own, &found);
+	if (r == 0)
+		r = keyfile_commit(kf);
+	keyfile_rollback(kf);
+	return r < 0 ? r : client_reload(c);
+}
+
+static int
+announce(struct client *c, struct own *own)
+{
+	int r = date_restored(c, own);
+
+	if (r < 0 || own->issued_at == 0)
+		return r;
+	r = chan_bind(client_chan(c), client_self(c)->id, own->static_sk);
+	return r < 0 ? r : enroll_next(c, own);
+}
+
+/* Register the next pair; *refused: the relay will not, or we may not. */
+static int
+complete(struct client *c, struct own *own, bool *refused)
 {
 	uint16_t reason = 0;
 	int r = client_reach(c);
@@ -58,10 +106,7 @@ complete(struct client *c, const struct own *own, bool *refused)
 		*refused = r < 0;
 	}
 	if (r == 0)
-		r = chan_bind(client_chan(c), client_self(c)->id,
-		    own->static_sk);
-	if (r == 0)
-		r = enroll_next(c, own);
+		r = announce(c, own);
 	if (r < 0 && client_chan(c))
 		reason = chan_reason(client_chan(c));
 	*refused |= reason != 0;
@@ -70,18 +115,24 @@ complete(struct client *c, const struct own *own, bool *refused)
 		return give_up(c, own);
 	if (r == 0)
 		r = renew_requests(c);
+	if (r == 0)
+		r = block_renew(c);
 	client_hang_up(c);
 	return r;
 }
 
-/* *pair: the next one, dated; *found false when there is none. */
+/*
+ * *pair: the next one, which is or was registered in part; *found false when
+ * there is none.  One without a date belongs to a restored key file, unless no
+ * bundle was ever dated.
+ */
 static int
 get_begun(struct client *c, struct own *pair, bool *found)
 {
 	int r = own_get(client_keyfile(c), OWN_NEXT, pair, found);
 
 	if (r == 0)
-		*found = *found && pair->issued_at != 0;
+		*found = *found && client_self(c)->issued_at != 0;
 	return r;
 }
 
@@ -110,10 +161,9 @@ static int
 make(struct client *c, bool with_static)
 {
 	struct keyfile *kf = client_keyfile(c);
-	uint64_t now = clock_wall_ms(), last = client_self(c)->issued_at;
 	int r = with_static ? own_make_next(kf) : own_make_prekey(kf);
 
-	return r < 0 ? r : own_date_next(kf, now > last ? now : last + 1);
+	return r < 0 ? r : date_next(c);
 }
 
 /* The next pair, made now unless another run has just made one. */

@@ -19,7 +19,8 @@
 int rotate_keys(struct client *c, bool with_static) MUST_USE;
 
 /*
- * Complete what an earlier run has begun, if there is anything; without a
+ * Complete what an earlier run, or a restored key file, has begun, if there is
+ * anything; without a
  * channel open, and none is open on return.  That the relay refuses it is a
  * failure only where there is no current pair to go on with.
  */

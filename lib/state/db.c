@@ -135,7 +135,7 @@ wait_turn(void *arg, int tries)
 static int
 set_up(struct db *db, bool in_memory)
 {
-	int r = in_memory ? 0 : scrub_new(&db->scrub, db->sqlite);
+	int r = in_memory ? 0 : scrub_new(&db->scrub, db->sqlite, &db->count);
 
 	if (r < 0)
 		return r;

@@ -18,6 +18,7 @@
 struct db {
 	struct sqlite3 *sqlite;
 	struct scrub *scrub;    /* NULL in memory */
+	uint32_t count, marked; /* transactions: mark.h; 0: none here */
 	struct colbox_key *key; /* of the boxes; see datakey.h */
 	int64_t generation;     /* of that key */
 	char *path;             /* as the user knows it */

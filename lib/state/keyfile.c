@@ -12,8 +12,8 @@
 #include "base/text.h"
 #include "crypto/ident.h"
 #include "state/datakey.h"
-#include "state/db.h"
 #include "state/guard.h"
+#include "state/mark.h"
 #include "state/migrate.h"
 #include "state/own.h"
 #include "state/schema.h"
@@ -21,6 +21,8 @@
 struct keyfile {
 	struct db *db;
 	int pull, flush; /* descriptors that hold the side locks, or -1 */
+	uint32_t opened; /* the count of transactions that it had */
+	bool put_back;
 };
 
 int
@@ -58,9 +60,9 @@ place(const char *column)
 	return at;
 }
 
-/* The row self with fresh keys, and nothing else yet. */
+/* The row self with its keys, and nothing else yet; given NULL: a fresh one. */
 static int
-insert_self(struct db *db)
+insert_self(struct db *db, const uint8_t *given)
 {
 	const struct colbox_place sk_at = place("identity_sk");
 	const struct colbox_place pk_at = place("identity_pk");
@@ -69,7 +71,10 @@ insert_self(struct db *db)
 	int r;
 
 	secret_random(db->key, sizeof(*db->key));
-	secret_random(seed, sizeof(seed));
+	if (given)
+		memcpy(seed, given, sizeof(seed));
+	else
+		secret_random(seed, sizeof(seed));
 	ident_public(pk, seed);
 	ident_id(id, pk);
 	q = query_of(db,
@@ -87,7 +92,7 @@ insert_self(struct db *db)
 }
 
 static int
-fill(struct keyfile *draft, const char *name, const struct addr *relay,
+fill(struct keyfile *draft, const struct keyfile_origin *from,
     const struct passphrase *pass)
 {
 	int r;
@@ -96,15 +101,17 @@ fill(struct keyfile *draft, const char *name, const struct addr *relay,
 	if (r == 0)
 		r = db_begin(draft->db);
 	if (r == 0)
-		r = insert_self(draft->db);
+		r = insert_self(draft->db, from->seed);
 	if (r == 0)
 		r = datakey_store(draft->db, pass);
 	if (r == 0)
-		r = keyfile_set_name(draft, name);
+		r = keyfile_set_name(draft, from->name);
 	if (r == 0)
-		r = keyfile_set_relay(draft, relay);
+		r = keyfile_set_relay(draft, from->relay);
 	if (r == 0)
 		r = own_make_next(draft);
+	if (r == 0 && from->fill)
+		r = from->fill(from->arg, draft);
 	if (r == 0)
 		r = keyfile_commit(draft);
 	return r;
@@ -130,6 +137,7 @@ attach(struct keyfile **out, const char *path, uint64_t lock_timeout_ms)
 	if (!kf)
 		return err_set(ERR_NOMEM, "key file");
 	kf->pull = kf->flush = -1;
+	kf->opened = schema_count(header);
 	r = db_open(&kf->db, path, lock_timeout_ms);
 	if (r < 0)
 		keyfile_close(kf);
@@ -143,13 +151,23 @@ keyfile_create(struct keyfile **out, const char *path, const char *name,
     const struct addr *relay, const struct passphrase *pass,
     uint64_t lock_timeout_ms)
 {
+	const struct keyfile_origin fresh = { .name = name, .relay = relay };
+
+	return keyfile_create_from(out, path, &fresh, pass, lock_timeout_ms);
+}
+
+int
+keyfile_create_from(struct keyfile **out, const char *path,
+    const struct keyfile_origin *from, const struct passphrase *pass,
+    uint64_t lock_timeout_ms)
+{
 	struct keyfile draft = { .pull = -1, .flush = -1 };
 	int r;
 
 	r = db_new(&draft.db);
 	if (r < 0)
 		return r;
-	r = fill(&draft, name, relay, pass);
+	r = fill(&draft, from, pass);
 	if (r == 0)
 		r = file_make_parents(path);
 	if (r == 0)
@@ -166,6 +184,8 @@ int
 keyfile_open(struct keyfile **out, const char *path,
     const struct keyfile_access *access)
 {
+	struct mark m;
+	const bool marked = mark_read(&m, path);
 	struct keyfile *kf;
 	int r;
 
@@ -175,6 +195,8 @@ keyfile_open(struct keyfile **out, const char *path,
 	r = migrate_run(kf);
 	if (r == 0)
 		r = datakey_load(kf->db, access);
+	if (r == 0 && marked)
+		r = mark_judge(kf, &m, kf->opened, &kf->put_back);
 	if (r < 0)
 		keyfile_close(kf);
 	else
@@ -228,13 +250,30 @@ keyfile_begin(struct keyfile *kf)
 int
 keyfile_commit(struct keyfile *kf)
 {
-	return db_commit(kf->db);
+	int r;
+
+	r = db_commit(kf->db);
+	if (r == 0)
+		mark_note(kf->db);
+	return r;
+}
+
+bool
+keyfile_was_put_back(const struct keyfile *kf)
+{
+	return kf->put_back;
 }
 
 void
 keyfile_rollback(struct keyfile *kf)
 {
 	db_rollback(kf->db);
+}
+
+int
+keyfile_verify(struct keyfile *kf)
+{
+	return schema_verify(kf->db);
 }
 
 int

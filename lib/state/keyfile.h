@@ -57,6 +57,19 @@ int keyfile_create(struct keyfile **out, const char *path, const char *name,
     const struct addr *relay, const struct passphrase *pass,
     uint64_t lock_timeout_ms) MUST_USE;
 
+/* What else than a fresh identity a new key file can be made of. */
+struct keyfile_origin {
+	const char *name;
+	const struct addr *relay;
+	const uint8_t *seed; /* Ed25519; NULL: a fresh one */
+	/* what it begins with besides, in the one transaction; NULL: nothing */
+	int (*fill)(void *arg, struct keyfile *draft);
+	void *arg;
+};
+int keyfile_create_from(struct keyfile **out, const char *path,
+    const struct keyfile_origin *from, const struct passphrase *pass,
+    uint64_t lock_timeout_ms) MUST_USE;
+
 /* What it takes to get at a key file. */
 struct keyfile_access {
 	uint64_t lock_timeout_ms;
@@ -76,6 +89,11 @@ struct keyfile_access {
  */
 int keyfile_open(struct keyfile **out, const char *path,
     const struct keyfile_access *access) MUST_USE;
+/*
+ * Whether opening it has found an older copy of itself in its place.  All
+ * sessions were given up then: no message key may be used a second time.
+ */
+bool keyfile_was_put_back(const struct keyfile *kf);
 void keyfile_close(struct keyfile *kf); /* NULL is fine; rolls back */
 
 /*
@@ -98,6 +116,9 @@ int keyfile_begin(struct keyfile *kf) MUST_USE; /* BEGIN IMMEDIATE */
 int keyfile_commit(struct keyfile *kf) MUST_USE;
 /* Without a transaction open: no effect. */
 void keyfile_rollback(struct keyfile *kf);
+
+/* Look at all of it, whether it is whole.  ERR_CORRUPT. */
+int keyfile_verify(struct keyfile *kf) MUST_USE;
 
 /*
  * FILE.pull: who fetches from the relay.  Held until keyfile_unlock_pull or

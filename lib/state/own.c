@@ -232,6 +232,15 @@ own_retire_next(struct keyfile *kf, uint64_t issued_at, uint64_t now)
 }
 
 int
+own_retire_all(struct keyfile *kf, uint64_t now)
+{
+	int r = set_state(kf, OWN_CURRENT, OWN_FORMER, now + OWN_KEEP_MS);
+
+	return r < 0 ? r
+		     : set_state(kf, OWN_NEXT, OWN_FORMER, now + OWN_KEEP_MS);
+}
+
+int
 own_expire(struct keyfile *kf, uint64_t now)
 {
 	struct query *q = query_of(keyfile_db(kf),

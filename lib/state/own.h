@@ -54,6 +54,9 @@ int own_confirm_next(struct keyfile *kf, uint64_t issued_at,
 int own_retire_next(struct keyfile *kf, uint64_t issued_at,
     uint64_t now) MUST_USE;
 
+/* The relay has none of them any more: the current and the next are former. */
+int own_retire_all(struct keyfile *kf, uint64_t now) MUST_USE;
+
 /* Former pairs whose time is over go. */
 int own_expire(struct keyfile *kf, uint64_t now) MUST_USE;
 

@@ -13,16 +13,6 @@
 	"SELECT id, pin, blocked, reset_needed, first_seen, next_seq, " \
 	"expect_seq, last_init_ts, last_sent_ts, undecryptable FROM peers "
 
-/*
- * What the box "pin" holds; name and alias are found by their tags:
- *
- *	verified 1 | issued_at 8 | bundle 160 | name, alias, signed name
- *
- * each name as its length 1 | bytes.
- */
-#define PIN_NAMES (1 + 8 + BUNDLE_LEN)
-#define PIN_MAX   (PIN_NAMES + 3 * NAME_SIZE)
-
 static struct colbox_place
 place(const uint8_t id[static ID_LEN])
 {
@@ -42,10 +32,10 @@ put_name(uint8_t *to, const char *name)
 	return to + len;
 }
 
-static size_t
-pack_pin(uint8_t out[static PIN_MAX], const struct peer *p)
+size_t
+peers_pack_pin(uint8_t out[static PEERS_PIN_MAX], const struct peer *p)
 {
-	uint8_t *end = out + PIN_NAMES;
+	uint8_t *end = out + PEERS_PIN_MIN;
 
 	out[0] = p->verified;
 	le_put64(out + 1, p->issued_at);
@@ -65,24 +55,25 @@ get_name(char name[static NAME_SIZE], const uint8_t *from, const uint8_t *end)
 	if (!from || from == end)
 		return NULL;
 	len = *from++;
-	if (len > NAME_MAX_LEN || len > (size_t)(end - from))
+	if (len > NAME_MAX_LEN || len > (size_t)(end - from) ||
+	    memchr(from, '\0', len))
 		return NULL;
 	memcpy(name, from, len);
 	name[len] = '\0';
 	return from + len;
 }
 
-static bool
-unpack_pin(struct peer *p, const uint8_t *in, size_t len)
+bool
+peers_unpack_pin(struct peer *p, const uint8_t *in, size_t len)
 {
 	const uint8_t *end = in + len;
 
-	if (len < PIN_NAMES || in[0] > 1)
+	if (len < PEERS_PIN_MIN || in[0] > 1)
 		return false;
 	p->verified = in[0] == 1;
 	p->issued_at = le_get64(in + 1);
 	bundle_unpack(&p->bundle, in + 9);
-	in = get_name(p->name, in + PIN_NAMES, end);
+	in = get_name(p->name, in + PEERS_PIN_MIN, end);
 	in = get_name(p->alias, in, end);
 	in = get_name(p->signed_name, in, end);
 	return in == end;
@@ -92,11 +83,11 @@ static void
 read_pin(struct query *q, struct peer *p)
 {
 	const struct colbox_place at = place(p->id);
-	uint8_t pin[PIN_MAX];
+	uint8_t pin[PEERS_PIN_MAX];
 	size_t len;
 
 	len = query_get_box_some(q, &at, pin, sizeof(pin));
-	if (!unpack_pin(p, pin, len))
+	if (!peers_unpack_pin(p, pin, len))
 		query_spoil(q, "the pin of a peer");
 }
 
@@ -242,7 +233,7 @@ int
 peers_put(struct keyfile *kf, const struct peer *p)
 {
 	const struct colbox_place at = place(p->id);
-	uint8_t pin[PIN_MAX];
+	uint8_t pin[PEERS_PIN_MAX];
 	struct query *q;
 	int r;
 
@@ -255,7 +246,7 @@ peers_put(struct keyfile *kf, const struct peer *p)
 	    "expect_seq = ?7, last_init_ts = ?8, last_sent_ts = ?9, "
 	    "undecryptable = ?10");
 	query_bind_blob(q, p->id, ID_LEN);
-	query_bind_box(q, &at, pin, pack_pin(pin, p));
+	query_bind_box(q, &at, pin, peers_pack_pin(pin, p));
 	query_bind_u64(q, p->blocked);
 	query_bind_u64(q, p->reset_needed);
 	query_bind_u64(q, p->first_seen);

@@ -10,6 +10,16 @@
 #include "state/keyfile.h"
 #include "wire/bundle.h"
 
+/*
+ * What the box "pin" holds:
+ *
+ *	verified 1 | issued_at 8 | bundle 160 | name, alias, signed name
+ *
+ * each name as its length 1 | bytes.
+ */
+#define PEERS_PIN_MIN (1 + 8 + BUNDLE_LEN)
+#define PEERS_PIN_MAX (PEERS_PIN_MIN + 3 * NAME_SIZE)
+
 struct peer {
 	uint8_t id[ID_LEN];
 	char name[NAME_SIZE];        /* resolves to this peer; "" = none */
@@ -44,6 +54,10 @@ int peers_put(struct keyfile *kf, const struct peer *p) MUST_USE;
 
 /* All, ascending by name, then id; *out is the caller's to free. */
 int peers_list(struct keyfile *kf, struct peer **out, size_t *n) MUST_USE;
+
+/* That layout alone; packing tells its length, unpacking whether it is one. */
+size_t peers_pack_pin(uint8_t out[static PEERS_PIN_MAX], const struct peer *p);
+bool peers_unpack_pin(struct peer *p, const uint8_t *in, size_t len);
 
 /* Tag all names anew, as under a new data key. */
 int peers_tag_all(struct keyfile *kf) MUST_USE;

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/err.h"
+#include "state/scrub.h"
 #include "state/sqlbox.h"
 
 /*
@@ -220,6 +221,12 @@ schema_check(const uint8_t header[static SCHEMA_HEADER_LEN])
 	return 0;
 }
 
+uint32_t
+schema_count(const uint8_t header[static SCHEMA_HEADER_LEN])
+{
+	return be32(header + SCRUB_COUNT_AT);
+}
+
 int
 schema_create(struct db *db)
 {
@@ -249,6 +256,36 @@ schema_rebox(struct db *db, const struct colbox_key *from)
 		    "UPDATE %s SET %s = rebox('%s', '%s', %s, %s)", t, c, t, c,
 		    c, boxes[i].key);
 		r = sqlbox_run(db, from, sql);
+	}
+	return r;
+}
+
+static int
+check_pages(struct db *db)
+{
+	int64_t faults;
+	int r = query_number(query_of(db,
+				 "SELECT count(*) FROM "
+				 "pragma_integrity_check(1) "
+				 "WHERE integrity_check <> 'ok'"),
+	    &faults);
+
+	return r == 0 && faults > 0 ? db_damage(db, "a page is damaged") : r;
+}
+
+int
+schema_verify(struct db *db)
+{
+	char sql[160];
+	int r = check_pages(db);
+
+	for (size_t i = 0; r == 0 && i < ARRAY_LEN(boxes); i++) {
+		const char *t = boxes[i].table, *c = boxes[i].column;
+
+		snprintf(sql, sizeof(sql),
+		    "SELECT count(rebox('%s', '%s', %s, %s)) FROM %s", t, c, c,
+		    boxes[i].key, t);
+		r = sqlbox_run(db, db->key, sql);
 	}
 	return r;
 }

@@ -22,11 +22,17 @@
  */
 int schema_check(const uint8_t header[static SCHEMA_HEADER_LEN]) MUST_USE;
 
+/* How many transactions have changed the file, modulo 2^32. */
+uint32_t schema_count(const uint8_t header[static SCHEMA_HEADER_LEN]);
+
 /* Make the tables that are missing; the database is then of this format. */
 int schema_create(struct db *db) MUST_USE;
 
 /* Seal every box anew, from that key to db->key.  ERR_CORRUPT: one is no box.
  */
 int schema_rebox(struct db *db, const struct colbox_key *from) MUST_USE;
+
+/* Look at every page, and open every box.  ERR_CORRUPT. */
+int schema_verify(struct db *db) MUST_USE;
 
 #endif

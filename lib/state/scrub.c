@@ -14,12 +14,19 @@
 struct scrub {
 	sqlite3_io_methods methods;
 	const sqlite3_io_methods *real;
+	uint32_t *count;
 };
 
 static size_t
 be16(const uint8_t *p)
 {
 	return (size_t)p[0] << 8 | p[1];
+}
+
+static uint32_t
+be32(const uint8_t *p)
+{
+	return (uint32_t)be16(p) << 16 | (uint32_t)be16(p + 2);
 }
 
 /*
@@ -51,12 +58,14 @@ write_wiped(sqlite3_file *file, const void *bytes, int len, sqlite3_int64 at)
 	if (len != SCRUB_PAGE_LEN)
 		return s->real->xWrite(file, bytes, len, at);
 	memcpy(page, bytes, SCRUB_PAGE_LEN);
+	if (at == 0)
+		*s->count = be32(page + SCRUB_COUNT_AT);
 	wipe_middle(page, at == 0 ? FILE_HEADER_LEN : 0);
 	return s->real->xWrite(file, page, len, at);
 }
 
 int
-scrub_new(struct scrub **out, struct sqlite3 *db)
+scrub_new(struct scrub **out, struct sqlite3 *db, uint32_t *count)
 {
 	sqlite3_file *file;
 	struct scrub *s;
@@ -69,6 +78,7 @@ scrub_new(struct scrub **out, struct sqlite3 *db)
 	if (!s)
 		return err_set(ERR_NOMEM, "key file");
 	s->real = file->pMethods;
+	s->count = count;
 	s->methods = *s->real;
 	s->methods.xWrite = write_wiped;
 	file->pMethods = &s->methods;

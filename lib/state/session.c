@@ -210,6 +210,14 @@ session_retire(struct keyfile *kf, const uint8_t peer[static ID_LEN],
 	return r < 0 ? r : session_start_expiry(kf, peer, now);
 }
 
+int
+session_give_up(struct keyfile *kf)
+{
+	return query_run(query_of(keyfile_db(kf),
+	    "UPDATE peers SET reset_needed = 1 WHERE id IN "
+	    "(SELECT peer FROM sessions WHERE active = 1)"));
+}
+
 static struct colbox_place
 skipped_place(const uint8_t sid[static RATCHET_SID_LEN],
     const uint8_t dh[static KEY_LEN], uint32_t n)

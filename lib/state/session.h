@@ -44,6 +44,10 @@ int session_start_expiry(struct keyfile *kf, const uint8_t peer[static ID_LEN],
 int session_retire(struct keyfile *kf, const uint8_t peer[static ID_LEN],
     uint64_t now) MUST_USE;
 
+/* Every peer with an active session needs a new one before it is written to.
+ */
+int session_give_up(struct keyfile *kf) MUST_USE;
+
 /* Keys of skipped messages, erased when taken out. */
 int session_get_skipped(struct keyfile *kf,
     const uint8_t sid[static RATCHET_SID_LEN], const uint8_t dh[static KEY_LEN],

@@ -249,6 +249,27 @@ view_relay(struct client *c, const char *status)
 	return record_emit(r);
 }
 
+int
+view_backup(const struct backup_info *b, const char *status, const char *file,
+    const char *keyfile)
+{
+	struct record *r = record_new("backup");
+	char fingerprint[65], address[ADDR_TEXT_SIZE];
+
+	ident_fingerprint(fingerprint, b->identity_pk);
+	addr_text(address, &b->relay);
+	record_str(r, "status", status);
+	record_id(r, "id", b->id);
+	record_str(r, "name", b->name);
+	record_str(r, "fingerprint", fingerprint);
+	record_str(r, "path", file);
+	record_str(r, "keyfile", keyfile);
+	record_str(r, "relay", address);
+	record_int(r, "peers", b->peers);
+	record_time(r, "made_at", b->made_at);
+	return record_emit(r);
+}
+
 /* null where it never was. */
 static void
 put_when(struct record *r, const char *key, uint64_t ms)
@@ -326,6 +347,24 @@ view_status(struct client *c, const struct overview *o)
 	put_sessions(r, n);
 	put_boxes(r, n);
 	put_when(r, "last_contact", self->last_contact);
+	return record_emit(r);
+}
+
+int
+view_check(const struct checkup *f)
+{
+	static const char *const words[] = {
+		[CHECKUP_OK] = "ok",
+		[CHECKUP_WARN] = "warn",
+		[CHECKUP_FAIL] = "fail",
+	};
+	struct record *r = record_new("check");
+
+	record_str(r, "name", f->name);
+	record_str(r, "status", words[f->status]);
+	record_str(r, "detail", f->detail);
+	if (f->hint[0])
+		record_str(r, "hint", f->hint);
 	return record_emit(r);
 }
 

@@ -11,8 +11,10 @@
 
 #include "base/attr.h"
 #include "cli/letters.h"
+#include "client/archive.h"
 #include "client/batch.h"
 #include "client/book.h"
+#include "client/checkup.h"
 #include "client/exchange.h"
 #include "client/meet.h"
 #include "client/overview.h"
@@ -20,7 +22,7 @@
 #include "client/sendfile.h"
 #include "wire/body.h"
 
-/* status: "registered", "already_registered". */
+/* status: "registered", "already_registered", "unregistered". */
 int view_registration(struct client *c, const char *status) MUST_USE;
 
 /* An entry of the relay's list, beside what is known locally. */
@@ -46,7 +48,14 @@ int view_meet(struct client *c, const struct meet *m) MUST_USE;
 /* status: "trusted". */
 int view_relay(struct client *c, const char *status) MUST_USE;
 
+/* status: "saved", "restored". */
+int view_backup(const struct backup_info *b, const char *status,
+    const char *file, const char *keyfile) MUST_USE;
+
 int view_status(struct client *c, const struct overview *o) MUST_USE;
+
+/* A line of sentinel-status --check. */
+int view_check(const struct checkup *f) MUST_USE;
 
 /* What has become of a letter. */
 int view_sent(const struct batch_item *s, const struct letter *l) MUST_USE;

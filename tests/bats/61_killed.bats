@@ -19,6 +19,18 @@ setup() {
 	each_register --calls $CALLS
 }
 
+@test "kill -9 of register --unregister" {
+	each_unregister --calls sendto,recvfrom,fdatasync/2,pwrite64/8
+}
+
+@test "kill -9 of the first command after a restore" {
+	each_revival --calls sendto,recvfrom,fdatasync/2,pwrite64/8
+}
+
+@test "kill -9 of keys block" {
+	each_block --calls sendto,recvfrom,fdatasync,pwrite64/8
+}
+
 @test "kill -9 of keys request" {
 	each_request --calls $CALLS
 }
@@ -64,5 +76,5 @@ setup() {
 	[ "$(alice sentinel-keys show --get name)" = alice ]
 	[ "$(stat -c %a "$BATS_TEST_TMPDIR/alice.key")" = 600 ]
 	[ "$(echo "$BATS_TEST_TMPDIR"/alice.key*)" = \
-	    "$(echo "$BATS_TEST_TMPDIR"/alice.key{,-journal})" ]
+	    "$(echo "$BATS_TEST_TMPDIR"/alice.key{,-journal,.mark})" ]
 }

@@ -21,7 +21,7 @@ traced() {
 	    -o "$trace" "${@:2}" >/dev/null
 	awk -F '[(<>]' '
 	{ result = $0; sub(/.* = /, "", result) }
-	/^(pwrite64|ftruncate)\(/ { dirty[$3] = 1 }
+	/^(pwrite64|ftruncate)\(/ && $3 !~ /\.mark$/ { dirty[$3] = 1 }
 	/^ftruncate\(/ { emptied = $3 }
 	/^(fsync|fdatasync)\(/ && result == 0 {
 		delete dirty[$3]

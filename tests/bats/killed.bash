@@ -30,7 +30,8 @@ restore() {
 	local name
 
 	for name; do
-		rm -f "$BATS_TEST_TMPDIR/$name.key-journal"
+		rm -f "$BATS_TEST_TMPDIR/$name.key-journal" \
+		    "$BATS_TEST_TMPDIR/$name.key.mark"
 		cp -p "$BATS_TEST_TMPDIR/$name.saved" "$BATS_TEST_TMPDIR/$name.key"
 	done
 }
@@ -104,10 +105,12 @@ got() {
 
 # How the command ended: killed, or a file failed, it said so, and nothing left
 # any more but the record that closes the channel (19 bytes).  Nobody is told
-# of a directory whose sync fails (SQLite), or of a network that waits.
+# of a directory whose sync fails (SQLite), of a network that waits, or of a
+# mark that cannot be written.
 ended() {
 	case $STATUS in
-	0)	! grep '(INJECTED)$' "$TRACE" | grep -q '\.key' ;;
+	0)	! grep '(INJECTED)$' "$TRACE" | grep -v '\.mark[>"]' |
+		    grep -q '\.key' ;;
 	34)	[ "$(tail -n 1 "$ERR" | jq -r .code)" = io ]
 		! sed '1,/(INJECTED)$/d' "$TRACE" | grep '^sendto' |
 		    grep -qv ' = 19$' ;;
@@ -129,7 +132,7 @@ after_register() {
 	[ "$(bob sentinel-clients --name "user$RUN" --get id)" = \
 	    "$(alice sentinel-keys show --get id)" ]
 	[ "$(echo "$BATS_TEST_TMPDIR"/alice.key*)" = \
-	    "$(echo "$BATS_TEST_TMPDIR"/alice.key{,-journal})" ]
+	    "$(echo "$BATS_TEST_TMPDIR"/alice.key{,-journal,.mark})" ]
 }
 
 each_register() {
@@ -137,6 +140,83 @@ each_register() {
 	register bob
 	at_each_call "$@" before_register after_register \
 	    sentinel-register "user{run}" -k "$BATS_TEST_TMPDIR/alice.key"
+}
+
+before_unregister() {
+	alice sentinel-register alice >/dev/null
+}
+
+# unregistered or not, it can be told again, and come back
+after_unregister() {
+	ended
+	[ "$(alice sentinel-register --unregister --yes --get status)" = \
+	    unregistered ]
+	[ -z "$(bob sentinel-clients)" ]
+	[ "$(alice sentinel-register alice --get id)" = "$alice_id" ]
+}
+
+each_unregister() {
+	POINT_FUNCTIONS=(before_unregister after_unregister)
+	register alice bob
+	at_each_call "$@" before_unregister after_unregister \
+	    sentinel-register --unregister --yes -k "$BATS_TEST_TMPDIR/alice.key"
+}
+
+# one current pair, which is the one that the relay has
+after_revival() {
+	ended
+	alice sentinel-clients >/dev/null
+	[ "$(rows alice 'SELECT state FROM own_keys WHERE state <> 3')" = 2 ]
+	[ "$(alice sentinel-status --check |
+	    jq -r 'select(.name == "registration").status')" = ok ]
+}
+
+# the first command of a restored key file
+each_revival() {
+	local dir=$BATS_TEST_TMPDIR
+
+	POINT_FUNCTIONS=(after_revival)
+	register alice bob
+	echo 'horse 1234' >"$dir/secret"
+	alice sentinel-keys backup "$dir/backup" \
+	    --new-passphrase-file "$dir/secret" >/dev/null
+	rm "$dir/alice.key"*
+	alice sentinel-keys restore "$dir/backup" \
+	    --passphrase-file "$dir/secret" >/dev/null
+	alice sentinel-keys passphrase --remove \
+	    --passphrase-file "$dir/secret" >/dev/null
+	save alice
+	at_each_call "$@" 'restore alice' after_revival \
+	    sentinel-clients -k "$dir/alice.key"
+}
+
+before_block() {
+	alice sentinel-keys unblock bob >/dev/null
+}
+
+# what bob sends to alice, by the relay
+refused() {
+	if bob sentinel-keys request alice >/dev/null 2>&1; then
+		return 1
+	fi
+}
+
+# a mark only where the relay refuses him; again, and it does
+after_block() {
+	ended
+	[ "$(alice sentinel-keys show bob --get blocked)" = false ] || refused
+	alice sentinel-keys block bob >/dev/null
+	[ "$(alice sentinel-keys show bob --get blocked)" = true ]
+	refused
+}
+
+each_block() {
+	POINT_FUNCTIONS=(before_block refused after_block)
+	register alice bob
+	alice sentinel-keys fetch bob >/dev/null
+	bob sentinel-keys fetch alice >/dev/null
+	at_each_call "$@" before_block after_block \
+	    sentinel-keys block bob -k "$BATS_TEST_TMPDIR/alice.key"
 }
 
 # --- the handshake ---------------------------------------------------------------

@@ -13,6 +13,18 @@ setup() {
 	each_register
 }
 
+@test "kill -9 of register --unregister" {
+	each_unregister
+}
+
+@test "kill -9 of the first command after a restore" {
+	each_revival
+}
+
+@test "kill -9 of keys block" {
+	each_block
+}
+
 @test "kill -9 of keys request" {
 	each_request
 }

@@ -442,18 +442,29 @@ put_rows(struct keyfile *kf)
 	return r;
 }
 
+/* What commits leave beside the file. */
+static void
+clear(const struct scratch *s)
+{
+	static const char *const suffixes[] = { "-journal", ".mark" };
+	char name[128];
+
+	for (size_t i = 0; i < ARRAY_LEN(suffixes); i++) {
+		snprintf(name, sizeof(name), "%s%s", s->path, suffixes[i]);
+		unlink(name);
+	}
+}
+
 /* The bytes of a filled key file; the directory is empty afterwards. */
 static uint8_t *
 whole(struct scratch *s, size_t *len)
 {
-	char journal[128];
 	uint8_t *bytes;
 
 	assert_int_equal(put_rows(s->kf), 0);
 	scratch_close(s);
 	bytes = scratch_read(s->path, len);
-	snprintf(journal, sizeof(journal), "%s-journal", s->path);
-	assert_return_code(unlink(journal), 0);
+	clear(s);
 	return bytes;
 }
 
@@ -481,9 +492,7 @@ survives_bit_flips(void **state)
 	struct scratch *s = *state;
 	size_t len;
 	uint8_t *bytes = whole(s, &len);
-	char journal[128];
 
-	snprintf(journal, sizeof(journal), "%s-journal", s->path);
 	srandom(11);
 	for (size_t i = 0; i < FLIPS; i++) {
 		/* every third in the header and the schema */
@@ -496,7 +505,7 @@ survives_bit_flips(void **state)
 		if (scratch_open(s, 1000) == 0)
 			(void)!put_rows(s->kf);
 		scratch_close(s);
-		unlink(journal);
+		clear(s);
 		bytes[at] ^= bit;
 	}
 	free(bytes);
