@@ -61,6 +61,9 @@ void record_end(struct record *r);
 /* The line of --text; characters unfit for a terminal leave as escapes. */
 void record_line(struct record *r, const char *fmt, ...) PRINTFLIKE(2, 3);
 
+/* No JSON line is longer. */
+#define RECORD_MAX (32U << 20)
+
 /* Print and free.  ERR_IO, ERR_NOMEM. */
 int record_emit(struct record *r) MUST_USE;
 

@@ -169,18 +169,18 @@ inbox_due(struct keyfile *kf, const struct inbox_filter *f, int64_t after,
 }
 
 int
-inbox_due_in(struct keyfile *kf, uint64_t now, uint64_t *ms)
+inbox_next_due(struct keyfile *kf, uint64_t now, uint64_t *at)
 {
 	struct query *q = query_of(keyfile_db(kf),
-	    "SELECT ifnull(min(next_try) - ?1, 0) " WAITING("?1", "?2"));
-	int64_t left;
+	    "SELECT ifnull(min(next_try), -1) " WAITING("?1", "?2"));
+	int64_t next;
 	int r;
 
 	query_bind_u64(q, now);
 	query_bind_u64(q, INBOX_RETRY_MS);
-	r = query_number(q, &left);
+	r = query_number(q, &next);
 	if (r == 0)
-		*ms = left > 0 ? (uint64_t)left : CLOCK_NEVER;
+		*at = next < 0 ? CLOCK_NEVER : (uint64_t)next;
 	return r;
 }
 

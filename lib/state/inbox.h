@@ -77,8 +77,8 @@ int inbox_dead(struct keyfile *kf, const struct inbox_filter *f, int64_t after,
 int inbox_due(struct keyfile *kf, const struct inbox_filter *f, int64_t after,
     uint64_t now, struct inbox *out, bool *found) MUST_USE;
 
-/* How long until a row is due again: ms, CLOCK_NEVER where none waits. */
-int inbox_due_in(struct keyfile *kf, uint64_t now, uint64_t *ms) MUST_USE;
+/* When the next row that waits then is due; CLOCK_NEVER where none does. */
+int inbox_next_due(struct keyfile *kf, uint64_t now, uint64_t *at) MUST_USE;
 
 /* The record of a row appended to out; nothing when it is done by now. */
 int inbox_read(struct keyfile *kf, int64_t n, struct buf *out) MUST_USE;

@@ -240,12 +240,12 @@ due(struct scratch *s, unsigned kinds, int64_t after, uint64_t now)
 }
 
 static uint64_t
-due_in(struct scratch *s, uint64_t now)
+next_due(struct scratch *s, uint64_t now)
 {
-	uint64_t ms;
+	uint64_t at;
 
-	assert_int_equal(inbox_due_in(s->kf, now, &ms), 0);
-	return ms;
+	assert_int_equal(inbox_next_due(s->kf, now, &at), 0);
+	return at;
 }
 
 static void
@@ -280,19 +280,19 @@ holds_up_one_peer(void **state)
 	n[3] = add(s, make(2, INBOX_MESSAGE, 3), "x");
 	n[4] = add(s, make(1, INBOX_MESSAGE, 4), "x");
 	assert_int_equal(due(s, 0, 0, NOW), 1);
-	assert_int_equal(due_in(s, NOW), CLOCK_NEVER);
+	assert_int_equal(next_due(s, NOW), CLOCK_NEVER);
 	try(s, n[1]);
 	wait_until(s, n[1], NOW + 1000);
 	assert_int_equal(due(s, 0, 0, NOW), 3);
 	assert_int_equal(due(s, INBOX_GAP, 0, NOW), 0);
-	assert_int_equal(due_in(s, NOW), 1000);
+	assert_int_equal(next_due(s, NOW), NOW + 1000);
 	assert_int_equal(due(s, 0, 0, NOW + 999), 3);
 	assert_int_equal(due(s, 0, 0, NOW + 1000), 1);
-	assert_int_equal(due_in(s, NOW + 1000), CLOCK_NEVER);
+	assert_int_equal(next_due(s, NOW + 1000), CLOCK_NEVER);
 	/* and by hand */
 	wait_until(s, n[3], NOW + 500);
 	assert_int_equal(due(s, 0, 0, NOW), 0);
-	assert_int_equal(due_in(s, NOW), 500);
+	assert_int_equal(next_due(s, NOW), NOW + 500);
 	scratch_begin(s);
 	assert_int_equal(inbox_wait_no_more(s->kf), 0);
 	scratch_commit(s);
@@ -303,7 +303,7 @@ holds_up_one_peer(void **state)
 	wait_until(s, n[1], NOW + 1000);
 	set(s, n[1], INBOX_DONE);
 	assert_int_equal(due(s, 0, 0, NOW), 2);
-	assert_int_equal(due_in(s, NOW), CLOCK_NEVER);
+	assert_int_equal(next_due(s, NOW), CLOCK_NEVER);
 }
 
 static void
@@ -314,10 +314,10 @@ waits_for_no_other_clock(void **state)
 
 	wait_until(s, n, NOW + INBOX_RETRY_MS);
 	assert_int_equal(due(s, 0, 0, NOW), 0);
-	assert_int_equal(due_in(s, NOW), INBOX_RETRY_MS);
+	assert_int_equal(next_due(s, NOW), NOW + INBOX_RETRY_MS);
 	wait_until(s, n, NOW + INBOX_RETRY_MS + 1);
 	assert_int_equal(due(s, 0, 0, NOW), 1);
-	assert_int_equal(due_in(s, NOW), CLOCK_NEVER);
+	assert_int_equal(next_due(s, NOW), CLOCK_NEVER);
 }
 
 static size_t
