@@ -49,14 +49,17 @@ patience(const struct follow *f, uint64_t *ms)
 }
 
 /*
- * A page, and the answers to what was in it.  Where none came, the mailbox is
- * begun anew: what was left there may be taken now.
+ * The answers that are open, which an earlier channel may not have let
+ * through; a page, and the answers to what was in it.  Where none came, the
+ * mailbox is begun anew: what was left there may be taken now.
  */
 static int
 fetch(struct follow *f, uint64_t wait_ms, bool *got)
 {
-	int r = pull_fetch(f->pull, wait_ms, got);
+	int r = answer_all(f->answer);
 
+	if (r == 0)
+		r = pull_fetch(f->pull, wait_ms, got);
 	if (r == 0)
 		r = answer_all(f->answer);
 	if (r == 0)

@@ -223,14 +223,14 @@ print(held[0])')
 	printf 43 | pia send bob --reply-to "$id"
 	say 1
 	run bob sentinel-pull -n 1 --reply-to "$id" --get body,in_reply_to
-	assert_output "42\n	$id"
+	assert_output "42	$id"
 	run bob sentinel-pull -n 1 --reply-to "$id" -- \
 	    sh -c 'echo "$SENTINEL_REPLY_TO"'
 	assert_output "$id"
 	fault 4 timeout bob sentinel-pull -w 0.1 --reply-to "$id"
 	run bob sentinel-pull --get body
-	assert_output 'no\n
-none\n
+	assert_output 'no
+none
 1'
 }
 
