@@ -3,40 +3,16 @@
 
 load helper
 load tools
+load delivery
 
 setup() {
 	relay_start
 	handshake
 }
 
-# say N: alice sends the texts 1 to N
-say() {
-	local n
-
-	for n in $(seq "$1"); do
-		as alice "$SENTINEL_BIN/sentinel-send" bob -m "$n"
-	done >/dev/null
-}
-
-# pull OPTION...: of bob, by the command itself
-pull() {
-	as bob "$SENTINEL_BIN/sentinel-pull" "$@"
-}
-
-# states: how many rows of bob's inbox are new, shown, done, dead
-states() {
-	sqlite3 "$BATS_TEST_TMPDIR/bob.key" "SELECT count(*) FILTER
-	    (WHERE state = 1), count(*) FILTER (WHERE state = 2),
-	    count(*) FILTER (WHERE state = 3), count(*) FILTER
-	    (WHERE state = 4) FROM inbox WHERE kind = 1"
-}
-
 @test "| head -n 1 gives one after the other, and loses none" {
 	say 40
-	for n in $(seq 40); do
-		pull --type message --get body | head -n 1
-	done >"$BATS_TEST_TMPDIR/out"
-	seq 40 | cmp - "$BATS_TEST_TMPDIR/out"
+	heads 40
 	run pull
 	assert_output ''
 }
@@ -63,38 +39,16 @@ states() {
 	2'
 }
 
-# What a reader has moved from the pipe into its file when it is killed it has
-# taken: it holds nothing itself.
-readers() {
-	local rounds=$1 reader n
-
-	for n in $(seq "$rounds"); do
-		mkfifo "$BATS_TEST_TMPDIR/pipe.$n"
-		/usr/bin/python3 -c 'import os
-while os.splice(0, 1, 65536): pass' <"$BATS_TEST_TMPDIR/pipe.$n" \
-		    >"$BATS_TEST_TMPDIR/read.$n" &
-		reader=$!
-		pull >"$BATS_TEST_TMPDIR/pipe.$n" &
-		sleep "0.$((RANDOM % 90 + 10))"
-		kill -KILL $reader 2>/dev/null || :
-		wait $! $reader || :
-		rm "$BATS_TEST_TMPDIR/pipe.$n"
-	done
-	pull >"$BATS_TEST_TMPDIR/read.$((rounds + 1))"
-}
-
 @test "readers that are killed at random: all of it, in order" {
 	say 60
-	readers 12
-	# half of a record is at the end of what a killed one has
-	for n in $(seq 13); do
-		grep '}$' "$BATS_TEST_TMPDIR/read.$n" || :
-	done >"$BATS_TEST_TMPDIR/all"
-	jq -r .body "$BATS_TEST_TMPDIR/all" | awk '!seen[$0]++' |
-	    cmp - <(seq 60)
-	# and what comes twice says so
-	jq -es 'group_by(.id) | all(.[1:] | all(.redelivered))' \
-	    "$BATS_TEST_TMPDIR/all"
+	killed_readers 8
+	complete 60
+}
+
+@test "a pull that is killed at random: all of it, in order" {
+	say 60
+	killed_pulls 12
+	complete 60
 }
 
 @test "nobody reads, or the disk is full: not 0, and nothing is lost" {
