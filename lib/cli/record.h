@@ -58,6 +58,9 @@ void record_body(struct record *r, const uint8_t *bytes, size_t len);
 void record_begin(struct record *r, const char *key);
 void record_end(struct record *r);
 
+/* No JSON line is longer. */
+#define RECORD_MAX (32U << 20)
+
 /* Print and free.  ERR_IO, ERR_NOMEM. */
 int record_emit(struct record *r) MUST_USE;
 

@@ -476,6 +476,12 @@ intake_begin(struct intake *in)
 	return r < 0 ? r : outbox_expire(in->kf, now);
 }
 
+void
+intake_rewind(struct intake *in)
+{
+	in->strangers = 0;
+}
+
 int
 intake_end(struct intake *in)
 {

@@ -25,6 +25,9 @@ int intake_begin(struct intake *in) MUST_USE;
 int intake_take(struct intake *in, const struct body_message *m,
     bool *left) MUST_USE;
 
+/* The mailbox is begun anew, and so is the count of strangers. */
+void intake_rewind(struct intake *in);
+
 /* The page ends: numbers that are missing become entries. */
 int intake_end(struct intake *in) MUST_USE;
 

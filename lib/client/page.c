@@ -98,6 +98,14 @@ page_pass(struct page *p)
 	p->after = p->last;
 }
 
+void
+page_rewind(struct page *p)
+{
+	buf_clear(p->bytes);
+	page_forget_taken(p);
+	p->after = p->last = 0;
+}
+
 static int
 end_run(struct page *p)
 {

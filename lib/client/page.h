@@ -37,8 +37,9 @@ bool page_is_empty(const struct page *p);
 int page_each(const struct page *p,
     int (*each)(void *arg, const struct body_message *m), void *arg) MUST_USE;
 
-/* Go past the page, which can still be read. */
+/* Go past the page, which can still be read; back to before the first. */
 void page_pass(struct page *p);
+void page_rewind(struct page *p);
 
 /* Acknowledge this id when the time has come; ids that ascend. */
 int page_take(struct page *p, uint32_t id) MUST_USE;

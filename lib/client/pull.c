@@ -9,7 +9,6 @@
 #include "client/collect.h"
 #include "client/delivery.h"
 #include "client/directory.h"
-#include "client/entry.h"
 #include "client/exchange_take.h"
 #include "client/intake.h"
 #include "client/page.h"
@@ -18,8 +17,7 @@
 struct pull {
 	struct client *client;
 	struct intake *intake;
-	struct page page; /* of all but chunks */
-	struct buf *record;
+	struct page page;      /* of all but chunks */
 	struct buf *refreshed; /* ids whose bundles this page has had fetched */
 	struct collect *collect; /* NULL: files are only offered */
 	struct patience patience;
@@ -110,11 +108,9 @@ pull_open(struct pull **out, struct client *c)
 	if (!p)
 		return err_set(ERR_NOMEM, "no memory for a pull");
 	p->client = c;
-	p->record = buf_new(CONTENT_MAX);
 	p->refreshed = buf_new(FRAME_MAX);
-	r = p->record && p->refreshed
-	    ? intake_new(&p->intake, c)
-	    : err_set(ERR_NOMEM, "no memory for a pull");
+	r = p->refreshed ? intake_new(&p->intake, c)
+			 : err_set(ERR_NOMEM, "no memory for a pull");
 	if (r == 0)
 		r = page_init(&p->page, true);
 	if (r == 0)
@@ -138,7 +134,6 @@ pull_close(struct pull *p)
 	intake_free(p->intake);
 	collect_free(p->collect);
 	page_wipe(&p->page);
-	buf_free(p->record);
 	buf_free(p->refreshed);
 	free(p);
 }
@@ -164,6 +159,26 @@ bool
 pull_lacks_room(const struct pull *p)
 {
 	return p->collect && collect_files(p->collect)->lacks_room;
+}
+
+int
+pull_verdict(const struct pull *p)
+{
+	const struct pull_tally *t = intake_tally(p->intake);
+	const char *dir;
+
+	if (t->undecryptable > 0)
+		return err_set(t->messages > 0 ? ERR_PARTIAL
+					       : ERR_UNDECRYPTABLE,
+		    "%zu of %zu messages do not decrypt", t->undecryptable,
+		    t->messages + t->undecryptable);
+	if (!pull_lacks_room(p))
+		return 0;
+	dir = outdir_path(collect_files(p->collect)->dir);
+	err_set(ERR_IO, "%s has no room for a file", dir);
+	err_path(dir);
+	err_hint("its chunks stay at the relay for now");
+	return ERR_IO;
 }
 
 /* A page of messages into the inbox. */
@@ -229,74 +244,10 @@ pull_fetch(struct pull *p, uint64_t wait_ms, bool *got)
 	return r;
 }
 
-const struct pull_tally *
-pull_tally(const struct pull *p)
-{
-	return intake_tally(p->intake);
-}
-
-/* Set all rows to a state in one commit. */
-static int
-mark(struct pull *p, const struct inbox *rows, size_t n, enum inbox_state state)
-{
-	struct keyfile *kf = client_keyfile(p->client);
-	int r = keyfile_begin(kf);
-
-	for (size_t i = 0; i < n && r == 0; i++)
-		r = inbox_set(kf, rows[i].n, state);
-	if (r == 0)
-		r = keyfile_commit(kf);
-	keyfile_rollback(kf);
-	return r;
-}
-
-static int
-print_one(struct pull *p, const struct inbox *row,
-    int (*each)(void *arg, const struct pull_item *item), void *arg)
-{
-	struct pull_item item = {
-		.row = *row,
-		.redelivered = row->state == INBOX_SHOWN,
-	};
-	int r;
-
-	buf_clear(p->record);
-	r = inbox_read(client_keyfile(p->client), row->n, p->record);
-	if (r == 0)
-		r = book_get(p->client, row->peer, &item.peer, &item.known);
-	if (r == 0)
-		r = book_session(p->client, row->peer, &item.session);
-	if (r == 0)
-		r = entry_unpack(&item, buf_peek(p->record),
-		    buf_len(p->record));
-	return r < 0 ? r : each(arg, &item);
-}
-
 int
-pull_print(struct pull *p, const struct inbox_filter *f, uint64_t max,
-    int (*each)(void *arg, const struct pull_item *item), void *arg,
-    uint64_t *n)
+pull_rewind(struct pull *p)
 {
-	struct inbox rows[INBOX_PAGE_MAX];
-	size_t want, have;
-	int64_t after = 0;
-	int r = 0;
-
-	for (*n = 0; *n < max; *n += have) {
-		want = max - *n < INBOX_PAGE_MAX ? (size_t)(max - *n)
-						 : INBOX_PAGE_MAX;
-		r = inbox_page(client_keyfile(p->client), f, after, rows, want,
-		    &have);
-		if (r < 0 || have == 0)
-			return r;
-		r = mark(p, rows, have, INBOX_SHOWN);
-		for (size_t i = 0; i < have && r == 0; i++)
-			r = print_one(p, &rows[i], each, arg);
-		if (r == 0)
-			r = mark(p, rows, have, INBOX_DONE);
-		if (r < 0)
-			return r;
-		after = rows[have - 1].n;
-	}
-	return 0;
+	page_rewind(&p->page);
+	intake_rewind(p->intake);
+	return commit_page(p); /* what is over */
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * Receiving: a page of the mailbox is judged and committed to the inbox in
- * one transaction, then acknowledged, then printed from the inbox.
+ * one transaction, then acknowledged; from there deliver.h goes on.
  */
 #ifndef CLIENT_PULL_H
 #define CLIENT_PULL_H
@@ -50,7 +50,17 @@ bool pull_lacks_room(const struct pull *p);
  */
 int pull_fetch(struct pull *p, uint64_t wait_ms, bool *got) MUST_USE;
 
-const struct pull_tally *pull_tally(const struct pull *p);
+/*
+ * Go back to the front of the mailbox: what was not acknowledged, for the
+ * channel broke or it was over a cap, comes again.
+ */
+int pull_rewind(struct pull *p) MUST_USE;
+
+/*
+ * What is wrong with what this run has taken in, if it is nothing else: 0,
+ * ERR_PARTIAL, ERR_UNDECRYPTABLE, ERR_IO where a file had no room.
+ */
+int pull_verdict(const struct pull *p) MUST_USE;
 
 /* Of a file that came, is offered, or will not come. */
 struct pull_file {
@@ -76,14 +86,5 @@ struct pull_item {
 	char error[32];            /* of undecryptable ones: a stable word */
 	struct pull_file file;     /* of the three kinds of files */
 };
-
-/*
- * Print up to max entries that pass the filter through each, oldest first: a
- * page is committed as shown, then each is called, then it is committed as
- * done.  *n counts them.  A failing each leaves the rest as they were.
- */
-int pull_print(struct pull *p, const struct inbox_filter *f, uint64_t max,
-    int (*each)(void *arg, const struct pull_item *item), void *arg,
-    uint64_t *n) MUST_USE;
 
 #endif

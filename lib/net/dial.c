@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/backoff.h"
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/secret.h"
@@ -102,19 +103,13 @@ try_all(int *fd, struct transport *t, struct dial_met *met,
 	return r;
 }
 
-/*
- * Half of pause_ms, and at random up to all of it; false when the deadline
- * comes first.
- */
+/* False when the deadline comes first. */
 static bool
-rest(uint64_t pause_ms, uint64_t deadline)
+rest(uint64_t tries, uint64_t deadline)
 {
+	uint64_t ms = backoff_ms(tries, PAUSE_MIN_MS, PAUSE_MAX_MS);
 	int left = clock_left(deadline);
-	uint32_t random;
-	uint64_t ms;
 
-	secret_random(&random, sizeof(random));
-	ms = pause_ms / 2 + random % (pause_ms / 2 + 1);
 	if (left >= 0 && ms >= (uint64_t)left)
 		return false;
 	clock_sleep(ms);
@@ -125,16 +120,12 @@ int
 dial_relay(int *fd, struct transport *t, struct dial_met *met,
     const struct addr *a, uint64_t deadline)
 {
-	uint64_t pause_ms = PAUSE_MIN_MS;
+	uint64_t tries = 0;
 	bool again;
 	int r;
 
-	for (;;) {
+	do {
 		r = try_all(fd, t, met, a, deadline, &again);
-		if (r != ERR_UNREACHABLE || !again || !rest(pause_ms, deadline))
-			return r;
-		pause_ms *= 2;
-		if (pause_ms > PAUSE_MAX_MS)
-			pause_ms = PAUSE_MAX_MS;
-	}
+	} while (r == ERR_UNREACHABLE && again && rest(tries++, deadline));
+	return r;
 }

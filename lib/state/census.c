@@ -26,7 +26,7 @@ census_take(struct keyfile *kf, struct census *out)
 	    "(SELECT count(*)" INBOX " AND state = ?4), "
 	    "(SELECT count(*)" INBOX " AND state = ?5), "
 	    "(SELECT count(*)" INBOX " AND state NOT IN (?4, ?5)), "
-	    "(SELECT ifnull(min(at), 0)" INBOX "), "
+	    "(SELECT ifnull(min(at), 0)" INBOX " AND state IN (?4, ?5)), "
 	    "(SELECT count(*)" OUTBOX " AND state = ?6), "
 	    "(SELECT count(*)" OUTBOX " AND state = ?7), "
 	    "(SELECT count(*)" OUTBOX " AND state = ?8), "

@@ -147,21 +147,14 @@ handshake_drop(struct keyfile *kf, const uint8_t peer[static ID_LEN],
 	return query_run(q);
 }
 
-int
-handshake_next_requested(struct keyfile *kf, uint8_t peer[static ID_LEN],
-    bool *found)
+/* The id that a query, with all it takes bound by now, finds. */
+static int
+next_peer(struct query *q, uint8_t peer[static ID_LEN], bool *found)
 {
-	struct query *q = query_of(keyfile_db(kf),
-	    "SELECT peer FROM shakes WHERE peer > ?1 AND role = ?2 AND "
-	    "stage = ?3 ORDER BY peer LIMIT 1");
 	uint8_t next[ID_LEN];
-	bool has;
+	const bool has = query_row(q);
 	int r;
 
-	query_bind_blob(q, peer, ID_LEN);
-	query_bind_u64(q, HANDSHAKE_INITIATOR);
-	query_bind_u64(q, HANDSHAKE_REQUESTED);
-	has = query_row(q);
 	if (has)
 		query_get_blob(q, next, ID_LEN);
 	r = query_end(q);
@@ -171,6 +164,35 @@ handshake_next_requested(struct keyfile *kf, uint8_t peer[static ID_LEN],
 	if (has)
 		memcpy(peer, next, ID_LEN);
 	return 0;
+}
+
+int
+handshake_next_requested(struct keyfile *kf, uint8_t peer[static ID_LEN],
+    bool *found)
+{
+	struct query *q = query_of(keyfile_db(kf),
+	    "SELECT peer FROM shakes WHERE peer > ?1 AND role = ?2 AND "
+	    "stage = ?3 ORDER BY peer LIMIT 1");
+
+	query_bind_blob(q, peer, ID_LEN);
+	query_bind_u64(q, HANDSHAKE_INITIATOR);
+	query_bind_u64(q, HANDSHAKE_REQUESTED);
+	return next_peer(q, peer, found);
+}
+
+int
+handshake_next_open(struct keyfile *kf, uint8_t peer[static ID_LEN],
+    bool *found)
+{
+	struct query *q = query_of(keyfile_db(kf),
+	    "SELECT peer FROM requests WHERE peer > ?1 UNION "
+	    "SELECT peer FROM shakes WHERE peer > ?1 AND stage = ?2 UNION "
+	    "SELECT id FROM peers WHERE id > ?1 AND reset_needed = 1 "
+	    "ORDER BY 1 LIMIT 1");
+
+	query_bind_blob(q, peer, ID_LEN);
+	query_bind_u64(q, HANDSHAKE_ANSWERED);
+	return next_peer(q, peer, found);
 }
 
 int

@@ -48,6 +48,13 @@ int handshake_drop(struct keyfile *kf, const uint8_t peer[static ID_LEN],
 int handshake_next_requested(struct keyfile *kf, uint8_t peer[static ID_LEN],
     bool *found) MUST_USE;
 
+/*
+ * The next peer, after *peer, with whom a step is to be taken: who has asked
+ * or answered, or whose sessions have to be made anew; ascending.
+ */
+int handshake_next_open(struct keyfile *kf, uint8_t peer[static ID_LEN],
+    bool *found) MUST_USE;
+
 /* A type 1 that waits for an answer (or for its sender's bundle). */
 struct handshake_request {
 	uint8_t peer[ID_LEN];

@@ -7,6 +7,33 @@
 #include "state/schema.h"
 #include "state/sqlbox.h"
 
+/* --- from format 2 ---------------------------------------------------------
+ *
+ * Its inbox knew of no tries.
+ */
+
+static const char set_inbox_aside[] = "ALTER TABLE inbox RENAME TO inbox_2;"
+				      "DROP INDEX inbox_open;";
+
+static const char take_inbox_over[] =
+    "INSERT INTO inbox (n, peer, kind, message_id, seq, state, at, tries, "
+    "next_try, record) "
+    "SELECT n, peer, kind, message_id, seq, state, at, 0, 0, record "
+    "FROM inbox_2;"
+    "DROP TABLE inbox_2;";
+
+static int
+from_2(struct keyfile *kf)
+{
+	struct db *db = keyfile_db(kf);
+	int r;
+
+	r = db_exec(db, set_inbox_aside);
+	if (r == 0)
+		r = schema_create(db);
+	return r < 0 ? r : db_exec(db, take_inbox_over);
+}
+
 /* --- from format 1 ---------------------------------------------------------
  *
  * It had names, the relay's address and the identity's public key in the
@@ -62,7 +89,7 @@ from_1(struct keyfile *kf)
 	if (r == 0)
 		r = db_exec(db, set_aside);
 	if (r == 0)
-		r = schema_create(db);
+		r = from_2(kf);
 	if (r == 0)
 		r = sqlbox_run(db, NULL, take_over);
 	return r < 0 ? r : peers_tag_all(kf);
@@ -71,7 +98,7 @@ from_1(struct keyfile *kf)
 /* --- any format ------------------------------------------------------------
  */
 
-static int (*const from[])(struct keyfile *kf) = { [1] = from_1 };
+static int (*const from[])(struct keyfile *kf) = { [1] = from_1, [2] = from_2 };
 
 _Static_assert(ARRAY_LEN(from) == SCHEMA_VERSION, "a way from every format");
 

@@ -11,7 +11,8 @@
 /*
  * What is a box (colbox.h) is marked so.  A row of outbox or inbox that is
  * done has no content; the partial indices hold those that are not, however
- * many done ones are kept.
+ * many done ones are kept.  A box that may be long is the last column: those
+ * behind it would be read through it.
  */
 static const char *const tables[] = {
 	"CREATE TABLE IF NOT EXISTS self ("
@@ -134,10 +135,13 @@ static const char *const tables[] = {
 	" seq INTEGER NOT NULL,"
 	" state INTEGER NOT NULL,"
 	" at INTEGER NOT NULL,"
-	" record BLOB," /* box */
+	" tries INTEGER NOT NULL,"
+	" next_try INTEGER NOT NULL," /* 0: at any time */
+	" record BLOB,"               /* box */
 	" UNIQUE (peer, kind, message_id)"
 	") STRICT",
 	"CREATE INDEX IF NOT EXISTS inbox_open ON inbox (n) WHERE record IS NOT NULL",
+	"CREATE INDEX IF NOT EXISTS inbox_retry ON inbox (next_try) WHERE next_try > 0",
 
 	"CREATE TABLE IF NOT EXISTS files ("
 	" peer BLOB NOT NULL,"

@@ -13,7 +13,7 @@
 
 #define SCHEMA_HEADER_LEN     100        /* SQLite's file header */
 #define SCHEMA_APPLICATION_ID 0x534e544c /* "SNTL" */
-#define SCHEMA_VERSION        2
+#define SCHEMA_VERSION        3
 
 /*
  * Judge a file by its first bytes, before SQLite sees it and could, in a

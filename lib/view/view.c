@@ -531,30 +531,60 @@ put_file(struct record *r, const struct pull_item *i)
 		record_str(r, "error", f->error);
 }
 
-int
-view_item(const struct pull_item *i)
+/* The last one is for whatever else there may be. */
+static const struct {
+	enum inbox_kind kind;
+	const char *type;
+	void (*put)(struct record *r, const struct pull_item *i);
+} kinds[] = {
+	{ INBOX_MESSAGE, "message", put_message },
+	{ INBOX_KEY_REQUEST, "key_request", put_request },
+	{ INBOX_KEY_RECEIVED, "key_received", put_received },
+	{ INBOX_GAP, "gap", put_gap },
+	{ INBOX_FILE, "file", put_file },
+	{ INBOX_FILE_OFFER, "file_offer", put_file },
+	{ INBOX_FILE_REFUSED, "file_offer", put_file },
+	{ INBOX_UNDECRYPTABLE, "undecryptable", put_undecryptable },
+};
+
+static size_t
+kind_of(const struct pull_item *i)
 {
-	static const struct {
-		enum inbox_kind kind;
-		const char *type;
-		void (*put)(struct record *r, const struct pull_item *i);
-	} kinds[] = {
-		{ INBOX_MESSAGE, "message", put_message },
-		{ INBOX_KEY_REQUEST, "key_request", put_request },
-		{ INBOX_KEY_RECEIVED, "key_received", put_received },
-		{ INBOX_GAP, "gap", put_gap },
-		{ INBOX_FILE, "file", put_file },
-		{ INBOX_FILE_OFFER, "file_offer", put_file },
-		{ INBOX_FILE_REFUSED, "file_offer", put_file },
-		{ INBOX_UNDECRYPTABLE, "undecryptable", put_undecryptable },
-	};
-	const unsigned with_seq =
-	    INBOX_MESSAGE | INBOX_FILE | INBOX_FILE_OFFER | INBOX_FILE_REFUSED;
 	size_t k = 0;
 
 	while (k < ARRAY_LEN(kinds) - 1 && kinds[k].kind != i->row.kind)
 		k++;
-	struct record *r = record_new(kinds[k].type);
+	return k;
+}
+
+const char *
+view_item_type(const struct pull_item *i)
+{
+	return kinds[kind_of(i)].type;
+}
+
+unsigned
+view_item_kinds(const char *type)
+{
+	const size_t len = strlen(type);
+	unsigned found = 0;
+
+	for (size_t k = 0; k < ARRAY_LEN(kinds); k++) {
+		/* offers of files are about files */
+		if (strncmp(kinds[k].type, type, len) == 0 &&
+		    (kinds[k].type[len] == '\0' ||
+			strcmp(kinds[k].type + len, "_offer") == 0))
+			found |= kinds[k].kind;
+	}
+	return found;
+}
+
+struct record *
+view_item_record(const struct pull_item *i)
+{
+	const unsigned with_seq =
+	    INBOX_MESSAGE | INBOX_FILE | INBOX_FILE_OFFER | INBOX_FILE_REFUSED;
+	struct record *r = record_new(view_item_type(i));
 
 	record_id(r, "id", i->row.message_id);
 	if (i->row.kind & with_seq)
@@ -564,6 +594,12 @@ view_item(const struct pull_item *i)
 	record_bool(r, "verified", i->peer.verified);
 	record_bool(r, "known", i->known);
 	record_end(r);
-	kinds[k].put(r, i);
-	return record_emit(r);
+	kinds[kind_of(i)].put(r, i);
+	return r;
+}
+
+int
+view_item(const struct pull_item *i)
+{
+	return record_emit(view_item_record(i));
 }

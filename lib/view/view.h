@@ -22,6 +22,8 @@
 #include "client/sendfile.h"
 #include "wire/body.h"
 
+struct record;
+
 /* status: "registered", "already_registered", "unregistered". */
 int view_registration(struct client *c, const char *status) MUST_USE;
 
@@ -63,7 +65,14 @@ int view_sent(const struct batch_item *s, const struct letter *l) MUST_USE;
 /* status "accepted", or "failed" with the error that s->why tells. */
 int view_file_sent(const struct sendfile_sent *s) MUST_USE;
 
-/* An entry of the inbox, whatever its kind. */
+/*
+ * An entry of the inbox, whatever its kind; the word for that, and which ones
+ * --type takes for a word (0: none); its record, for record_emit or
+ * record_free.
+ */
 int view_item(const struct pull_item *item) MUST_USE;
+const char *view_item_type(const struct pull_item *item);
+unsigned view_item_kinds(const char *type); /* set of enum inbox_kind */
+struct record *view_item_record(const struct pull_item *item);
 
 #endif

@@ -55,6 +55,10 @@ setup() {
 	each_pull_messages --calls $CALLS
 }
 
+@test "kill -9 of pull, with a handler" {
+	each_pull_handled --calls fdatasync/3,ftruncate/2,memfd_create,clone,wait4
+}
+
 @test "kill -9 of send" {
 	each_send --calls $CALLS
 }

@@ -343,6 +343,34 @@ each_pull_messages() {
 	    sentinel-pull -k "$BATS_TEST_TMPDIR/bob.key"
 }
 
+export HANDLED=$BATS_TEST_TMPDIR/handled
+
+before_pull_handled() {
+	before_pull_messages
+	rm -f "$HANDLED"
+}
+
+# each record was handed over, the first before the second was
+after_pull_handled() {
+	ended
+	as bob sentinel-pull -- sh -c 'cat >>"$HANDLED"'
+	[ "$(jq -r .body "$HANDLED" | awk '!seen[$0]++' | xargs)" = 'one two' ]
+	[ "$(rows bob 'SELECT count(*), count(record) FROM inbox')" = '4|0' ]
+	finish 11
+}
+
+each_pull_handled() {
+	POINT_FUNCTIONS=(before_pull_messages before_pull_handled
+	    after_pull_handled)
+	handshake_until 8
+	alice sentinel-keys send "$bob_id" >/dev/null
+	expect bob key_received
+	save alice bob
+	at_each_call "$@" before_pull_handled after_pull_handled \
+	    sentinel-pull -k "$BATS_TEST_TMPDIR/bob.key" -- \
+	    sh -c 'cat >>"$HANDLED"'
+}
+
 # --- sending -------------------------------------------------------------------------
 
 # age NAME: what NAME has left behind is old enough for others to deliver it

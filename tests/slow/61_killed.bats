@@ -49,6 +49,10 @@ setup() {
 	each_pull_messages
 }
 
+@test "kill -9 of pull, with a handler" {
+	each_pull_handled
+}
+
 @test "kill -9 of send" {
 	each_send
 }

@@ -33,7 +33,7 @@ is_set_up(void **state)
 		{ "PRAGMA page_size", "4096" },
 		{ "PRAGMA auto_vacuum", "0" },
 		{ "PRAGMA application_id", "1397642316" },
-		{ "PRAGMA user_version", "2" },
+		{ "PRAGMA user_version", "3" },
 		{ "PRAGMA integrity_check", "ok" },
 		{ "SELECT sum(strict) FROM pragma_table_list "
 		  "WHERE name NOT LIKE 'sqlite_%'",

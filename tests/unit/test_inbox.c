@@ -208,6 +208,163 @@ forgets_ids_in_time(void **state)
 	assert_int_equal(add(s, make(1, INBOX_MESSAGE, 2), "x"), 0);
 }
 
+/* --- handlers ---------------------------------------------------------------
+ */
+
+static void
+try(struct scratch *s, int64_t n)
+{
+	scratch_begin(s);
+	assert_int_equal(inbox_try(s->kf, n), 0);
+	scratch_commit(s);
+}
+
+static void
+wait_until(struct scratch *s, int64_t n, uint64_t next_try)
+{
+	scratch_begin(s);
+	assert_int_equal(inbox_wait(s->kf, n, next_try), 0);
+	scratch_commit(s);
+}
+
+/* The message id of the row that is due, as a digit; 0: there is none. */
+static int
+due(struct scratch *s, unsigned kinds, int64_t after, uint64_t now)
+{
+	const struct inbox_filter f = { kinds, NULL };
+	struct inbox i;
+	bool found;
+
+	assert_int_equal(inbox_due(s->kf, &f, after, now, &i, &found), 0);
+	return found ? i.message_id[0] : 0;
+}
+
+static uint64_t
+next_due(struct scratch *s, uint64_t now)
+{
+	uint64_t at;
+
+	assert_int_equal(inbox_next_due(s->kf, now, &at), 0);
+	return at;
+}
+
+static void
+counts_tries(void **state)
+{
+	struct scratch *s = *state;
+	const struct inbox_filter all = { 0, NULL };
+	int64_t n = add(s, make(1, INBOX_MESSAGE, 1), "x");
+	struct inbox i;
+	size_t rows;
+
+	try(s, n);
+	try(s, n);
+	scratch_reopen(s);
+	assert_int_equal(inbox_page(s->kf, &all, 0, &i, 1, &rows), 0);
+	assert_int_equal(rows, 1);
+	assert_int_equal(i.tries, 2);
+	assert_int_equal(i.state, INBOX_SHOWN);
+	set(s, n, INBOX_DONE);
+	try(s, n);
+	assert_int_equal(due(s, 0, 0, NOW), 0);
+}
+
+static void
+holds_up_one_peer(void **state)
+{
+	struct scratch *s = *state;
+	int64_t n[5];
+
+	n[1] = add(s, make(1, INBOX_MESSAGE, 1), "x");
+	n[2] = add(s, make(1, INBOX_GAP, 2), "x");
+	n[3] = add(s, make(2, INBOX_MESSAGE, 3), "x");
+	n[4] = add(s, make(1, INBOX_MESSAGE, 4), "x");
+	assert_int_equal(due(s, 0, 0, NOW), 1);
+	assert_int_equal(next_due(s, NOW), CLOCK_NEVER);
+	try(s, n[1]);
+	wait_until(s, n[1], NOW + 1000);
+	assert_int_equal(due(s, 0, 0, NOW), 3);
+	assert_int_equal(due(s, INBOX_GAP, 0, NOW), 0);
+	assert_int_equal(next_due(s, NOW), NOW + 1000);
+	assert_int_equal(due(s, 0, 0, NOW + 999), 3);
+	assert_int_equal(due(s, 0, 0, NOW + 1000), 1);
+	assert_int_equal(next_due(s, NOW + 1000), CLOCK_NEVER);
+	/* and by hand */
+	wait_until(s, n[3], NOW + 500);
+	assert_int_equal(due(s, 0, 0, NOW), 0);
+	assert_int_equal(next_due(s, NOW), NOW + 500);
+	scratch_begin(s);
+	assert_int_equal(inbox_wait_no_more(s->kf), 0);
+	scratch_commit(s);
+	assert_int_equal(due(s, 0, 0, NOW), 1);
+	assert_int_equal(due(s, 0, n[1], NOW), 2);
+	assert_int_equal(due(s, INBOX_MESSAGE, n[1], NOW), 3);
+	/* done, it holds nobody up */
+	wait_until(s, n[1], NOW + 1000);
+	set(s, n[1], INBOX_DONE);
+	assert_int_equal(due(s, 0, 0, NOW), 2);
+	assert_int_equal(next_due(s, NOW), CLOCK_NEVER);
+}
+
+static void
+waits_for_no_other_clock(void **state)
+{
+	struct scratch *s = *state;
+	int64_t n = add(s, make(1, INBOX_MESSAGE, 1), "x");
+
+	wait_until(s, n, NOW + INBOX_RETRY_MS);
+	assert_int_equal(due(s, 0, 0, NOW), 0);
+	assert_int_equal(next_due(s, NOW), NOW + INBOX_RETRY_MS);
+	wait_until(s, n, NOW + INBOX_RETRY_MS + 1);
+	assert_int_equal(due(s, 0, 0, NOW), 1);
+	assert_int_equal(next_due(s, NOW), CLOCK_NEVER);
+}
+
+static size_t
+dead(struct scratch *s)
+{
+	const struct inbox_filter f = { INBOX_MESSAGE, NULL };
+	struct inbox rows[INBOX_PAGE_MAX];
+	size_t n;
+
+	assert_int_equal(inbox_dead(s->kf, &f, 0, rows, INBOX_PAGE_MAX, &n), 0);
+	return n;
+}
+
+static void
+forget(struct scratch *s, uint8_t id)
+{
+	scratch_begin(s);
+	assert_int_equal(inbox_forget(s->kf, scratch_id(id).bytes), 0);
+	scratch_commit(s);
+}
+
+static void
+keeps_the_dead_until_forgotten(void **state)
+{
+	struct scratch *s = *state;
+	int64_t n = add(s, make(1, INBOX_MESSAGE, 1), "kept");
+
+	add(s, make(1, INBOX_MESSAGE, 2), "x");
+	add(s, make(1, INBOX_MESSAGE, 3), "x");
+	assert_int_equal(dead(s), 0);
+	set(s, n, INBOX_DEAD);
+	set(s, n + 1, INBOX_DEAD);
+	assert_int_equal(dead(s), 2);
+	record_is(s, n, "kept");
+	assert_string_equal(page(s, 0, NULL, 0, 9), "3");
+	assert_int_equal(due(s, 0, 0, NOW), 3);
+	expire(s, NOW + INBOX_KEEP_MS + 1);
+	assert_int_equal(dead(s), 2);
+	forget(s, 1);
+	assert_int_equal(dead(s), 1);
+	record_is(s, n, "");
+	assert_int_equal(add(s, make(1, INBOX_MESSAGE, 1), "again"), 0);
+	/* one that is alive is not forgotten */
+	forget(s, 3);
+	assert_string_equal(page(s, 0, NULL, 0, 9), "3");
+}
+
 static void
 refuses_damage(void **state)
 {
@@ -240,6 +397,10 @@ main(void)
 		FRESH(pages_what_is_not_done),
 		FRESH(loses_its_record_when_done),
 		FRESH(forgets_ids_in_time),
+		FRESH(counts_tries),
+		FRESH(holds_up_one_peer),
+		FRESH(waits_for_no_other_clock),
+		FRESH(keeps_the_dead_until_forgotten),
 		FRESH(refuses_damage),
 	};
 

@@ -521,8 +521,8 @@ refuses_other_formats(void **state)
 	} table[] = {
 		{ 0, 'T', "not a key file" },
 		{ 71, 0x4d, "not a key file" },
-		{ 63, 3, "key file of format 3; this program knows 1 to 2" },
-		{ 63, 0, "key file of format 0; this program knows 1 to 2" },
+		{ 63, 4, "key file of format 4; this program knows 1 to 3" },
+		{ 63, 0, "key file of format 0; this program knows 1 to 3" },
 		{ 16, 0x20, "key file in a foreign mode" },
 		{ 18, 2, "key file in a foreign mode" },
 		{ 19, 2, "key file in a foreign mode" },

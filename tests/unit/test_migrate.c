@@ -24,10 +24,19 @@
 #include "state/outbox.h"
 #include "state/own.h"
 #include "state/peers.h"
+#include "state/schema.h"
 #include "state/session.h"
 
 #define ALICE "keyfile-1-alice.sql"
 #define BOB   "keyfile-1-bob.sql"
+
+/* Of each format, oldest first. */
+static const struct {
+	const char *alice, *bob;
+} dumps[] = {
+	{ ALICE, BOB },
+	{ "keyfile-2-alice.sql", "keyfile-2-bob.sql" },
+};
 
 #define AT_ONCE    4    /* processes that open one file */
 #define WRITES_MAX 1000 /* more than a migration makes */
@@ -91,31 +100,43 @@ schema(struct scratch *s, uint8_t *out, size_t cap)
 }
 
 static void
-brings_format_1_up(void **state)
+brings_up_every_format(void **state)
 {
 	static uint8_t want[8192], got[8192];
 	struct scratch *s = *state;
 	size_t want_len, got_len;
 
+	assert_int_equal(ARRAY_LEN(dumps), SCHEMA_VERSION - 1);
 	scratch_close(s);
 	want_len = schema(s, want, sizeof(want));
+	for (size_t i = 0; i < ARRAY_LEN(dumps); i++) {
+		scratch_restore(s, dumps[i].alice);
+		assert_int_equal(version(s), i + 1);
+		scratch_reopen(s);
+		is_alice(s);
+		scratch_close(s);
+		assert_int_equal(version(s), SCHEMA_VERSION);
+		got_len = schema(s, got, sizeof(got));
+		assert_int_equal(got_len, want_len);
+		assert_memory_equal(got, want, want_len);
+		scratch_reopen(s);
+		is_alice(s);
+	}
+}
+
+/* Nothing of the old tables, and no copy of the file. */
+static void
+leaves_nothing_in_the_clear(void **state)
+{
+	struct scratch *s = *state;
+
 	scratch_restore(s, ALICE);
-	assert_int_equal(version(s), 1);
 	assert_true(scratch_has(s, "bobby", 5));
 	scratch_reopen(s);
-	is_alice(s);
 	scratch_close(s);
-
-	assert_int_equal(version(s), 2);
-	got_len = schema(s, got, sizeof(got));
-	assert_int_equal(got_len, want_len);
-	assert_memory_equal(got, want, want_len);
-	/* nothing of the old tables, and no copy of the file */
 	assert_false(scratch_has(s, "bobby", 5));
 	assert_false(scratch_has(s, "relay.example", 13));
 	assert_int_equal(scratch_count(s), 2);
-	scratch_reopen(s);
-	is_alice(s);
 }
 
 static void
@@ -186,34 +207,42 @@ says_more(struct ends *e)
 }
 
 static void
-keeps_sessions(void **state)
+keeps_sessions_of(struct ends *e, const char *alice, const char *bob)
 {
 	static const char *const texts[] = { "the first of three",
 		"the second of three" };
-	struct ends e = { .s = *state };
 	struct buf *buf = buf_new(1024);
+
+	scratch_restore(e->s, alice);
+	scratch_restore(e->other, bob);
+	scratch_reopen(e->s);
+	scratch_reopen(e->other);
+	assert_int_equal(keyfile_get_self(e->s->kf, &e->alice), 0);
+	assert_int_equal(keyfile_get_self(e->other->kf, &e->bob), 0);
+	/* overtaken by the third, which bob has taken in */
+	for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
+		buf_clear(buf);
+		assert_int_equal(outbox_read(e->s->kf, (int64_t)i + 1, buf), 0);
+		opens_as(e, buf_peek(buf), buf_len(buf), texts[i]);
+	}
+	says_more(e);
+	buf_clear(buf);
+	assert_int_equal(inbox_read(e->other->kf, 1, buf), 0);
+	assert_int_equal(buf_len(buf), strlen("the third of three"));
+	assert_memory_equal(buf_peek(buf), "the third of three", buf_len(buf));
+	buf_free(buf);
+}
+
+static void
+keeps_sessions(void **state)
+{
+	struct ends e = { .s = *state };
 	void *other;
 
 	assert_int_equal(scratch_setup(&other), 0);
 	e.other = other;
-	scratch_restore(e.s, ALICE);
-	scratch_restore(e.other, BOB);
-	scratch_reopen(e.s);
-	scratch_reopen(e.other);
-	assert_int_equal(keyfile_get_self(e.s->kf, &e.alice), 0);
-	assert_int_equal(keyfile_get_self(e.other->kf, &e.bob), 0);
-	/* overtaken by the third, which bob has taken in */
-	for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
-		buf_clear(buf);
-		assert_int_equal(outbox_read(e.s->kf, (int64_t)i + 1, buf), 0);
-		opens_as(&e, buf_peek(buf), buf_len(buf), texts[i]);
-	}
-	says_more(&e);
-	buf_clear(buf);
-	assert_int_equal(inbox_read(e.other->kf, 1, buf), 0);
-	assert_int_equal(buf_len(buf), strlen("the third of three"));
-	assert_memory_equal(buf_peek(buf), "the third of three", buf_len(buf));
-	buf_free(buf);
+	for (size_t i = 0; i < ARRAY_LEN(dumps); i++)
+		keeps_sessions_of(&e, dumps[i].alice, dumps[i].bob);
 	assert_int_equal(scratch_teardown(&other), 0);
 }
 
@@ -292,7 +321,7 @@ fails_at_each_write(struct scratch *s)
 	for (n = 1; !done && n < WRITES_MAX; n++) {
 		scratch_restore(s, ALICE);
 		done = open_in_child(s, n);
-		assert_int_equal(version(s), done ? 2 : 1);
+		assert_int_equal(version(s), done ? SCHEMA_VERSION : 1);
 		if (!done)
 			assert_int_equal(scratch_sql(s,
 					     "SELECT count(*) FROM peers "
@@ -392,7 +421,8 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		FRESH(brings_format_1_up),
+		FRESH(brings_up_every_format),
+		FRESH(leaves_nothing_in_the_clear),
 		FRESH(does_so_once),
 		FRESH(keeps_sessions),
 		FRESH(survives_kill),
