@@ -18,7 +18,7 @@ struct outgoing_file {
 	struct source source;
 	struct patience patience;
 	const char *name;
-	bool fresh;     /* begin anew */
+	bool fresh; /* begin anew */
 	bool require_verified;
 };
 
