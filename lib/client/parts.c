@@ -9,7 +9,7 @@
 void
 parts_id(uint8_t out[static ID_LEN], struct client *c, const struct files *f)
 {
-	struct filebox_digest d;
+	struct filebox_digest d = { .state = { 0 } };
 	uint8_t hash[FILEBOX_DIGEST_LEN];
 
 	filebox_digest_init(&d);

@@ -30,8 +30,8 @@ sends() {
 	[ "$(alice sentinel-pull --type message --get body)" = before ]
 	alice sentinel-send bob -m 'not a word' >/dev/null
 	[ "$(alice sentinel-keys list --get name,blocked)" = 'bob	true' ]
-	[ "$(alice sentinel-keys list --text)" = \
-	    'bob: listed, established, blocked' ]
+	[[ $(alice sentinel-keys list --text) == \
+	    'bob '*' listed '*' established '*' blocked '* ]]
 	[ "$(alice sentinel-status --get peers.blocked)" = 1 ]
 
 	run alice sentinel-keys unblock bob

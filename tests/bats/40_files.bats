@@ -320,6 +320,7 @@ resumed() {
 	[ "$(resumed f -n other)" = 0 ]
 	mv f g
 	[ "$(resumed g)" = 0 ]
+	[ "$(resumed g -n f)" = 0 ]
 	mv g f
 	touch f
 	[ "$(resumed f)" = 0 ]
@@ -330,7 +331,7 @@ resumed() {
 	[ "$(resumed f)" = 0 ]
 	take
 	check_sums
-	[ "$(wc -l <all)" = 6 ]
+	[ "$(wc -l <all)" = 7 ]
 	cmp f in/f
 	no_parts
 }

@@ -72,7 +72,7 @@ class Round:
 
     def take_name(self):
         stem, ending = os.path.splitext(NAME)
-        number = self.random.randrange(4)
+        number = len(self.ours)
         path = os.path.join(
             self.dir, f"{stem}-{number}{ending}" if number else NAME)
         try:
@@ -85,23 +85,26 @@ class Round:
             return
         self.ours[os.path.basename(path)] = os.lstat(path).st_ino
 
-    def race(self, pull):
-        """Some rounds leave the part alone, so that the file may win."""
-        ways = [self.exchange_directory, self.take_name]
-        late = self.random.random() * 0.03
+    def race(self, pull, likely):
+        """
+        The directory all the time, the rest at a time of its own, which likely
+        says how late that may be; in most rounds the file may win.
+        """
+        late = [(self.random.random() * likely, self.take_name)
+                for _ in range(3)]
         if self.random.randrange(3) == 0:
-            ways.append(self.exchange_part)
+            late.append((self.random.random() * likely, self.exchange_part))
+        late.sort(key=lambda one: -one[0])
         began = time.monotonic()
         while pull.poll() is None:
             now = time.monotonic() - began
             assert now < LIMIT_S, "the pull does not end"
-            way = self.random.choice(ways)
-            if way != self.exchange_directory and now < late:
-                continue
-            if way == self.take_name and len(self.ours) > 2:
-                continue
-            way()
+            if late and now >= late[-1][0]:
+                late.pop()[1]()
+            else:
+                self.exchange_directory()
             self.swaps += 1
+        return time.monotonic() - began
 
     def check(self, data, records):
         assert self.look(self.outside) == self.before, "something is outside"
@@ -126,9 +129,11 @@ class Round:
         told = [r for r in records if r["type"] == "file"]
         assert len(told) <= whole, "a file was told of that is not there"
         for r in told:
-            assert r["path"] == os.path.join(self.dir, r["name"])
-            with open(r["path"], "rb") as f:
-                assert not os.path.islink(r["path"]) and f.read() == data
+            path = os.path.join(self.dir, r["name"])
+            # it may have been away when the pull asked for its path
+            assert r["path"] in (path, os.path.join(self.away, r["name"]))
+            with open(path, "rb") as f:
+                assert not os.path.islink(path) and f.read() == data
         return len(told)
 
 
@@ -142,7 +147,7 @@ def open_in(pid, directory):
         return False
 
 
-def play(top, number, send, pull):
+def play(top, number, likely, send, pull):
     r = Round(top, number)
     data = random.Random(number).randbytes(700000)
     with open(os.path.join(top, NAME), "wb") as f:
@@ -154,7 +159,7 @@ def play(top, number, send, pull):
     try:
         while command.poll() is None and not open_in(command.pid, r.dir):
             pass
-        r.race(command)
+        likely = r.race(command, likely)
         records = [json.loads(line) for line in command.stdout]
     finally:
         command.kill()
@@ -168,7 +173,7 @@ def play(top, number, send, pull):
     told += r.check(data, [json.loads(line)
                            for line in last.stdout.splitlines()])
     shutil.rmtree(r.dir)
-    return told, r.swaps
+    return told, r.swaps, likely
 
 
 def main():
@@ -176,8 +181,9 @@ def main():
     at = sys.argv.index("--")
     send, pull = sys.argv[3:at], sys.argv[at + 1:]
     won = swaps = 0
+    likely = 0.03
     for number in range(rounds):
-        told, n = play(top, number, send, pull)
+        told, n, likely = play(top, number, likely, send, pull)
         won += told
         swaps += n
     print(json.dumps({"rounds": rounds, "swaps": swaps, "received": won,

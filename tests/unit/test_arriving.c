@@ -66,11 +66,20 @@ ftruncate(int fd, off_t len)
 	return -1;
 }
 
-/* As where a name has no colon, and a file no second name. */
+/*
+ * As where a name has no colon, and a file no second name; somebody may be as
+ * fast as can be.
+ */
+static bool exchange;
+
 int
 renameat2(int from_fd, const char *from, int to_fd, const char *to,
     unsigned flags)
 {
+	if (exchange) {
+		assert_int_equal(unlinkat(from_fd, from, 0), 0);
+		assert_int_equal(symlinkat("/etc/passwd", from_fd, from), 0);
+	}
 	if (!strchr(to, ':'))
 		return (
 		    int)syscall(SYS_renameat2, from_fd, from, to_fd, to, flags);
@@ -413,6 +422,22 @@ part_exchanged(void **state)
 	assert_int_equal(settle(d), 0);
 	expect_inbox(d, "file_offer n part_lost");
 	assert_int_equal(count(d, false), 0);
+}
+
+static void
+part_exchanged_at_last(void **state)
+{
+	struct desk *d = *state;
+	struct parcel p = parcel(&d->stage->bob, 1, 10000, "n");
+
+	announce(d, &p);
+	chunks(d, &p);
+	end(d, &p);
+	exchange = true;
+	assert_int_equal(settle(d), 0);
+	exchange = false;
+	expect_inbox(d, "file_offer n part_lost");
+	assert_int_equal(count(d, true), 0);
 }
 
 /* No file here may be that long: that is in no other file's way. */
@@ -815,6 +840,7 @@ main(void)
 		FRESH(one_file),
 		FRESH(same_id_from_two),
 		FRESH(part_exchanged),
+		FRESH(part_exchanged_at_last),
 		FRESH(beyond_the_file_system),
 		FRESH(stream_leaves_room),
 		FRESH(stream_over_the_limit),
