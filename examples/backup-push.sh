@@ -23,6 +23,7 @@ push() {
 	exec 3>"$work/stream"
 	tar -cz -C "$2" . >&3 || {
 		kill "$sender"
+		wait "$sender" || :
 		exit 1
 	}
 	exec 3>&-
