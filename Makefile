@@ -15,6 +15,7 @@ PREFIX     ?= /usr/local
 BINDIR     ?= $(PREFIX)/bin
 MANDIR     ?= $(PREFIX)/share/man
 DATADIR    ?= $(PREFIX)/share/sentinel
+UNITDIR    ?= $(PREFIX)/lib/systemd/user
 DESTDIR    ?=
 INSTALL    ?= install
 PKG_CONFIG ?= pkg-config
@@ -34,6 +35,7 @@ SLOW    := $(sort $(wildcard tests/slow/$(T).bats))
 HOUSE   := layers names links pure banned headers docs schemas selftest
 LINTS   := format tidy cppcheck shell man spell
 MANS    := $(sort $(wildcard man/*.[1578]))
+SERVICE := $(sort $(wildcard share/systemd/user/*.service))
 SCHEMAS := $(sort $(wildcard share/schema/v1/*.json))
 C_ALL   := $(sort $(wildcard lib/*/*.[ch] server/*.[ch] cmd/*.[ch] tests/*/*.[ch]))
 SCRIPTS := check demo .ci/run $(sort $(wildcard scripts/* tests/*/*.sh tests/*/*.bash examples/*.sh))
@@ -230,14 +232,16 @@ lint-spell:
 
 # --- install ----------------------------------------------------------------
 install: all
-	$(INSTALL) -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(DATADIR)/schema/v1
+	$(INSTALL) -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(DATADIR)/schema/v1 $(DESTDIR)$(UNITDIR)
 	$(INSTALL) -m 755 $(BINS) $(DESTDIR)$(BINDIR)
 	$(INSTALL) -m 644 $(SCHEMAS) $(DESTDIR)$(DATADIR)/schema/v1
+	$(INSTALL) -m 644 $(SERVICE) $(DESTDIR)$(UNITDIR)
 	@for m in $(MANS); do \
 	  d=$(DESTDIR)$(MANDIR)/man$${m##*.}; $(INSTALL) -d $$d && $(INSTALL) -m 644 $$m $$d || exit 1; \
 	done
 uninstall:
 	rm -f $(addprefix $(DESTDIR)$(BINDIR)/,$(notdir $(BINS)))
+	rm -f $(addprefix $(DESTDIR)$(UNITDIR)/,$(notdir $(SERVICE)))
 	rm -rf $(DESTDIR)$(DATADIR)
 	@for m in $(MANS); do rm -f $(DESTDIR)$(MANDIR)/man$${m##*.}/$${m##*/}; done
 dist:

@@ -133,10 +133,10 @@ trouble(int r)
 
 /* From the relay, under FILE.pull. */
 static int
-pull(struct client *c, struct deliver *d, uint64_t *n)
+pull(struct client *c, struct handover *d, uint64_t *n)
 {
 	struct handler handler = { args.operands, args.raw, args.max_tries };
-	const struct deliver_handler to = { handler_run, &handler,
+	const struct handover_handler to = { handler_run, &handler,
 		args.max_tries, !args.follow };
 	const struct follow_plan plan = { .wait_ms = args.wait_ms,
 		.count = args.count,
@@ -163,32 +163,32 @@ pull(struct client *c, struct deliver *d, uint64_t *n)
 }
 
 static int
-print_or_forget(struct client *c, struct deliver *d, uint64_t *n)
+print_or_forget(struct client *c, struct handover *d, uint64_t *n)
 {
-	const struct deliver_reader reader = { print, NULL };
+	const struct handover_reader reader = { print, NULL };
 
 	if (args.forget)
-		return deliver_forget(d, args.operands,
+		return handover_forget(d, args.operands,
 		    (size_t)args.operands_n);
 	if (args.dead)
-		return deliver_dead(d, args.count, &reader, n);
+		return handover_dead(d, args.count, &reader, n);
 	if (args.peek)
-		return deliver_peek(d, args.count, &reader, n);
+		return handover_peek(d, args.count, &reader, n);
 	return pull(c, d, n);
 }
 
 static int
-deliver(struct client *c, const struct deliver_filter *f)
+deliver(struct client *c, const struct handover_filter *f)
 {
 	const bool waits = args.wait_ms != FOLLOW_NO_WAIT;
-	struct deliver *d;
+	struct handover *d;
 	uint64_t n = 0;
-	int r = deliver_new(&d, c, f);
+	int r = handover_new(&d, c, f);
 
 	if (r < 0)
 		return r;
 	r = print_or_forget(c, d, &n);
-	deliver_free(d);
+	handover_free(d);
 	if (r == 0 && n == 0 && (waits || args.or_fail))
 		return err_set(ERR_TIMEOUT,
 		    waits ? "nothing came in time" : "nothing to print");
@@ -198,7 +198,7 @@ deliver(struct client *c, const struct deliver_filter *f)
 static int
 filter_and_deliver(struct client *c)
 {
-	struct deliver_filter f = { .rows.kinds = wanted_kinds() };
+	struct handover_filter f = { .rows.kinds = wanted_kinds() };
 	uint8_t from[ID_LEN], reply_to[ID_LEN];
 	int r = 0;
 

@@ -11,7 +11,7 @@
 struct follow {
 	struct client *client;
 	struct pull *pull;
-	struct deliver *deliver;
+	struct handover *out;
 	struct answer *answer;
 	const struct follow_plan *plan;
 	uint64_t deadline;
@@ -26,8 +26,8 @@ deliver(struct follow *f)
 	const uint64_t left = f->plan->count - f->delivered;
 	uint64_t n;
 	int r = f->plan->handler
-	    ? deliver_handle(f->deliver, left, f->plan->handler, &n)
-	    : deliver_print(f->deliver, left, &f->plan->reader, &n);
+	    ? handover_handle(f->out, left, f->plan->handler, &n)
+	    : handover_print(f->out, left, &f->plan->reader, &n);
 
 	f->delivered += n;
 	return r;
@@ -40,7 +40,7 @@ patience(const struct follow *f, uint64_t *ms)
 	int left = clock_left(f->deadline);
 
 	if (f->plan->forever)
-		return deliver_due_in(f->deliver, ms);
+		return handover_due_in(f->out, ms);
 	if (f->plan->wait_ms == FOLLOW_NO_WAIT || f->delivered > 0)
 		*ms = 0;
 	else
@@ -118,7 +118,7 @@ endure(struct follow *f, int r)
 	if (f->vain++ == (r == ERR_UNREACHABLE))
 		f->plan->trouble(r);
 	client_hang_up(f->client);
-	r = deliver_due_in(f->deliver, &due);
+	r = handover_due_in(f->out, &due);
 	if (r < 0)
 		return r;
 	clock_sleep(ms < due ? ms : due);
@@ -143,13 +143,13 @@ run(struct follow *f)
 }
 
 int
-follow_run(struct client *c, struct pull *p, struct deliver *d,
+follow_run(struct client *c, struct pull *p, struct handover *out,
     const struct follow_plan *plan, uint64_t *delivered)
 {
 	struct follow f = {
 		.client = c,
 		.pull = p,
-		.deliver = d,
+		.out = out,
 		.plan = plan,
 		.deadline = clock_deadline(plan->wait_ms),
 	};
@@ -160,7 +160,7 @@ follow_run(struct client *c, struct pull *p, struct deliver *d,
 	if (r == 0)
 		r = pull_verdict(p);
 	if (r == 0 && !plan->forever)
-		r = deliver_verdict(d);
+		r = handover_verdict(out);
 	answer_free(f.answer);
 	*delivered = f.delivered;
 	return r;

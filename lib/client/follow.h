@@ -13,7 +13,7 @@
 #define CLIENT_FOLLOW_H
 
 #include "client/answer.h"
-#include "client/deliver.h"
+#include "client/handover.h"
 #include "client/pull.h"
 
 #define FOLLOW_NO_WAIT (CLOCK_NEVER - 1)
@@ -28,16 +28,17 @@ struct follow_plan {
 	 */
 	bool forever;
 	enum answer_mode answer;
-	const struct deliver_handler *handler; /* NULL: the reader takes them */
-	struct deliver_reader reader;
+	const struct handover_handler
+	    *handler; /* NULL: the reader takes them */
+	struct handover_reader reader;
 	void (*trouble)(int r);
 };
 
 /*
  * *delivered counts, always.  In the end what pull_verdict says, and unless it
- * goes on for ever deliver_verdict.
+ * goes on for ever handover_verdict.
  */
-int follow_run(struct client *c, struct pull *p, struct deliver *d,
+int follow_run(struct client *c, struct pull *p, struct handover *out,
     const struct follow_plan *plan, uint64_t *delivered) MUST_USE;
 
 #endif

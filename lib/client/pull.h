@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * Receiving: a page of the mailbox is judged and committed to the inbox in
- * one transaction, then acknowledged; from there deliver.h goes on.
+ * one transaction, then acknowledged; from there handover.h goes on.
  */
 #ifndef CLIENT_PULL_H
 #define CLIENT_PULL_H

@@ -66,7 +66,7 @@ warn(const struct handler *h, const struct pull_item *i, int status)
 
 int
 handler_run(void *arg, const struct pull_item *item,
-    enum deliver_verdict *verdict)
+    enum handover_verdict *verdict)
 {
 	const struct handler *h = arg;
 	int status;
@@ -76,9 +76,9 @@ handler_run(void *arg, const struct pull_item *item,
 
 	if (r < 0)
 		return r;
-	*verdict = status == 0      ? DELIVER_DONE
-	    : status == STATUS_DEAD ? DELIVER_DEAD
-				    : DELIVER_AGAIN;
+	*verdict = status == 0      ? HANDOVER_DONE
+	    : status == STATUS_DEAD ? HANDOVER_DEAD
+				    : HANDOVER_AGAIN;
 	if (status != 0)
 		warn(h, item, status);
 	return 0;

@@ -6,7 +6,7 @@
 #include <stdbool.h>
 
 #include "base/attr.h"
-#include "client/deliver.h"
+#include "client/handover.h"
 
 struct handler {
 	char **argv; /* ends with a NULL */
@@ -15,11 +15,11 @@ struct handler {
 };
 
 /*
- * The handle of a struct deliver_handler, whose arg is a struct handler: run
+ * The handle of a struct handover_handler, whose arg is a struct handler: run
  * it to its end; that status 0 is done, 100 is dead, and what else is to be
  * tried again is told as a warning.
  */
 int handler_run(void *arg, const struct pull_item *item,
-    enum deliver_verdict *verdict) MUST_USE;
+    enum handover_verdict *verdict) MUST_USE;
 
 #endif

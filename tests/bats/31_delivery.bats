@@ -158,6 +158,44 @@ print(held[0])')
 	grep -qF 'x\u001b[2Jy\u009bz' "$BATS_TEST_TMPDIR/out"
 }
 
+# hostile N: the N-th text that nobody should send, random ones in the end
+hostile() {
+	/usr/bin/python3 - "$1" <<-'EOF'
+	import random, sys
+	texts = [b"\33]52;c;cm0gLXJmIH4=\7", b"\x9b2J\xc2\x9b2J", b"\0", b"a\0b\0",
+	    "\u202egpj.exe\u2066\u200f".encode(), b"\xed\xa0\x80\xc0\xaf\xf5",
+	    b'"}\n{"v":1,"type":"message"}\n', "\u2028\u2029\ufeff\x7f".encode(),
+	    b"\\u0000\\", b"\xf0\x9f\x98", b"\r\x1b[1A\x1b[2K", b"$(touch pwn)"]
+	n = int(sys.argv[1]) - 1
+	random.seed(n)
+	sys.stdout.buffer.write(texts[n] if n < len(texts) else
+	    random.randbytes(random.randrange(300)))
+	EOF
+}
+
+@test "whatever is sent, records are one line of sound JSON" {
+	for n in $(seq 16); do
+		hostile "$n" | alice sentinel-send bob >/dev/null
+	done
+	bob sentinel-pull --type key_request
+	bob sentinel-pull --peek >"$BATS_TEST_TMPDIR/out"
+	[ "$(wc -l <"$BATS_TEST_TMPDIR/out")" = 16 ]
+	bob sentinel-pull -- sh -c 'cat >>"$HOME/handled"; exit 100' || :
+	[ "$(wc -l <"$HOME/handled")" = 16 ]
+	cmp "$BATS_TEST_TMPDIR/out" "$HOME/handled"
+	bob sentinel-pull --dead | cmp - "$BATS_TEST_TMPDIR/out"
+	refute grep -qaP '[\x00-\x09\x0b-\x1f\x7f]|\xc2[\x80-\x9f]' \
+	    "$BATS_TEST_TMPDIR/out"
+	refute grep -qaP '\xe2\x80[\x8e\x8f\xa8-\xae]|\xe2\x81[\xa6-\xa9]' \
+	    "$BATS_TEST_TMPDIR/out"
+	for n in $(seq 16); do
+		sed -n "${n}p" "$BATS_TEST_TMPDIR/out" |
+		    jq -j '.body_base64 // (.body | @base64)' | base64 -d |
+		    cmp - <(hostile "$n")
+	done
+	[ ! -e pwn ]
+}
+
 @test "--reply-to finds the answers to one message" {
 	pia() {
 		"$TOOLS/pyclient.py" --state "$BATS_TEST_TMPDIR/pia.json" "$@" \

@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2119,SC2120
 # A follower and what it prints: the same tests for a moment (tests/bats) and
 # for long (tests/slow).
 

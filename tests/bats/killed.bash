@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2016
 # What must hold when a command is killed, or a call of it fails: the same
 # tests with some points (tests/bats) and with all of them (tests/slow).
 #
