@@ -58,10 +58,10 @@ handshake_with() {
 	assert_output 'failed - nobody - unknown_peer
 accepted - bob - -'
 	[ "$(got bob)" = hello ]
-	fault 20 unknown_peer alice sentinel-send nobody noone -m hello
+	fault 20 unknown_peer alice sentinel-send nobody nemo -m hello
 	run brief
 	assert_output 'failed - nobody - unknown_peer
-failed - noone - unknown_peer'
+failed - nemo - unknown_peer'
 	# one message to one peer that fails is told on stderr alone
 	fault 20 unknown_peer alice sentinel-send nobody -m hello
 	assert_output ''
@@ -116,6 +116,24 @@ accepted 3 bob 0 -' ]
 [\"AP8=\",null]
 [\"\",\"$bob_id\"]" ]
 	[ "$(jq -r .id <<<"$output" | tail -n 1)" = "$ID" ]
+}
+
+@test "a line to more peers than go at once" {
+	jq -nc '{to: [range(150) | "bob"], body: "x", ref: 1},
+	    {to: ["bob", "bob"], body: "y", ref: 2}' >"$BATS_TEST_TMPDIR/in"
+	alice sentinel-send -b --get line,ref,status,seq \
+	    <"$BATS_TEST_TMPDIR/in" >"$BATS_TEST_TMPDIR/out"
+	for ((n = 0; n < 152; n++)); do
+		printf "%d\t%d\taccepted\t%d\n" $((1 + n / 150)) $((1 + n / 150)) $n
+	done | cmp - "$BATS_TEST_TMPDIR/out"
+	[ "$(got bob | xargs)" = "$(yes x | head -n 150 | xargs) y y" ]
+}
+
+@test "2000 lines: a record each, in order, and so they arrive" {
+	seq 2000 | alice sentinel-send -l bob --get line,seq \
+	    >"$BATS_TEST_TMPDIR/out"
+	seq 2000 | awk '{ print $1 "\t" $1 - 1 }' | cmp - "$BATS_TEST_TMPDIR/out"
+	bob sentinel-pull --get body | cmp - <(seq 2000)
 }
 
 @test "-R and --content-type arrive" {

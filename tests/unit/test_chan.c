@@ -1080,6 +1080,54 @@ closed_by_relay(void **state)
 }
 
 static void
+play_close_idle(struct relay *r)
+{
+	greet(r);
+	get_request(r, CODE_KEY, "one", 3);
+	put_reply(r, 2102, "1", 1);
+	get_request(r, CODE_KEY, "two", 3);
+	put_reply(r, 2102, "2", 1);
+	put_record(r, TRANSPORT_CLOSE, NULL, 0);
+	expect_close(r);
+}
+
+static void
+play_hang_up_idle(struct relay *r)
+{
+	greet(r);
+	get_request(r, CODE_KEY, "one", 3);
+	put_reply(r, 2102, "1", 1);
+	get_request(r, CODE_KEY, "two", 3);
+	put_reply(r, 2102, "2", 1);
+}
+
+/* An end is seen without asking, and nothing else is one. */
+static void
+ended_while_idle(void **state)
+{
+	const script_fn scripts[] = { play_close_idle, play_hang_up_idle };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(scripts); i++) {
+		const uint64_t deadline = clock_deadline(TIMEOUT_MS);
+		struct chan *c = open_bound(scripts[i]);
+
+		assert_true(chan_is_idle(c));
+		put(c, CODE_KEY, "one");
+		assert_false(chan_is_idle(c));
+		got(c, 2102, "1", 1);
+		assert_true(chan_is_idle(c));
+		put(c, CODE_KEY, "two");
+		got(c, 2102, "2", 1);
+		while (chan_is_idle(c)) {
+			assert_true(clock_left(deadline) > 0);
+			clock_sleep(1);
+		}
+		end(c);
+	}
+}
+
+static void
 play_close_and_reset(struct relay *r)
 {
 	greet(r);
@@ -1285,6 +1333,7 @@ main(void)
 		cmocka_unit_test(cut_anywhere),
 		cmocka_unit_test(reset),
 		cmocka_unit_test(closed_by_relay),
+		cmocka_unit_test(ended_while_idle),
 		cmocka_unit_test(fault_outlives_close),
 		cmocka_unit_test(hung_up_while_sending),
 		cmocka_unit_test(slow_and_silent),

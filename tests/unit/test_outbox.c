@@ -192,6 +192,120 @@ delivers_in_order(void **state)
 	assert_int_equal(count(s), 4);
 }
 
+/* The number of the next row of peer 1 in a state; 0: none. */
+static int64_t
+next_in(struct scratch *s, int64_t after, enum outbox_state state)
+{
+	struct outbox o;
+	bool found;
+
+	assert_int_equal(outbox_next_in(s->kf, scratch_id(1).bytes, after,
+			     state, &o, &found),
+	    0);
+	return found ? o.n : 0;
+}
+
+/* The next peer, after that one, that has something to deliver; 0: none. */
+static uint8_t
+next_peer(struct scratch *s, uint8_t after, uint64_t sealed_before)
+{
+	struct scratch_id id = scratch_id(after);
+	bool found;
+
+	assert_int_equal(
+	    outbox_next_peer(s->kf, id.bytes, sealed_before, &found), 0);
+	assert_true(found || id.bytes[0] == after);
+	return found ? id.bytes[0] : 0;
+}
+
+static int64_t
+add_plain(struct scratch *s, struct outbox o, const char *body)
+{
+	scratch_begin(s);
+	assert_int_equal(
+	    outbox_add_plain(s->kf, &o, (const uint8_t *)body, strlen(body)),
+	    0);
+	scratch_commit(s);
+	assert_int_equal(o.state, OUTBOX_PLAIN);
+	return o.n;
+}
+
+static void
+keeps_plain_ones_until_sealed(void **state)
+{
+	struct scratch *s = *state;
+	int64_t n = add_plain(s, make(1, 1), "the text");
+	struct outbox o;
+	bool found;
+
+	assert_false(scratch_has(s, "the text", 8));
+	content_is(s, n, "the text", 8);
+	assert_int_equal(next(s, 0, 0), n);
+	assert_int_equal(next_in(s, 0, OUTBOX_PLAIN), n);
+	assert_int_equal(next_in(s, n, OUTBOX_PLAIN), 0);
+	assert_int_equal(outbox_next_due(s->kf, scratch_id(1).bytes, 0, 0,
+			     false, &o, &found),
+	    0);
+	assert_false(found);
+	scratch_begin(s);
+	assert_int_equal(outbox_seal(s->kf, n, 7, (const uint8_t *)"sealed", 6),
+	    0);
+	scratch_commit(s);
+	assert_true(find(s, 1, 1, &o));
+	assert_int_equal(o.state, OUTBOX_SEALED);
+	assert_int_equal(o.seq, 7);
+	assert_int_equal(o.at, NOW);
+	content_is(s, n, "sealed", 6);
+	assert_int_equal(next_in(s, 0, OUTBOX_PLAIN), 0);
+}
+
+static void
+gives_refused_ones_another_id(void **state)
+{
+	struct scratch *s = *state;
+	int64_t n = add(s, make(1, 1), "hello", 5);
+	struct outbox o;
+
+	scratch_begin(s);
+	assert_int_equal(outbox_refuse(s->kf, n, scratch_id(9).bytes,
+			     (const uint8_t *)"no-op", 5),
+	    0);
+	scratch_commit(s);
+	assert_false(find(s, 1, 1, &o));
+	assert_true(find(s, 1, 9, &o));
+	assert_int_equal(o.state, OUTBOX_REFUSED);
+	assert_int_equal(o.seq, UINT64_MAX);
+	content_is(s, n, "no-op", 5);
+	assert_int_equal(next_in(s, 0, OUTBOX_REFUSED), n);
+	/* it goes before the next message, and not by itself */
+	assert_int_equal(next(s, 0, UINT64_MAX >> 1), 0);
+	assert_int_equal(next_peer(s, 0, UINT64_MAX >> 1), 0);
+	change(s, outbox_doubt, n);
+	assert_int_equal(next_in(s, 0, OUTBOX_REFUSED), n);
+	change(s, outbox_done, n);
+	assert_int_equal(next_in(s, 0, OUTBOX_REFUSED), 0);
+	/* the first id is free again */
+	add(s, make(1, 1), "hello", 5);
+}
+
+static void
+goes_from_peer_to_peer(void **state)
+{
+	struct scratch *s = *state;
+	int64_t n = add(s, make(5, 1), "x", 1);
+
+	assert_int_equal(next_peer(s, 0, NOW), 0);
+	assert_int_equal(next_peer(s, 0, NOW + 1), 5);
+	add_plain(s, make(7, 1), "x");
+	assert_int_equal(next_peer(s, 0, NOW), 7);
+	change(s, outbox_doubt, n);
+	assert_int_equal(next_peer(s, 0, NOW), 5);
+	assert_int_equal(next_peer(s, 5, NOW), 7);
+	assert_int_equal(next_peer(s, 7, NOW), 0);
+	change(s, outbox_done, n);
+	assert_int_equal(next_peer(s, 0, NOW), 7);
+}
+
 static void
 expire(struct scratch *s, uint64_t now)
 {
@@ -259,6 +373,9 @@ main(void)
 		FRESH(loses_content_when_done),
 		FRESH(drops_without_a_trace),
 		FRESH(delivers_in_order),
+		FRESH(keeps_plain_ones_until_sealed),
+		FRESH(gives_refused_ones_another_id),
+		FRESH(goes_from_peer_to_peer),
 		FRESH(forgets_ids_in_time),
 		FRESH(refuses_damage),
 	};

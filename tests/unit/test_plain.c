@@ -399,6 +399,17 @@ test_content_type_bytes(void **state)
 		out[5 + c % 3] = byte;
 		parse_expect(&text, byte >= 0x20 && byte <= 0x7e, out, len);
 	}
+	for (unsigned c = 1; c < 256; c++) {
+		const char type[] = { 'a', (char)c, '\0' };
+
+		assert_int_equal(plain_is_content_type(type),
+		    c >= 0x20 && c <= 0x7e);
+	}
+	assert_false(plain_is_content_type(""));
+	memset(out, 'x', CONTENT_TYPE_MAX + 1);
+	out[CONTENT_TYPE_MAX + 1] = '\0';
+	assert_false(plain_is_content_type((const char *)out));
+	assert_true(plain_is_content_type((const char *)out + 1));
 }
 
 static void

@@ -52,6 +52,31 @@ test_unhex_refuses(void **state)
 }
 
 static void
+test_unbase64(void **state)
+{
+	static const char *const wrong[] = { "A", "AA", "AAA",
+		"AA=", "A===", "AB==", "AAB=", "AA==x", "A A=", "AA-_",
+		"AAAA\n", "\xc3\x81==", "AAAAA" };
+	uint8_t out[6];
+	size_t len;
+
+	(void)state;
+	assert_int_equal(text_unbase64(out, sizeof(out), &len, "Zm9vYmFy"), 0);
+	assert_int_equal(len, 6);
+	assert_memory_equal(out, "foobar", 6);
+	assert_int_equal(text_unbase64(out, sizeof(out), &len, "+//+"), 0);
+	assert_int_equal(len, 3);
+	assert_memory_equal(out, "\xfb\xff\xfe", 3);
+	assert_int_equal(text_unbase64(out, sizeof(out), &len, ""), 0);
+	assert_int_equal(len, 0);
+	assert_int_equal(text_unbase64(out, sizeof(out), &len, "AAAAAAAAAA=="),
+	    ERR_USAGE);
+	for (size_t i = 0; i < ARRAY_LEN(wrong); i++)
+		assert_int_equal(
+		    text_unbase64(out, sizeof(out), &len, wrong[i]), ERR_USAGE);
+}
+
+static void
 test_base64(void **state)
 {
 	/* RFC 4648 section 10 */
@@ -465,6 +490,7 @@ main(void)
 		cmocka_unit_test(test_hex),
 		cmocka_unit_test(test_unhex_refuses),
 		cmocka_unit_test(test_base64),
+		cmocka_unit_test(test_unbase64),
 		cmocka_unit_test(test_key),
 		cmocka_unit_test(test_unkey_refuses),
 		cmocka_unit_test(test_utf8_every_character),
