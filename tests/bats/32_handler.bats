@@ -35,14 +35,6 @@ row() {
 	    "SELECT $1 FROM inbox WHERE kind = 1 ORDER BY n"
 }
 
-until_true() {
-	for ((i = 0; i < 1000; i++)); do
-		if "$@"; then return; fi
-		sleep 0.02
-	done
-	fail "never: $*"
-}
-
 logged() {
 	[ "$(wc -l <"$LOG")" -ge "$1" ]
 }

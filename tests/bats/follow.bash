@@ -25,14 +25,6 @@ say() {
 	alice sentinel-send bob -m "$1" >/dev/null
 }
 
-until_true() {
-	for ((i = 0; i < 1000; i++)); do
-		if "$@"; then return; fi
-		sleep 0.02
-	done
-	fail "never: $*"
-}
-
 # has_printed N: so many records by now
 has_printed() {
 	[ "$(wc -l <"$OUT")" -ge "$1" ]
