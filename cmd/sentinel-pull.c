@@ -133,7 +133,7 @@ trouble(int r)
 
 /* From the relay, under FILE.pull. */
 static int
-pull(struct client *c, struct handover *d, uint64_t *n)
+pull(struct client *c, struct handover *h, uint64_t *n)
 {
 	struct handler handler = { args.operands, args.raw, args.max_tries };
 	const struct handover_handler to = { handler_run, &handler,
@@ -153,7 +153,7 @@ pull(struct client *c, struct handover *d, uint64_t *n)
 	if (args.output_dir)
 		r = pull_keep_files(p, args.output_dir, args.max_file_size);
 	if (r == 0)
-		r = follow_run(c, p, d, &plan, n);
+		r = follow_run(c, p, h, &plan, n);
 	if (pull_elsewhere(p))
 		app_warn("a file was begun in %s: -o with that directory "
 			 "goes on with it",
@@ -163,32 +163,32 @@ pull(struct client *c, struct handover *d, uint64_t *n)
 }
 
 static int
-print_or_forget(struct client *c, struct handover *d, uint64_t *n)
+print_or_forget(struct client *c, struct handover *h, uint64_t *n)
 {
 	const struct handover_reader reader = { print, NULL };
 
 	if (args.forget)
-		return handover_forget(d, args.operands,
+		return handover_forget(h, args.operands,
 		    (size_t)args.operands_n);
 	if (args.dead)
-		return handover_dead(d, args.count, &reader, n);
+		return handover_dead(h, args.count, &reader, n);
 	if (args.peek)
-		return handover_peek(d, args.count, &reader, n);
-	return pull(c, d, n);
+		return handover_peek(h, args.count, &reader, n);
+	return pull(c, h, n);
 }
 
 static int
 deliver(struct client *c, const struct handover_filter *f)
 {
 	const bool waits = args.wait_ms != FOLLOW_NO_WAIT;
-	struct handover *d;
+	struct handover *h;
 	uint64_t n = 0;
-	int r = handover_new(&d, c, f);
+	int r = handover_new(&h, c, f);
 
 	if (r < 0)
 		return r;
-	r = print_or_forget(c, d, &n);
-	handover_free(d);
+	r = print_or_forget(c, h, &n);
+	handover_free(h);
 	if (r == 0 && n == 0 && (waits || args.or_fail))
 		return err_set(ERR_TIMEOUT,
 		    waits ? "nothing came in time" : "nothing to print");
@@ -226,7 +226,7 @@ run(const struct settings *s, int argc, char **argv)
 		r = child_check(argv[0]);
 	if (r == 0)
 		r = client_open(&c, s);
-	if (r < 0)
+	if (r != 0)
 		return r;
 	outlet_start();
 	r = filter_and_deliver(c);

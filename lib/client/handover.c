@@ -208,9 +208,12 @@ print_page(struct handover *h, const struct inbox *rows, size_t n,
 	return r < 0 ? r : settled;
 }
 
-int
-handover_print(struct handover *h, uint64_t max,
-    const struct handover_reader *to, uint64_t *n)
+/* Page after page: how they are listed, and what becomes of each. */
+static int
+each_page(struct handover *h, lister list,
+    int (*page)(struct handover *h, const struct inbox *rows, size_t n,
+	const struct handover_reader *to, size_t *taken),
+    uint64_t max, const struct handover_reader *to, uint64_t *n)
 {
 	struct inbox rows[INBOX_PAGE_MAX];
 	size_t have = 1, taken;
@@ -219,46 +222,32 @@ handover_print(struct handover *h, uint64_t max,
 
 	for (*n = 0; r == 0 && have > 0 && *n < max; *n += taken) {
 		taken = 0;
-		r = next_page(h, inbox_page, &after, rows, max - *n, &have);
+		r = next_page(h, list, &after, rows, max - *n, &have);
 		if (r == 0 && have > 0)
-			r = print_page(h, rows, have, to, &taken);
+			r = page(h, rows, have, to, &taken);
 	}
 	return r;
 }
 
-/* --- list -------------------------------------------------------------------
- */
-
-static int
-list(struct handover *h, lister which, uint64_t max,
+int
+handover_print(struct handover *h, uint64_t max,
     const struct handover_reader *to, uint64_t *n)
 {
-	struct inbox rows[INBOX_PAGE_MAX];
-	size_t have = 1, taken;
-	int64_t after = 0;
-	int r = 0;
-
-	for (*n = 0; r == 0 && have > 0 && *n < max; *n += taken) {
-		taken = 0;
-		r = next_page(h, which, &after, rows, max - *n, &have);
-		if (r == 0)
-			r = take_rows(h, rows, have, to, &taken);
-	}
-	return r;
+	return each_page(h, inbox_page, print_page, max, to, n);
 }
 
 int
 handover_peek(struct handover *h, uint64_t max,
     const struct handover_reader *to, uint64_t *n)
 {
-	return list(h, inbox_page, max, to, n);
+	return each_page(h, inbox_page, take_rows, max, to, n);
 }
 
 int
 handover_dead(struct handover *h, uint64_t max,
     const struct handover_reader *to, uint64_t *n)
 {
-	return list(h, inbox_dead, max, to, n);
+	return each_page(h, inbox_dead, take_rows, max, to, n);
 }
 
 int

@@ -74,7 +74,7 @@ handler_run(void *arg, const struct pull_item *item,
 	    ? run(h, item, item->text.text, item->text.text_len, &status)
 	    : run_with_record(h, item, &status);
 
-	if (r < 0)
+	if (r != 0)
 		return r;
 	*verdict = status == 0      ? HANDOVER_DONE
 	    : status == STATUS_DEAD ? HANDOVER_DEAD

@@ -105,6 +105,16 @@ three
 four'
 }
 
+@test "a relay that breaks each channel is not asked in a loop" {
+	proxy_start up:cut:150
+	follow --relay "$PROXY_RELAY"
+	until_true test -s "$BATS_TEST_TMPDIR/warnings"
+	sleep 1
+	unfollow
+	# pauses of 0.1, 0.2, 0.4 s and so on, at least half of each
+	[ "$(wc -l <"$PROXY_LOG")" -lt 12 ]
+}
+
 @test "it waits for a relay that is not there yet" {
 	relay_stop
 	follow --timeout 0.2 --get body

@@ -22,14 +22,6 @@ verify() { # A B
 	    fingerprint "$2" --get safety_number)" >/dev/null
 }
 
-until_true() {
-	for ((i = 0; i < 1000; i++)); do
-		if "$@"; then return; fi
-		sleep 0.02
-	done
-	fail "never: $*"
-}
-
 @test "a stranger is answered by any alone" {
 	bob sentinel-pull --type message
 	answers none request_received

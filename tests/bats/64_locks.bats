@@ -34,15 +34,6 @@ stopped_at() {
 	until_true grep -qs 'stopped by SIGSTOP' "$trace"
 }
 
-# until_true COMMAND...: at most 10 seconds
-until_true() {
-	for ((i = 0; i < 500; i++)); do
-		if "$@"; then return; fi
-		sleep 0.02
-	done
-	fail "never: $*"
-}
-
 # in_time COMMAND...: locked out, and told so before 5 seconds are over
 in_time() {
 	local begin=$SECONDS

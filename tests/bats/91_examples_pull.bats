@@ -9,14 +9,6 @@ setup() {
 	handshake
 }
 
-until_true() {
-	for ((i = 0; i < 1000; i++)); do
-		if "$@"; then return; fi
-		sleep 0.02
-	done
-	fail "never: $*"
-}
-
 # example SHELL NAME ARGUMENT...: bob runs it, in a session of its own, for
 # ending it means all of its processes
 example() {

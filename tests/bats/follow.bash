@@ -25,14 +25,6 @@ say() {
 	alice sentinel-send bob -m "$1" >/dev/null
 }
 
-until_true() {
-	for ((i = 0; i < 1000; i++)); do
-		if "$@"; then return; fi
-		sleep 0.02
-	done
-	fail "never: $*"
-}
-
 # has_printed N: so many records by now
 has_printed() {
 	[ "$(wc -l <"$OUT")" -ge "$1" ]
@@ -54,9 +46,8 @@ strangers() {
 # Alice sends N texts, at most so many a second: what the relay has surely not
 # had is sent again, what is in doubt is delivered by the next command.
 say_many() { # N A_SECOND
-	local n=1 pause
+	local n=1 begin=${EPOCHREALTIME/.} early
 
-	pause=$(awk "BEGIN { print 1 / $2 }")
 	while [ "$n" -le "$1" ]; do
 		if as alice "$SENTINEL_BIN/sentinel-send" bob -m "$n" \
 		    --errors=json >/dev/null 2>"$BATS_TEST_TMPDIR/send.err" ||
@@ -64,7 +55,9 @@ say_many() { # N A_SECOND
 		then
 			n=$((n + 1))
 		fi
-		sleep "$pause"
+		early=$((begin + n * (1000000 / $2) - ${EPOCHREALTIME/.}))
+		[ "$early" -le 0 ] ||
+		    sleep "$((early / 1000000)).$(printf %06d $((early % 1000000)))"
 	done
 	# nothing may be left in doubt
 	until_true as alice "$SENTINEL_BIN/sentinel-send" bob -m last

@@ -102,6 +102,15 @@ wait_for_exit() {
 	fail "process $1 is still there"
 }
 
+# until_true COMMAND...: at most 20 seconds
+until_true() {
+	for ((i = 0; i < 1000; i++)); do
+		if "$@"; then return; fi
+		sleep 0.02
+	done
+	fail "never: $*"
+}
+
 # --- people ------------------------------------------------------------------
 
 # as NAME COMMAND...: run it with the key file of NAME
