@@ -102,19 +102,22 @@ send_all(struct batch *b, struct letters *letters, struct tally *t)
 {
 	static struct batch_item items[BATCH_MAX];
 	const struct letter *group;
+	struct err_info why;
 	size_t n;
-	int r;
+	int r, told;
 
-	for (;;) {
+	do {
 		r = letters_take(letters, &group, &n);
 		if (r < 0 || n == 0)
 			return r;
 		address(items, group, n);
-		batch_send(b, items, n);
-		r = tell(t, items, group, n);
-		if (r < 0)
-			return r;
-	}
+		r = batch_send(b, items, n);
+		why = *err_last();
+		told = tell(t, items, group, n);
+	} while (r == 0 && told == 0);
+	if (told == 0)
+		err_restore(t->is_batch ? &why : &t->last);
+	return told < 0 ? told : r;
 }
 
 static int

@@ -64,8 +64,9 @@ fill(struct lines *l)
 	size_t got;
 	int r = buf_reserve(l->held, &to, PIECE);
 
-	if (r == 0)
-		r = file_read_some(l->fd, to, PIECE, &got, l->name);
+	if (r < 0)
+		return r;
+	r = file_read_some(l->fd, to, PIECE, &got, l->name);
 	if (r < 0)
 		return r;
 	buf_commit(l->held, got);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include "cli/order.h"
 
+#include <assert.h>
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
@@ -57,19 +58,27 @@ copy(char **out, const json_t *value)
 	return *out ? 0 : err_set(ERR_NOMEM, "no memory for a line");
 }
 
+/* The n-th name of one or an array of them; NULL: it is none. */
+static const char *
+name_at(const json_t *value, size_t n)
+{
+	const char *name = json_string_value(
+	    json_is_array(value) ? json_array_get(value, n) : value);
+
+	return name && name[0] ? name : NULL;
+}
+
 static int
 take_to(struct order *o, const json_t *value)
 {
-	const bool many = json_is_array(value);
-	const size_t n = many ? json_array_size(value) : 1;
+	const size_t n = json_is_array(value) ? json_array_size(value) : 1;
 	size_t len = 0;
 
+	assert(!o->to); /* no key comes twice */
 	for (size_t i = 0; i < n; i++) {
-		const json_t *who = many ? json_array_get(value, i) : value;
-
-		if (json_string_length(who) == 0)
+		if (!name_at(value, i))
 			return refuse("to: neither a peer nor some");
-		len += json_string_length(who) + 1;
+		len += strlen(name_at(value, i)) + 1;
 	}
 	if (n == 0)
 		return refuse("to: nobody");
@@ -78,12 +87,10 @@ take_to(struct order *o, const json_t *value)
 		return err_set(ERR_NOMEM, "no memory for a line");
 	len = 0;
 	for (; o->to_n < n; o->to_n++) {
-		const json_t *who =
-		    many ? json_array_get(value, o->to_n) : value;
+		const char *name = name_at(value, o->to_n);
 
-		memcpy(o->to + len, json_string_value(who),
-		    json_string_length(who) + 1);
-		len += json_string_length(who) + 1;
+		memcpy(o->to + len, name, strlen(name) + 1);
+		len += strlen(name) + 1;
 	}
 	return 0;
 }

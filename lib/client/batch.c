@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-#include "client/batch.h"
+#include "client/batch_put.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -9,19 +9,7 @@
 #include "client/book.h"
 #include "client/delivery.h"
 #include "client/seal.h"
-#include "e2e/ratchet.h"
-#include "wire/codes.h"
 #include "wire/id.h"
-
-struct batch {
-	struct client *client;
-	struct keyfile *kf;
-	const struct batch_rules *rules;
-	struct flight *flight;
-	struct buf *body;
-	uint64_t away_until; /* monotonic: the relay is not called before */
-	struct err_info away;
-};
 
 int
 batch_new(struct batch **out, struct client *c, const struct batch_rules *rules)
@@ -59,23 +47,13 @@ batch_free(struct batch *b)
 	free(b);
 }
 
-static void
-fail(struct batch_item *it, int r)
+/* What has ended all of it once more, or 0. */
+static int
+ended(const struct batch *b)
 {
-	it->status = BATCH_FAILED;
-	it->failed = r;
-	it->why = *err_last();
-}
-
-/* Whether it goes out is not known. */
-static void
-fail_in_doubt(struct batch_item *it, int r)
-{
-	char id[ID_TEXT_SIZE];
-
-	id_text(id, it->message_id);
-	err_in_doubt(id);
-	fail(it, r);
+	if (b->ended.code != 0)
+		err_restore(&b->ended);
+	return b->ended.code;
 }
 
 /* Each item that is still open; what fn answers is its failure. */
@@ -84,10 +62,15 @@ each(struct batch *b, struct batch_item *items, size_t n,
     int (*fn)(struct batch *b, struct batch_item *it))
 {
 	for (size_t i = 0; i < n; i++) {
-		int r = items[i].status == BATCH_OPEN ? fn(b, &items[i]) : 0;
+		int r;
 
+		if (items[i].status != BATCH_OPEN)
+			continue;
+		r = ended(b);
+		if (r == 0)
+			r = fn(b, &items[i]);
 		if (r < 0)
-			fail(&items[i], r);
+			batch_put_fault(b, &items[i], r, false);
 	}
 }
 
@@ -101,31 +84,8 @@ count_open(const struct batch_item *items, size_t n)
 	return open;
 }
 
-static int
-give_up(struct batch *b, struct batch_item *it)
-{
-	(void)b;
-	(void)it;
-	return err_last()->code;
-}
-
-/* What is wrong with oneself is so for all of them. */
-static void
-fail_all(struct batch *b, struct batch_item *items, size_t n)
-{
-	each(b, items, n, give_up);
-}
-
 /* --- before anything is done ------------------------------------------------
  */
-
-static void
-note_row(struct batch_item *it, const struct outbox *row)
-{
-	it->sealed = row->state != OUTBOX_PLAIN;
-	it->seq = row->seq;
-	it->sent_at = row->at;
-}
 
 /* An id that was given before, of a message that is through. */
 static int
@@ -139,7 +99,7 @@ recognize(struct batch *b, struct batch_item *it)
 
 	if (r == 0 && found && row.state == OUTBOX_DONE) {
 		it->status = BATCH_DUPLICATE;
-		note_row(it, &row);
+		batch_put_row(it, &row);
 	}
 	return r;
 }
@@ -163,215 +123,6 @@ judge(struct batch *b, struct batch_item *it)
 	if (r == 0 && it->id)
 		r = id_parse(it->message_id, it->id);
 	return r < 0 ? r : recognize(b, it);
-}
-
-/* --- the text as it goes into the plaintext ----------------------------------
- */
-
-static int
-write_body(struct batch *b, const struct batch_item *it)
-{
-	struct plain_text t = { .has_reply_to = it->reply_to != NULL,
-		.text = it->text,
-		.text_len = it->len };
-	uint8_t *out;
-	int r;
-
-	if (t.has_reply_to)
-		memcpy(t.reply_to, it->reply_id, ID_LEN);
-	if (b->rules->content_type)
-		memcpy(t.content_type, b->rules->content_type,
-		    strlen(b->rules->content_type) + 1);
-	buf_clear(b->body);
-	r = buf_reserve(b->body, &out, plain_text_size(&t));
-	if (r < 0)
-		return r;
-	plain_pack_text(out, &t);
-	buf_commit(b->body, plain_text_size(&t));
-	return 0;
-}
-
-/* --- for a later command -----------------------------------------------------
- */
-
-static int
-enqueue(struct batch *b, struct batch_item *it)
-{
-	struct outbox row = { .type = MESSAGE_RATCHET, .at = it->sent_at };
-	int r = write_body(b, it);
-
-	memcpy(row.peer, it->peer.id, ID_LEN);
-	memcpy(row.message_id, it->message_id, ID_LEN);
-	if (r == 0)
-		r = outbox_add_plain(b->kf, &row, buf_peek(b->body),
-		    buf_len(b->body));
-	if (r == 0)
-		it->status = BATCH_QUEUED;
-	return r;
-}
-
-/* --- the commit before they leave --------------------------------------------
- */
-
-/* The place of a row in the flight; 0: it is not there. */
-static size_t
-find_place(const struct batch *b, const struct outbox *row)
-{
-	for (size_t i = 0; i < b->flight->n; i++) {
-		if (b->flight->message[i].row.n == row->n)
-			return i + 1;
-	}
-	return 0;
-}
-
-/* An id that is in the outbox already: its message goes, not this one. */
-static int
-adopt(struct batch *b, struct batch_item *it, const struct outbox *row)
-{
-	struct flight_message *m;
-	int r;
-
-	note_row(it, row);
-	it->adopted = true;
-	if (row->state == OUTBOX_DONE || row->state == OUTBOX_PLAIN) {
-		it->status = BATCH_DUPLICATE;
-		return 0;
-	}
-	it->place = find_place(b, row);
-	if (it->place > 0)
-		return 0;
-	r = flight_add(b->flight, &m);
-	if (r < 0)
-		return r;
-	m->row = *row;
-	it->place = b->flight->n;
-	return outbox_read(b->kf, row->n, m->content);
-}
-
-static int
-seal(struct batch *b, struct batch_item *it)
-{
-	struct plain m = { .kind = PLAIN_TEXT, .sent_at = it->sent_at };
-	struct flight_message *f;
-	int r = write_body(b, it);
-
-	m.body = buf_peek(b->body);
-	m.body_len = buf_len(b->body);
-	memcpy(m.message_id, it->message_id, ID_LEN);
-	if (r == 0 &&
-	    !flight_fits(b->client, plain_size(m.body_len) + RATCHET_OVERHEAD))
-		r = err_set(ERR_PROTOCOL, "too large for this relay");
-	if (r == 0)
-		r = flight_add(b->flight, &f);
-	if (r < 0)
-		return r;
-	r = seal_message(b->client, &it->peer, &m, f->content, &f->row);
-	if (r < 0) {
-		flight_drop_last(b->flight);
-		return r;
-	}
-	it->place = b->flight->n;
-	note_row(it, &f->row);
-	return 0;
-}
-
-static int
-put(struct batch *b, struct batch_item *it, bool connected)
-{
-	struct outbox row;
-	bool found = false, has = false;
-	int r = it->id
-	    ? outbox_find(b->kf, it->peer.id, it->message_id, &row, &found)
-	    : 0;
-
-	if (r == 0 && found)
-		return adopt(b, it, &row);
-	if (r == 0)
-		r = peers_get(b->kf, it->peer.id, &it->peer, &found);
-	if (r == 0 && !found)
-		r = err_set(ERR_UNKNOWN_PEER, "the peer was forgotten");
-	if (r == 0)
-		r = seal_has_session(b->client, &it->peer, &has);
-	if (r < 0)
-		return r;
-	if (b->rules->queue && (!connected || !has || it->behind))
-		return enqueue(b, it);
-	return seal(b, it);
-}
-
-/* What fails an item, with nothing changed. */
-static bool
-is_of_item(int r)
-{
-	return r == ERR_NO_SESSION || r == ERR_UNKNOWN_PEER ||
-	    r == ERR_PROTOCOL || r == ERR_USAGE;
-}
-
-/*
- * A commit whose very last sync failed has happened all the same: then the
- * rows are there, and the next command delivers them.
- */
-static void
-doubt_commit(struct batch *b, struct batch_item *items, size_t n, int r)
-{
-	const struct err_info why = *err_last();
-	struct outbox row;
-
-	for (size_t i = 0; i < n; i++) {
-		struct batch_item *it = &items[i];
-		bool found;
-		int e;
-
-		if (it->status != BATCH_OPEN && it->status != BATCH_QUEUED)
-			continue;
-		e = outbox_find(b->kf, it->peer.id, it->message_id, &row,
-		    &found);
-		err_restore(&why);
-		if (e < 0 || found)
-			fail_in_doubt(it, r);
-		else
-			fail(it, r);
-	}
-}
-
-/* 0, or what fails all of them; *tried: it was the commit itself. */
-static int
-commit(struct batch *b, struct batch_item *items, size_t n, bool connected,
-    bool *tried)
-{
-	int r = keyfile_begin(b->kf);
-
-	for (size_t i = 0; i < n && r == 0; i++) {
-		if (items[i].status != BATCH_OPEN)
-			continue;
-		r = put(b, &items[i], connected);
-		if (r == 0 || !is_of_item(r))
-			continue;
-		fail(&items[i], r);
-		r = 0;
-	}
-	*tried = r == 0;
-	if (r == 0)
-		r = keyfile_commit(b->kf);
-	keyfile_rollback(b->kf);
-	return r;
-}
-
-static void
-put_all(struct batch *b, struct batch_item *items, size_t n, bool connected)
-{
-	bool tried;
-	int r;
-
-	flight_clear(b->flight);
-	r = commit(b, items, n, connected, &tried);
-	if (r == 0)
-		return;
-	flight_clear(b->flight);
-	if (tried)
-		doubt_commit(b, items, n, r);
-	else
-		fail_all(b, items, n);
 }
 
 /* --- the relay ---------------------------------------------------------------
@@ -450,7 +201,7 @@ lead_all(struct batch *b, struct batch_item *items, size_t n)
 		    : 0;
 
 		if (r < 0)
-			fail(&items[i], r);
+			batch_put_fault(b, &items[i], r, false);
 	}
 }
 
@@ -472,7 +223,7 @@ land(struct batch *b, struct batch_item *it)
 	if (b->rules->queue && m->sent == ERR_UNREACHABLE)
 		it->status = BATCH_QUEUED;
 	else
-		fail_in_doubt(it, m->sent);
+		batch_put_fault(b, it, m->sent, true);
 	return 0;
 }
 
@@ -492,29 +243,38 @@ approach_all(struct batch *b, struct batch_item *items, size_t n)
 	}
 }
 
-void
-batch_send(struct batch *b, struct batch_item *items, size_t n)
+/* All that are open; 0, or what ends more than this group. */
+static int
+send(struct batch *b, struct batch_item *items, size_t n)
 {
-	int r;
+	int r = reach(b);
 
-	assert(n <= BATCH_MAX);
-	each(b, items, n, judge);
-	if (count_open(items, n) == 0)
-		return;
-	r = reach(b);
 	note_away(b, r);
 	if (r == ERR_UNREACHABLE && b->rules->queue) {
-		put_all(b, items, n, false);
-		return;
+		batch_put(b, items, n, false);
+		return 0;
 	}
 	if (r < 0) {
-		fail_all(b, items, n);
-		return;
+		batch_put_faults(b, items, n, r);
+		return r == ERR_UNREACHABLE ? 0 : r;
 	}
 	lead_all(b, items, n);
-	put_all(b, items, n, true);
+	batch_put(b, items, n, true);
 	flight_send(b->client, b->flight->message, b->flight->n, false);
 	each(b, items, n, land);
 	if (b->rules->queue)
 		approach_all(b, items, n);
+	return 0;
+}
+
+int
+batch_send(struct batch *b, struct batch_item *items, size_t n)
+{
+	int r = 0;
+
+	assert(n <= BATCH_MAX);
+	each(b, items, n, judge);
+	if (count_open(items, n) > 0)
+		r = send(b, items, n);
+	return r < 0 ? r : ended(b);
 }

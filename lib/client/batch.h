@@ -74,7 +74,10 @@ void batch_free(struct batch *b); /* NULL is fine */
  * are queued at once for the channel's timeout.  ERR_NO_SESSION,
  * ERR_UNKNOWN_PEER, ERR_USAGE, the relay's reasons, ...; where it is not known
  * whether a message goes out, its why says so (err_in_doubt).
+ *
+ * Answers 0, or what has failed for this group and would for the next: the
+ * key file, or a relay that is there and not ours.
  */
-void batch_send(struct batch *b, struct batch_item *items, size_t n);
+int batch_send(struct batch *b, struct batch_item *items, size_t n) MUST_USE;
 
 #endif

@@ -177,6 +177,16 @@ bob_knows() {
 	echo "$1"
 }
 
+@test "a relay that is another one ends a batch: 11" {
+	seq 200 >"$BATS_TEST_TMPDIR/in"
+	relay_stop
+	rm "$RELAY_KEY"
+	relay_restart
+	fault 11 relay_untrusted alice sentinel-send -l bob <"$BATS_TEST_TMPDIR/in"
+	[ "${#lines[@]}" = 64 ]
+	[ "$(field .error.code | sort -u)" = relay_untrusted ]
+}
+
 @test "--require-verified: 23 until the number was compared" {
 	fault 23 peer_not_verified alice sentinel-send bob -m x --require-verified
 	number=$(alice sentinel-keys fingerprint bob --get safety_number)

@@ -61,6 +61,11 @@ next'
 	run alice sentinel-keys show --lock-timeout 0 --get name
 	assert_output alice
 	in_time alice sentinel-send bob -m other
+	seq 1000 >"$BATS_TEST_TMPDIR/lines"
+	# a batch ends there, and those it has read are told
+	in_time alice sentinel-send -l bob <"$BATS_TEST_TMPDIR/lines"
+	[ "${#lines[@]}" = 64 ]
+	[ "$(field .error.code | sort -u)" = locked ]
 	kill -CONT "$STOPPED"
 	wait "$STOPPED"
 	run bob sentinel-pull --get body

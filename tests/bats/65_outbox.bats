@@ -144,6 +144,26 @@ set_next() {
 	[ -z "$(bob sentinel-pull)" ]
 }
 
+@test "while another command delivers, what is queued stays in order" {
+	handshake
+	relay_stop
+	alice sentinel-send --queue bob -m one --timeout 0.2
+	relay_restart
+	for ((n = 2; n <= 3; n++)); do
+		run flock "$BATS_TEST_TMPDIR/alice.key.flush" sentinel-send \
+		    -k "$BATS_TEST_TMPDIR/alice.key" --queue bob -m "$n"
+		[ "$(field .status)" = queued ]
+	done
+	# without --queue nobody waits for anybody
+	flock "$BATS_TEST_TMPDIR/alice.key.flush" sentinel-send \
+	    -k "$BATS_TEST_TMPDIR/alice.key" bob -m now
+	[ "$(got bob)" = '0 now' ]
+	alice sentinel-pull
+	[ "$(got bob)" = '1 one
+2 2
+3 3' ]
+}
+
 @test "--queue does not hide what is wrong otherwise" {
 	handshake
 	fault 20 unknown_peer alice sentinel-send --queue nobody -m x
@@ -160,16 +180,17 @@ set_next() {
 	handshake
 	alice sentinel-send bob -m zero
 	full bob
-	fault 13 relay_busy alice sentinel-send bob -m refused
-	fault 13 relay_busy alice sentinel-send bob -m refused
+	fault 13 relay_busy alice sentinel-send bob -m refused --id "$ID"
+	fault 13 relay_busy alice sentinel-send bob -m refused --queue
 	fault 13 relay_busy alice sentinel-send -l bob < <(printf 'a\nb\n')
 	# only the first was made: the others would have gone the same way
 	[ "$(outbox)" = '0 0 0' ]
 	[ "$(got bob)" = '0 zero' ]
 	roomy bob
-	run alice sentinel-send bob -m next
-	[ "$(got bob)" = "$(field .seq) next" ]
-	[ "$(field .seq)" -le 3 ]
+	# the id of what was refused is as good as new
+	run alice sentinel-send bob -m next --id "$ID"
+	[ "$(field '.status + " " + (.seq | tostring)')" = 'accepted 2' ]
+	[ "$(got bob)" = '2 next' ]
 	alice sentinel-send bob -m last
 	[ "$(got bob)" = "$(($(field .seq) + 1)) last" ]
 }
