@@ -236,9 +236,9 @@ test_exchanged_part(void **state)
 static void
 test_sweep(void **state)
 {
-	static const char *const others[] = { "n", ".sentinel-07.part",
-		PART "x", "x" PART,
-		".sentinel-0707070707070707070707070707070G.part" };
+	static const char longer[] = PART "x", hidden[] = "x" PART;
+	static const char *const others[] = { "n", ".sentinel-07.part", longer,
+		hidden, ".sentinel-0707070707070707070707070707070G.part" };
 	static const char link[] =
 	    ".sentinel-08070707070707070707070707070707.part";
 	static const char newer[] =
