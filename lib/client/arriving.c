@@ -50,7 +50,7 @@ arriving_new(struct arriving **out, struct client *c, const char *dir,
 		arriving_free(a);
 		return r;
 	}
-	outdir_sweep(a->dir, clock_wall_ms() - FILES_KEEP_MS - CLOCK_DAY);
+	outdir_sweep(a->dir, clock_wall_ms(), FILES_KEEP_MS + CLOCK_DAY);
 	*out = a;
 	return 0;
 }

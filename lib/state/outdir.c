@@ -228,19 +228,19 @@ is_part_name(const char *name)
 
 /* What cannot be taken away is in nobody's way. */
 static void
-drop_old(const struct outdir *d, const char *name, uint64_t since)
+drop_old(const struct outdir *d, const char *name, uint64_t now, uint64_t age)
 {
 	struct stat st;
 
 	if (is_part_name(name) &&
 	    fstatat(d->fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
 	    S_ISREG(st.st_mode) && st.st_uid == geteuid() &&
-	    st.st_mtim.tv_sec < (time_t)(since / 1000))
+	    st.st_mtim.tv_sec + (time_t)(age / 1000) < (time_t)(now / 1000))
 		unlinkat(d->fd, name, 0);
 }
 
 void
-outdir_sweep(const struct outdir *d, uint64_t since)
+outdir_sweep(const struct outdir *d, uint64_t now, uint64_t age)
 {
 	int fd = openat(d->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
@@ -252,7 +252,7 @@ outdir_sweep(const struct outdir *d, uint64_t since)
 		return;
 	}
 	while ((e = readdir(dir)))
-		drop_old(d, e->d_name, since);
+		drop_old(d, e->d_name, now, age);
 	closedir(dir);
 }
 

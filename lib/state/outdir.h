@@ -44,10 +44,11 @@ int outdir_drop_part(const struct outdir *d,
     const uint8_t id[static ID_LEN]) MUST_USE; /* none is fine */
 
 /*
- * Take away partial files of our own that nobody has written to since then,
- * unix ms: those of key files that do not know of them any more.
+ * Take away partial files of our own that nobody has written to for so long:
+ * those of key files that do not know of them any more.  Both in ms, the
+ * former unix time.
  */
-void outdir_sweep(const struct outdir *d, uint64_t since);
+void outdir_sweep(const struct outdir *d, uint64_t now, uint64_t age);
 
 /* The inode of what has that name, 0 when there is none. */
 int outdir_inode(const struct outdir *d, const char *name,

@@ -154,17 +154,20 @@ def play(top, number, likely, send, pull):
         f.write(data)
     subprocess.run(send + [os.path.join(top, NAME)], check=True,
                    stdout=subprocess.DEVNULL, timeout=LIMIT_S)
-    command = subprocess.Popen(pull, stdout=subprocess.PIPE,
+    # no pipe: a pull waits until somebody has read a record from one
+    printed = open(os.path.join(top, "printed"), "w+")
+    command = subprocess.Popen(pull, stdout=printed,
                                stderr=subprocess.DEVNULL)
     try:
         while command.poll() is None and not open_in(command.pid, r.dir):
             pass
         likely = r.race(command, likely)
-        records = [json.loads(line) for line in command.stdout]
+        printed.seek(0)
+        records = [json.loads(line) for line in printed]
     finally:
         command.kill()
         command.wait()
-        command.stdout.close()
+        printed.close()
     assert command.returncode in (0, 34), f"status {command.returncode}"
     told = r.check(data, records)
     # what a failed pull has left at the relay: by itself, in peace
