@@ -118,7 +118,7 @@ collect(struct keyfile *kf, struct snapshot *s, struct buf *content)
 	for (size_t i = 0; r == 0 && i < n; i++)
 		r = put_peer(kf, content, &list[i]);
 	free(list);
-	return r == ERR_INTERNAL
+	return r == ERR_INTERNAL /* the ceiling of content */
 	    ? err_set(ERR_USAGE, "more than %d MiB to back up",
 		  BACKUP_MAX / (1024 * 1024))
 	    : r;
@@ -138,7 +138,7 @@ seal(struct buf *out, struct colbox_key *k, const struct passphrase *pass,
 	r = pwlock_seal(&lock, k, pass);
 	if (r == 0)
 		r = buf_reserve(out, &to, BOX_AT + len + COLBOX_OVERHEAD);
-	if (r < 0)
+	if (r != 0)
 		return r;
 	memcpy(to, MAGIC, MAGIC_LEN);
 	pack_lock(to + MAGIC_LEN, k->file, &lock);

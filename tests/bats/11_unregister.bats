@@ -58,6 +58,25 @@ leave() { # OWNER ARGUMENT...
 	alice sentinel-keys rotate >/dev/null
 }
 
+@test "registered again by six commands at once: one new pair of keys" {
+	local pid
+
+	register alice
+	leave alice --yes >/dev/null
+	for n in 1 2 3 4 5 6; do
+		start alice sentinel-register alice
+	done
+	for pid in "${STARTED[@]}"; do
+		wait "$pid"
+	done
+	STARTED=()
+	run sqlite3 "$BATS_TEST_TMPDIR/alice.key" \
+	    'SELECT state FROM own_keys ORDER BY n'
+	assert_output '3
+2'
+	alice sentinel-pull
+}
+
 @test "registered again under another name" {
 	handshake
 	leave alice --yes alice >/dev/null
