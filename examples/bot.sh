@@ -17,4 +17,4 @@ case $(jq -r .body) in
 	load) answer=$(cut -d ' ' -f 1-3 /proc/loadavg) ;;
 	*) exit 0 ;; # two bots must not talk for ever
 esac
-sentinel-send "$SENTINEL_FROM_ID" -m "$answer" >/dev/null
+sentinel-send "$SENTINEL_FROM_ID" -R "$SENTINEL_ID" -m "$answer" >/dev/null

@@ -36,7 +36,7 @@ end_example() {
 	carol sentinel-send bob -m ping
 	carol sentinel-send bob -m ping
 	until_true alice sentinel-pull --type key_request # takes in, prints none
-	until_true has_two alice
+	until_true has alice 2
 	run alice sentinel-pull --get from.name,body
 	assert_line -n 0 'bob	pong'
 	assert_line -n 1 --regexp '^bob	20[0-9-]+T[0-9:]+Z$'
@@ -50,9 +50,28 @@ end_example() {
 	assert_output ''
 }
 
-has_two() {
+@test "ask: the answer to the question, whatever else comes" {
+	bob sentinel-keys verify alice "$(bob sentinel-keys fingerprint alice \
+	    --get safety_number)"
+	start bob "$SENTINEL_BIN/sentinel-pull" -F --type message -- \
+	    "$ROOT/examples/bot.sh"
+	alice sentinel-send bob -m date
+	for shell in dash bash; do
+		bob sentinel-send alice -m 'something else'
+		run alice "$shell" "$ROOT/examples/ask.sh" bob ping
+		assert_success
+		assert_output pong
+	done
+	until_true has alice 3
+	run alice sentinel-pull --get body
+	assert_line -n 0 --regexp '^(20.*Z|something else)$'
+	[ "${#lines[@]}" = 3 ]
+}
+
+# has NAME N: so many wait in the inbox
+has() {
 	as "$1" sentinel-pull --type key_request
-	[ "$(as "$1" sentinel-pull --peek --get type | wc -l)" -ge 2 ]
+	[ "$(as "$1" sentinel-pull --peek --get type | wc -l)" -ge "$2" ]
 }
 
 @test "log-collect: a line each, and nobody forges another's" {
