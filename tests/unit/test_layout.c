@@ -75,8 +75,10 @@ shown(json_t *record)
 	assert_non_null(out);
 	assert_non_null(cells);
 	assert_int_equal(cell_put(out, cells, record, NOW), 0);
-	text = strndup((const char *)buf_peek(out), buf_len(out));
-	assert_int_equal(strlen(text), buf_len(out));
+	assert_int_equal(buf_put(out, "", 1), 0);
+	text = strdup((const char *)buf_peek(out));
+	assert_non_null(text);
+	assert_int_equal(strlen(text) + 1, buf_len(out));
 	buf_free(out);
 	return text;
 }
