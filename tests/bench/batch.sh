@@ -4,29 +4,9 @@
 # line.  Run by make bench, which sets SENTINEL_BIN.
 set -eu
 lines=${1:-20000} single=${2:-200}
-PATH=$SENTINEL_BIN:$PATH
-T=$(mktemp -d)
-trap 'kill "$relay" 2>/dev/null || :; rm -rf "$T"' EXIT
-sentinel-relay -l 127.0.0.1:0 --store "sqlite:$T/relay.db" --key "$T/relay.key" \
-    >"$T/ready" 2>"$T/log" &
-relay=$!
-until [ -s "$T/ready" ]; do
-	kill -0 "$relay"
-	sleep 0.05
-done
-SENTINEL_RELAY=$(jq -r .address "$T/ready")
-export SENTINEL_RELAY
-A() { SENTINEL_KEYFILE=$T/a.key "$@"; }
-B() { SENTINEL_KEYFILE=$T/b.key "$@"; }
-{
-	A sentinel-register a
-	B sentinel-register b
-	A sentinel-keys fetch b
-	A sentinel-keys connect b
-	B sentinel-keys connect "$(A sentinel-keys show --get id)"
-	A sentinel-keys connect b
-	B sentinel-pull
-} >/dev/null
+# shellcheck source=tests/bench/stage.bash
+. "$(dirname "$0")/stage.bash"
+meet a b
 
 # ms COMMAND...: how long it takes, in $ms
 ms() {
@@ -37,12 +17,12 @@ ms() {
 
 one_by_one() {
 	for i in $(seq "$single"); do
-		A sentinel-send b -m "message $i" >/dev/null
+		as a sentinel-send b -m "message $i" >/dev/null
 	done
 }
 
 in_a_batch() {
-	A sentinel-send -b <"$T/lines" >"$T/sent"
+	as a sentinel-send -b <"$T/lines" >"$T/sent"
 }
 
 ms one_by_one
@@ -55,11 +35,11 @@ test "$(jq -r .status "$T/sent" | sort | uniq -c | xargs)" = "$lines accepted"
 # reads, while 16 send as fast as they can
 : >"$T/on"
 for i in $(seq 16); do
-	while [ -e "$T/on" ]; do A sentinel-send b -m x >/dev/null; done &
+	while [ -e "$T/on" ]; do as a sentinel-send b -m x >/dev/null; done &
 	senders="${senders-} $!"
 done
 for i in $(seq 100); do
-	ms A sentinel-keys show >/dev/null
+	ms as a sentinel-keys show >/dev/null
 	echo "$ms"
 done | sort -n >"$T/reads"
 rm "$T/on"

@@ -8,53 +8,17 @@
 set -eu
 mib=${1:-1024}
 rounds=3
-PATH=$SENTINEL_BIN:$PATH:/usr/sbin
+PATH=$PATH:/usr/sbin
 for tool in scp sshd; do
 	command -v "$tool" >/dev/null || {
 		echo "files: no $tool: run scripts/deps bench" >&2
 		exit 1
 	}
 done
-T=$(mktemp -d)
-relay='' sshd='' busy=''
-finish() {
-	for pid in $relay $sshd $busy; do
-		kill "$pid" 2>/dev/null || :
-	done
-	rm -rf "$T"
-}
-trap finish EXIT
-sentinel-relay -l 127.0.0.1:0 --store "sqlite:$T/relay.db" --key "$T/relay.key" \
-    >"$T/ready" 2>"$T/log" &
-relay=$!
-until [ -s "$T/ready" ]; do
-	kill -0 "$relay"
-	sleep 0.05
-done
-SENTINEL_RELAY=$(jq -r .address "$T/ready")
-export SENTINEL_RELAY
-as() {
-	SENTINEL_KEYFILE=$T/$1.key
-	export SENTINEL_KEYFILE
-	shift
-	"$@"
-}
-meet() {
-	as "$1" sentinel-keys fetch "$2"
-	as "$1" sentinel-keys request "$2"
-	as "$2" sentinel-pull
-	as "$2" sentinel-keys fetch "$1"
-	as "$2" sentinel-keys send "$1"
-	as "$1" sentinel-pull
-	as "$1" sentinel-keys send "$2"
-}
-{
-	for name in a b c d; do
-		as "$name" sentinel-register "$name"
-	done
-	meet a b
-	meet c d
-} >/dev/null
+# shellcheck source=tests/bench/stage.bash
+. "$(dirname "$0")/stage.bash"
+meet a b
+meet c d
 
 # an ssh server of our own, for scp
 for name in host user; do
@@ -73,6 +37,7 @@ EOF
 mkdir -p /run/sshd
 "$(command -v sshd)" -D -f "$T/sshd_config" 2>>"$T/log" &
 sshd=$!
+children="$children $sshd"
 printf '[127.0.0.1]:%s %s\n' "$port" "$(cat "$T/host.pub")" >"$T/known"
 copy() {
 	scp -q -P "$port" -i "$T/user" -o "UserKnownHostsFile=$T/known" \
@@ -143,7 +108,7 @@ transfers() {
 }
 chat quiet
 transfers &
-busy=$!
+children="$children $!"
 sleep 1
 chat loaded
 jq -cs '{bench: "chat_beside_files", quiet_median_ms: .[0].median_ms,
