@@ -62,8 +62,9 @@ say_many() { # N A_SECOND
 		[ "$early" -le 0 ] ||
 		    sleep "$((early / 1000000)).$(printf %06d $((early % 1000000)))"
 	done
-	# nothing may be left in doubt
-	until_true as alice "$SENTINEL_BIN/sentinel-send" bob -m last
+	# nothing may be left in doubt, the last one sent once however often it is tried
+	until_true as alice "$SENTINEL_BIN/sentinel-send" bob -m last \
+	    --id 0190a5c0-1111-7222-8333-444444444444
 }
 
 # kill_often SECONDS: as long as process $SENDER is there; how long after each
