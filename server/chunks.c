@@ -16,6 +16,8 @@
 #define SEGMENT_LEN (64ULL * 1024 * 1024) /* then the next one is begun */
 #define ALIGNMENT   4096 /* of contents: what a hole can take back */
 #define READERS     8    /* segments kept open for reading */
+#define HOLES_MAX   1024 /* not given back */
+#define HOLES_ONCE  64   /* given back at a time */
 #define NAME_LEN    20   /* of a segment: decimal digits, padded */
 
 struct segment {
@@ -39,7 +41,8 @@ struct chunks {
 	struct segment *segments; /* ascending */
 	size_t segments_n, segments_room;
 	struct changes group; /* not committed yet */
-	struct changes due;   /* to be given back */
+	struct changes holes; /* to be given back, the oldest first */
+	bool dead;            /* there may be segments without contents */
 	int writer;           /* the newest segment, or -1 */
 	uint64_t next;        /* number of the one after it */
 	uint64_t end;         /* where it is appended to */
@@ -210,6 +213,27 @@ remove_segment(struct chunks *c, struct segment *s)
 	c->segments_n--;
 }
 
+static void
+punch(const struct chunks *c, const struct chunks_place *p)
+{
+	int fd = open_segment(c, p->segment, O_WRONLY);
+
+	/* where holes are not known the space waits for its segment */
+	if (fd < 0)
+		return;
+	(void)fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+	    (off_t)p->offset, (off_t)room_for(p->len));
+	close(fd);
+}
+
+/* The first n holes. */
+static void
+give_back(const struct chunks *c, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		punch(c, &c->holes.rows[i].place);
+}
+
 /* --- opening --- */
 
 int
@@ -247,6 +271,7 @@ chunks_close(struct chunks *c)
 {
 	if (!c)
 		return;
+	give_back(c, c->holes.n);
 	close_writer(c);
 	for (size_t i = 0; i < READERS; i++) {
 		if (c->readers[i].fd >= 0)
@@ -255,7 +280,7 @@ chunks_close(struct chunks *c)
 	close(c->dir);
 	free(c->segments);
 	free(c->group.rows);
-	free(c->due.rows);
+	free(c->holes.rows);
 	free(c);
 }
 
@@ -437,17 +462,29 @@ chunks_sync(struct chunks *c)
 	return 0;
 }
 
-/* Those of the group that were put, or dropped, are for chunks_rest. */
+/* A content is gone. */
+static void
+bury(struct chunks *c, const struct chunks_place *p)
+{
+	struct segment *s = find_segment(c, p->segment);
+
+	if (!s)
+		return;
+	if (--s->live == 0)
+		c->dead = true;
+	else if (note(&c->holes, p, false) < 0)
+		return; /* its space comes back with the segment */
+}
+
+/* So are those of the group that were put, or dropped. */
 static void
 settle(struct chunks *c, bool put)
 {
 	struct changes *g = &c->group;
 
 	for (size_t i = 0; i < g->n; i++) {
-		/* without memory their space comes back at the next start */
-		if (g->rows[i].put == put &&
-		    note(&c->due, &g->rows[i].place, false) < 0)
-			break;
+		if (g->rows[i].put == put)
+			bury(c, &g->rows[i].place);
 	}
 	g->n = 0;
 }
@@ -465,31 +502,32 @@ chunks_undo(struct chunks *c)
 	chunks_rest(c);
 }
 
+/* Forget the first n holes, and those whose segment has gone. */
 static void
-give_back(struct chunks *c, const struct chunks_place *p)
+forget_holes(struct chunks *c, size_t n)
 {
-	struct segment *s = find_segment(c, p->segment);
-	int fd;
+	struct changes *h = &c->holes;
+	size_t kept = 0;
 
-	if (!s)
-		return;
-	if (--s->live == 0) {
-		remove_segment(c, s);
-		return;
+	for (size_t i = n; i < h->n; i++) {
+		if (find_segment(c, h->rows[i].place.segment))
+			h->rows[kept++] = h->rows[i];
 	}
-	/* where holes are not known the space waits for its segment */
-	fd = open_segment(c, p->segment, O_WRONLY);
-	if (fd < 0)
-		return;
-	(void)fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
-	    (off_t)p->offset, (off_t)room_for(p->len));
-	close(fd);
+	h->n = kept;
 }
 
 void
 chunks_rest(struct chunks *c)
 {
-	for (size_t i = 0; i < c->due.n; i++)
-		give_back(c, &c->due.rows[i].place);
-	c->due.n = 0;
+	size_t once = c->holes.n > HOLES_MAX ? HOLES_ONCE : 0;
+
+	if (!c->dead && once == 0)
+		return;
+	for (size_t i = c->segments_n; c->dead && i > 0; i--) {
+		if (c->segments[i - 1].live == 0)
+			remove_segment(c, &c->segments[i - 1]);
+	}
+	c->dead = false;
+	give_back(c, once);
+	forget_holes(c, once);
 }
