@@ -112,9 +112,9 @@ is_taken(struct mem *s, const char *name, const uint8_t *id)
 }
 
 static bool
-has_room(const struct mem *s, size_t len)
+has_room(const struct mem *s)
 {
-	return s->bytes + len <= s->limits.store_bytes;
+	return s->bytes < s->limits.store_bytes;
 }
 
 static struct client *
@@ -154,7 +154,7 @@ enrol(struct store *st, const struct body_key *key, uint64_t now)
 		return REASON_STALE;
 	if (is_taken(s, key->name, key->id))
 		return REASON_NAME_TAKEN;
-	if (!has_room(s, sizeof(*c)))
+	if (!has_room(s))
 		return REASON_BUSY;
 	if (!c)
 		c = add_client(s, key->id);
@@ -226,7 +226,7 @@ block(struct store *st, const uint8_t *id, const struct body_block *op)
 	}
 	if (b || !op->block)
 		return 0;
-	if (!has_room(of(st), sizeof(*b)))
+	if (!has_room(of(st)))
 		return REASON_BUSY;
 	b = calloc(1, sizeof(*b));
 	if (!b)
@@ -279,7 +279,7 @@ admit(const struct mem *s, const struct client *c, const struct body_send *msg,
 		return REASON_MAILBOX_FULL;
 	if (find_block(c, from))
 		return REASON_DENIED;
-	if (!has_room(s, sizeof(struct message) + len))
+	if (!has_room(s))
 		return REASON_BUSY;
 	weigh(&l, c, kind, from);
 	if (!quota_fits(&s->limits, kind, l.all, len, 1) ||

@@ -176,10 +176,10 @@ commit(struct store *st)
 	if (r < 0) {
 		mailbox_clear(s->boxes);
 		chunks_undo(s->chunks);
-		s->space.looked_at = 0;
 	} else {
 		chunks_keep(s->chunks);
 	}
+	store_sqlite_space_settle(s, r < 0);
 	return r;
 }
 

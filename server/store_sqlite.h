@@ -28,6 +28,7 @@
 struct store_sqlite_space {
 	uint64_t looked_at; /* 0: not yet */
 	uint64_t granted;   /* bytes that may be taken without another look */
+	uint64_t pending;   /* by the open group, at most */
 	bool full;
 	bool compact; /* the log is to be given back */
 };
@@ -99,11 +100,11 @@ void store_sqlite_counted(struct store_sqlite *s, struct mailbox *m);
 void store_sqlite_registered(struct store_sqlite *s,
     const uint8_t id[static ID_LEN]);
 
-/*
- * REASON_BUSY: there is no room for another row and len bytes.  What there is
- * is looked up only now and then.
- */
+/* REASON_BUSY: there is no room for another row and len bytes. */
 int store_sqlite_space_take(struct store_sqlite *s, uint32_t len) MUST_USE;
+
+/* The open group was committed, or is lost. */
+void store_sqlite_space_settle(struct store_sqlite *s, bool lost);
 
 /* Give back what a full store can do without, between two groups.  ERR_IO. */
 int store_sqlite_space_compact(struct store_sqlite *s) MUST_USE;

@@ -6,6 +6,7 @@
 #ifndef UNIT_STORES_H
 #define UNIT_STORES_H
 
+#include <dirent.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -14,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* cmocka.h needs what stands above */
@@ -39,7 +41,7 @@ struct fixture {
 	char path[96];
 };
 
-static struct caller alice, bob, carol;
+static struct caller alice, bob, carol, dave;
 
 static inline int
 set_up(void **state)
@@ -87,15 +89,22 @@ enrol_all(struct store *st)
 }
 
 static inline int
-put(struct store *st, const struct caller *from, const struct caller *to,
-    uint8_t type, const char *content)
+put_at(struct store *st, const struct caller *from, const struct caller *to,
+    uint8_t type, const char *content, uint64_t now)
 {
 	struct body_send m = { .type = type,
 		.content = (const uint8_t *)content,
 		.content_len = (uint32_t)strlen(content) };
 
 	memcpy(m.to, to->key.id, ID_LEN);
-	return store_put(st, &m, from->key.id, NOW);
+	return store_put(st, &m, from->key.id, now);
+}
+
+static inline int
+put(struct store *st, const struct caller *from, const struct caller *to,
+    uint8_t type, const char *content)
+{
+	return put_at(st, from, to, type, content, NOW);
 }
 
 /* What a pull brings, as "id:type:content " each, with the senders checked. */
@@ -337,6 +346,32 @@ settle(struct store *st)
 	assert_int_equal(store_rest(st), 0);
 }
 
+/* Bytes on the disk of the files beside the store, and their number. */
+static inline int64_t
+files(const struct fixture *f, unsigned *n)
+{
+	const struct dirent *entry;
+	char dir[128];
+	int64_t bytes = 0;
+	DIR *list;
+
+	snprintf(dir, sizeof(dir), "%s.files", f->path);
+	list = opendir(dir);
+	assert_non_null(list);
+	for (*n = 0; (entry = readdir(list));) {
+		struct stat st;
+
+		if (entry->d_name[0] == '.')
+			continue;
+		assert_int_equal(fstatat(dirfd(list), entry->d_name, &st, 0),
+		    0);
+		bytes += st.st_blocks * 512;
+		++*n;
+	}
+	closedir(list);
+	return bytes;
+}
+
 #define ON(kind, test)                                                 \
 	{                                                              \
 #test " (" #kind ")", test, set_up, tear_down, &(kind) \
@@ -352,6 +387,7 @@ start(void **state)
 	caller_make(&alice, 1, "alice");
 	caller_make(&bob, 2, "bob");
 	caller_make(&carol, 3, "carol");
+	caller_make(&dave, 4, "dave");
 	return 0;
 }
 

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* What every store must do; each test runs on each of them. */
-#include <dirent.h>
 #include <signal.h>
-#include <sys/stat.h>
 
 #include "stores.h"
 
@@ -597,32 +595,6 @@ test_shortage_loses_a_group_only(void **state)
 }
 
 /* --- pieces of files --- */
-
-/* Bytes on the disk of the files beside the store, and their number. */
-static int64_t
-files(const struct fixture *f, unsigned *n)
-{
-	const struct dirent *entry;
-	char dir[128];
-	int64_t bytes = 0;
-	DIR *list;
-
-	snprintf(dir, sizeof(dir), "%s.files", f->path);
-	list = opendir(dir);
-	assert_non_null(list);
-	for (*n = 0; (entry = readdir(list));) {
-		struct stat st;
-
-		if (entry->d_name[0] == '.')
-			continue;
-		assert_int_equal(fstatat(dirfd(list), entry->d_name, &st, 0),
-		    0);
-		bytes += st.st_blocks * 512;
-		++*n;
-	}
-	closedir(list);
-	return bytes;
-}
 
 static void
 expect_files(const struct fixture *f, unsigned expected)
