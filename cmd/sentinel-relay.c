@@ -19,12 +19,9 @@ static struct args {
 	const char *registration;
 	const char *log_format;
 	const char *log_level;
-	uint64_t file_quota;
-	uint64_t file_ttl_ms;
+	struct store_limits limits;
 	bool print_address;
 } args = {
-	.file_quota = STORE_CHUNK_BYTES,
-	.file_ttl_ms = STORE_CHUNK_TTL_MS,
 	.registration = "open",
 	.log_format = "auto",
 	.log_level = "info",
@@ -40,10 +37,24 @@ static const struct opt opts[] = {
 	    key),
 	OPT_CHOICE(0, "registration", "open|closed", "who may register (open)",
 	    struct args, registration),
+	OPT_UINT(0, "mailbox-messages", "N", "messages in one mailbox (100000)",
+	    struct args, limits.messages),
+	OPT_SIZE(0, "mailbox-size", "SIZE", "bytes of them (256M)", struct args,
+	    limits.message_bytes),
+	OPT_UINT(0, "mailbox-requests", "N",
+	    "of these, key requests of one client (8)", struct args,
+	    limits.requests),
+	OPT_DUR(0, "message-ttl", "DUR", "how long messages are kept (30d)",
+	    struct args, limits.message_ttl_ms),
 	OPT_SIZE(0, "file-quota", "SIZE",
-	    "pieces of files in one mailbox (64G)", struct args, file_quota),
+	    "pieces of files in one mailbox (64G)", struct args,
+	    limits.chunk_bytes),
 	OPT_DUR(0, "file-ttl", "DUR", "how long they are kept (7d)",
-	    struct args, file_ttl_ms),
+	    struct args, limits.chunk_ttl_ms),
+	OPT_SIZE(0, "max-store", "SIZE", "all of the store (no bound)",
+	    struct args, limits.store_bytes),
+	OPT_UINT(0, "min-free", "PERCENT", "of the disk, left to others (5)",
+	    struct args, limits.free_percent),
 	OPT_CHOICE(0, "log-format", "auto|text|json", "form of the log (auto)",
 	    struct args, log_format),
 	OPT_CHOICE(0, "log-level", "error|warn|info|debug",
@@ -111,7 +122,7 @@ run(const struct settings *s, int argc, char **argv)
 		.listen = args.listen.n > 0 ? args.listen.values : here,
 		.listen_n = args.listen.n > 0 ? args.listen.n : 1,
 		.store = args.store,
-		.limits = { args.file_quota, args.file_ttl_ms },
+		.limits = args.limits,
 		.key = args.key,
 		.registration = strcmp(args.registration, "closed") == 0
 		    ? SERVE_CLOSED
@@ -129,6 +140,8 @@ run(const struct settings *s, int argc, char **argv)
 		return print_address(&config);
 	if (!args.store)
 		return err_set(ERR_USAGE, "--store is missing");
+	if (args.limits.free_percent > 100)
+		return err_set(ERR_USAGE, "--min-free is a part of 100");
 	r = log_parse_format(&config.log_format, args.log_format);
 	if (r == 0)
 		r = log_parse_level(&config.log_level, args.log_level);
@@ -148,5 +161,6 @@ main(int argc, char **argv)
 		.run = run,
 	};
 
+	args.limits = store_limits_usual;
 	return app_main(&app, argc, argv);
 }

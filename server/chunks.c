@@ -47,6 +47,7 @@ struct chunks {
 	uint64_t next;        /* number of the one after it */
 	uint64_t end;         /* where it is appended to */
 	bool dirty;           /* not synced */
+	uint64_t bytes;       /* of contents */
 	struct {
 		uint64_t number;
 		int fd; /* -1: none */
@@ -289,9 +290,11 @@ chunks_claim(struct chunks *c, const struct chunks_place *p)
 {
 	int r = p->segment < c->next ? 0 : add_segment(c, p->segment);
 
-	if (r == 0)
-		c->segments[c->segments_n - 1].live++;
-	return r;
+	if (r < 0)
+		return r;
+	c->segments[c->segments_n - 1].live++;
+	c->bytes += room_for(p->len);
+	return 0;
 }
 
 /* The number of a segment's name; false for other names. */
@@ -403,6 +406,7 @@ chunks_put(struct chunks *c, struct chunks_place *out, const uint8_t *bytes,
 	(void)sync_file_range(c->writer, (off_t)place.offset, len,
 	    SYNC_FILE_RANGE_WRITE);
 	c->end += room_for(len);
+	c->bytes += room_for(len);
 	c->dirty = true;
 	c->segments[c->segments_n - 1].live++;
 	*out = place;
@@ -472,8 +476,10 @@ bury(struct chunks *c, const struct chunks_place *p)
 		return;
 	if (--s->live == 0)
 		c->dead = true;
-	else if (note(&c->holes, p, false) < 0)
-		return; /* its space comes back with the segment */
+	else if (note(&c->holes, p, false) == 0)
+		return;
+	/* without memory its space comes back with the segment */
+	c->bytes -= room_for(p->len);
 }
 
 /* So are those of the group that were put, or dropped. */
@@ -502,18 +508,28 @@ chunks_undo(struct chunks *c)
 	chunks_rest(c);
 }
 
-/* Forget the first n holes, and those whose segment has gone. */
+/* The first n holes, and those whose segment has gone, are none any more. */
 static void
 forget_holes(struct chunks *c, size_t n)
 {
 	struct changes *h = &c->holes;
 	size_t kept = 0;
 
-	for (size_t i = n; i < h->n; i++) {
-		if (find_segment(c, h->rows[i].place.segment))
+	for (size_t i = 0; i < h->n; i++) {
+		const struct chunks_place *p = &h->rows[i].place;
+
+		if (i >= n && find_segment(c, p->segment))
 			h->rows[kept++] = h->rows[i];
+		else
+			c->bytes -= room_for(p->len);
 	}
 	h->n = kept;
+}
+
+uint64_t
+chunks_bytes(const struct chunks *c)
+{
+	return c->bytes;
 }
 
 void
@@ -530,4 +546,11 @@ chunks_rest(struct chunks *c)
 	c->dead = false;
 	give_back(c, once);
 	forget_holes(c, once);
+}
+
+void
+chunks_compact(struct chunks *c)
+{
+	give_back(c, c->holes.n);
+	forget_holes(c, c->holes.n);
 }

@@ -73,7 +73,13 @@ int chunks_sync(struct chunks *c) MUST_USE;
 void chunks_keep(struct chunks *c);
 void chunks_undo(struct chunks *c);
 
+/* What the contents take on the disk, with holes not given back. */
+uint64_t chunks_bytes(const struct chunks *c);
+
 /* Give back segments, and holes when there are many, between two groups. */
 void chunks_rest(struct chunks *c);
+
+/* Give back every hole, when the space is needed. */
+void chunks_compact(struct chunks *c);
 
 #endif

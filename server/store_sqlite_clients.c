@@ -143,6 +143,8 @@ store_sqlite_clients_enrol(struct store *st, const struct body_key *c,
 	if (r == 0 && c->issued_at <= held.issued_at)
 		return REASON_STALE;
 	r = check_name(s, c->name, c->id);
+	if (r == 0)
+		r = store_sqlite_space_take(s, BUNDLE_LEN + NAME_SIZE);
 	return r == 0 ? write_client(s, c, now) : r;
 }
 
@@ -169,6 +171,8 @@ store_sqlite_clients_unregister(struct store *st, const uint8_t *id)
 		r = forget(s, QUERY_FORGET_CLIENT, m);
 	if (r == 0)
 		r = forget(s, QUERY_FORGET_BLOCKS, m);
+	if (r == 0)
+		r = store_sqlite_count_forget(s, m);
 	if (r != 0)
 		return r;
 	sql_set_int(s->sql, QUERY_FORGET_MESSAGES, 1, m->number);
@@ -188,6 +192,8 @@ store_sqlite_clients_block(struct store *st, const uint8_t *id,
 	int r;
 
 	r = store_sqlite_mailbox(s, &m, id);
+	if (r == 0 && op->block)
+		r = store_sqlite_space_take(s, ID_LEN);
 	if (r == 0)
 		r = sql_begin(s->sql);
 	if (r != 0)

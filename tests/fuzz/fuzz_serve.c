@@ -106,7 +106,7 @@ LLVMFuzzerTestOneInput(const uint8_t *in, size_t len)
 	struct serve sv;
 
 	must(secret_start() == 0);
-	must(store_mem_open(&st, 1) == 0);
+	must(store_mem_open(&st, 1, NULL) == 0);
 	must(serve_start(&sv, st, FRAME_MAX_LEAST, SERVE_OPEN) == 0);
 	enrol(st, 0);
 	enrol(st, 1);
