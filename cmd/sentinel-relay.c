@@ -21,6 +21,7 @@ static struct args {
 	const char *log_level;
 	uint64_t file_quota;
 	uint64_t file_ttl_ms;
+	struct limits traffic;
 	bool print_address;
 } args = {
 	.file_quota = STORE_CHUNK_BYTES,
@@ -44,6 +45,47 @@ static const struct opt opts[] = {
 	    "pieces of files in one mailbox (64G)", struct args, file_quota),
 	OPT_DUR(0, "file-ttl", "DUR", "how long they are kept (7d)",
 	    struct args, file_ttl_ms),
+	OPT_UINT(0, "max-connections", "N", "connections in all (16384)",
+	    struct args, traffic.max_connections),
+	OPT_UINT(0, "max-client-connections", "N", "of one client (128)",
+	    struct args, traffic.max_client_connections),
+	OPT_UINT(0, "max-unbound", "N", "not bound to a client (256)",
+	    struct args, traffic.max_unbound),
+	OPT_UINT(0, "max-source-unbound", "N",
+	    "of these, from one address (64)", struct args,
+	    traffic.max_source_unbound),
+	OPT_DUR(0, "bind-timeout", "DUR", "to say and prove who it is (5s)",
+	    struct args, traffic.bind_timeout),
+	OPT_DUR(0, "idle-timeout", "DUR", "without a request (60s)",
+	    struct args, traffic.idle_timeout),
+	OPT_DUR(0, "connection-life", "DUR", "of any connection (24h)",
+	    struct args, traffic.connection_life),
+	OPT_SIZE(0, "max-frame", "SIZE", "a request, header included (1088K)",
+	    struct args, traffic.max_frame),
+	OPT_SIZE(0, "transfer-rate", "SIZE",
+	    "a second, the slowest there may be (16K)", struct args,
+	    traffic.transfer_rate),
+	OPT_DUR(0, "transfer-grace", "DUR", "before that counts (10s)",
+	    struct args, traffic.transfer_grace),
+	OPT_SIZE(0, "max-output", "SIZE",
+	    "answers waiting for one connection (2M)", struct args,
+	    traffic.max_output),
+	OPT_SIZE(0, "max-buffers", "SIZE", "memory of all connections (256M)",
+	    struct args, traffic.max_buffers),
+	OPT_UINT(0, "request-rate", "N", "requests a second of a client (5000)",
+	    struct args, traffic.request_rate),
+	OPT_SIZE(0, "byte-rate", "SIZE",
+	    "a second, both ways, of a client (512M)", struct args,
+	    traffic.byte_rate),
+	OPT_UINT(0, "directory-rate", "N",
+	    "lists and registrations a second of a client (100)", struct args,
+	    traffic.directory_rate),
+	OPT_DUR(0, "rate-burst", "DUR", "of these rates at once (4s)",
+	    struct args, traffic.rate_burst),
+	OPT_UINT(0, "registration-rate", "N", "a second of an address (1)",
+	    struct args, traffic.registration_rate),
+	OPT_UINT(0, "registration-burst", "N", "at once of an address (60)",
+	    struct args, traffic.registration_burst),
 	OPT_CHOICE(0, "log-format", "auto|text|json", "form of the log (auto)",
 	    struct args, log_format),
 	OPT_CHOICE(0, "log-level", "error|warn|info|debug",
@@ -112,6 +154,7 @@ run(const struct settings *s, int argc, char **argv)
 		.listen_n = args.listen.n > 0 ? args.listen.n : 1,
 		.store = args.store,
 		.limits = { args.file_quota, args.file_ttl_ms },
+		.traffic = args.traffic,
 		.key = args.key,
 		.registration = strcmp(args.registration, "closed") == 0
 		    ? SERVE_CLOSED
@@ -123,6 +166,9 @@ run(const struct settings *s, int argc, char **argv)
 	(void)s;
 	(void)argc;
 	(void)argv;
+	r = limits_check(&args.traffic);
+	if (r < 0)
+		return r;
 	if (!args.key)
 		return err_set(ERR_USAGE, "--key is missing");
 	if (args.print_address)
@@ -148,5 +194,6 @@ main(int argc, char **argv)
 		.run = run,
 	};
 
+	args.traffic = limits_default;
 	return app_main(&app, argc, argv);
 }

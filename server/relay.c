@@ -15,7 +15,6 @@
 #include "server/relaykey.h"
 #include "server/turn.h"
 
-#define CONNECTIONS_MAX  16384
 #define DESCRIPTORS_KEPT 32 /* for the store, the listeners and the loop */
 #define DRAIN_MS         9000
 #define SWEEP_MS         60000 /* between two looks for what is overdue */
@@ -35,15 +34,16 @@ struct relay {
 
 /* As many descriptors as there may be, and how many clients that allows. */
 static int
-find_room(size_t *connections)
+find_room(size_t *connections, uint64_t max)
 {
+	const rlim_t enough = max + DESCRIPTORS_KEPT;
 	struct rlimit limit;
 
 	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
 		return err_sys(ERR_IO, "limit of descriptors");
 	limit.rlim_cur = limit.rlim_max;
-	if (limit.rlim_cur > CONNECTIONS_MAX + DESCRIPTORS_KEPT)
-		limit.rlim_cur = CONNECTIONS_MAX + DESCRIPTORS_KEPT;
+	if (limit.rlim_cur > enough)
+		limit.rlim_cur = enough;
 	if (setrlimit(RLIMIT_NOFILE, &limit) < 0)
 		return err_sys(ERR_IO, "limit of descriptors");
 	if (limit.rlim_cur <= DESCRIPTORS_KEPT)
@@ -60,11 +60,11 @@ log_one(const char *event, const char *name, const char *value)
 }
 
 static void
-on_connection(void *arg, int fd)
+on_connection(void *arg, int fd, const uint8_t origin[static ORIGIN_LEN])
 {
 	struct relay *r = arg;
 
-	conn_accept(&r->conns, fd);
+	conn_accept(&r->conns, fd, origin);
 }
 
 static void
@@ -170,16 +170,18 @@ start_inside(struct relay *r, const struct relay_config *config)
 	if (code == 0)
 		code = store_open(&r->store, config->store, &config->limits);
 	if (code == 0)
-		code = serve_start(&r->serve, r->store, FRAME_MAX,
-		    config->registration);
+		code = serve_start(&r->serve, r->store,
+		    &(struct serve_config){ &config->traffic,
+			config->registration });
 	return code;
 }
 
 static int
-start_outside(struct relay *r, struct addr *a)
+start_outside(struct relay *r, const struct relay_config *config,
+    struct addr *a)
 {
 	size_t connections = 0;
-	int code = find_room(&connections);
+	int code = find_room(&connections, config->traffic.max_connections);
 
 	if (code == 0)
 		code = conn_start(&r->conns, r->loop, &r->serve, r->sk,
@@ -205,7 +207,7 @@ run(struct relay *r, const struct relay_config *config)
 	if (code == 0)
 		code = start_inside(r, config);
 	if (code == 0)
-		code = start_outside(r, &address);
+		code = start_outside(r, config, &address);
 	if (code < 0)
 		return code;
 	noise_public(address.key, r->sk);

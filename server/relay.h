@@ -25,6 +25,7 @@ struct relay_config {
 	size_t listen_n;
 	const char *store; /* see store_open */
 	struct store_limits limits;
+	struct limits traffic;
 	const char *key; /* path, see relaykey.h */
 	enum serve_registration registration;
 	enum log_format log_format;

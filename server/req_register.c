@@ -24,19 +24,32 @@ check(const struct session *ss, const struct body_register *b, uint64_t now)
 	return b->issued_at > now + CLOCK_SKEW_MS ? REASON_STALE : 0;
 }
 
-/* Whether the id may register; and whether with another static than so far. */
+/* What it is to the relay. */
+struct standing {
+	bool new;
+	bool rekeyed; /* with another static than so far */
+};
+
 static int
-admit(struct serve *sv, const struct session *ss, bool *rekeyed)
+admit_new(struct serve *sv, const struct session *ss)
+{
+	if (sv->registration == SERVE_CLOSED)
+		return REASON_CLOSED;
+	return pace_newcomer(&sv->pace, ss) > 0 ? REASON_RATE_LIMITED : 0;
+}
+
+/* Whether the id may register. */
+static int
+admit(struct serve *sv, const struct session *ss, struct standing *out)
 {
 	struct body_key held;
 	int r = store_find(sv->store, &held, ss->id);
 
-	if (r == REASON_UNKNOWN_CLIENT) {
-		*rekeyed = false;
-		return sv->registration == SERVE_CLOSED ? REASON_CLOSED : 0;
-	}
+	*out = (struct standing){ .new = r == REASON_UNKNOWN_CLIENT };
+	if (out->new)
+		return admit_new(sv, ss);
 	if (r == 0)
-		*rekeyed =
+		out->rekeyed =
 		    memcmp(held.bundle.static_pk, ss->static_pk, KEY_LEN) != 0;
 	return r;
 }
@@ -48,14 +61,14 @@ req_register(struct serve *sv, struct session *ss, const uint8_t *in,
 	uint64_t now = clock_wall_ms();
 	struct body_register b;
 	struct body_key k;
-	bool rekeyed;
+	struct standing standing;
 	int r;
 
 	r = body_unpack_register(&b, in, len);
 	if (r == 0)
 		r = check(ss, &b, now);
 	if (r == 0)
-		r = admit(sv, ss, &rekeyed);
+		r = admit(sv, ss, &standing);
 	if (r != 0)
 		return r;
 	k = (struct body_key){ .bundle = b.bundle, .issued_at = b.issued_at };
@@ -64,7 +77,9 @@ req_register(struct serve *sv, struct session *ss, const uint8_t *in,
 	r = store_register(sv->store, &k, now);
 	if (r != 0)
 		return r;
-	if (rekeyed)
+	if (standing.new)
+		pace_registered(&sv->pace, ss);
+	if (standing.rekeyed)
 		turn_kick_others(sv, ss);
 	turn_reply(sv, ss, CODE_REGISTER, ss->id, ID_LEN);
 	return 0;
