@@ -9,8 +9,6 @@
 
 #include <stdint.h>
 
-#include "base/attr.h"
-
 struct limits {
 	/* connections */
 	uint64_t max_connections;
@@ -39,8 +37,5 @@ struct limits {
 
 /* What they are without options. */
 extern const struct limits limits_default;
-
-/* ERR_USAGE names the option whose value cannot be. */
-int limits_check(const struct limits *l) MUST_USE;
 
 #endif

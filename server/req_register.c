@@ -4,6 +4,8 @@
 
 #include "base/clock.h"
 #include "crypto/ident.h"
+#include "server/invite.h"
+#include "server/notice.h"
 #include "server/serve.h"
 #include "server/turn.h"
 
@@ -28,26 +30,50 @@ check(const struct session *ss, const struct body_register *b, uint64_t now)
 struct standing {
 	bool new;
 	bool rekeyed; /* with another static than so far */
+	const struct invite *invited;
+	struct invite invite;
 };
 
 static int
-admit_new(struct serve *sv, const struct session *ss)
+read_invite(const struct serve *sv, const struct session *ss,
+    struct standing *out, const char *text, uint64_t now)
 {
+	int r = invite_unpack(&out->invite, text, sv->invite_key);
+
+	if (r == 0 && out->invite.expires > now) {
+		out->invited = &out->invite;
+		return 0;
+	}
+	notice_put(NOTICE_INVITE, ss->origin, clock_mono_ms());
+	return REASON_INVITE;
+}
+
+static int
+admit_new(struct serve *sv, const struct session *ss, struct standing *out,
+    const char *invite, uint64_t now)
+{
+	int r = 0;
+
 	if (sv->registration == SERVE_CLOSED)
 		return REASON_CLOSED;
+	if (sv->registration == SERVE_INVITE)
+		r = read_invite(sv, ss, out, invite, now);
+	if (r != 0)
+		return r;
 	return pace_newcomer(&sv->pace, ss) > 0 ? REASON_RATE_LIMITED : 0;
 }
 
 /* Whether the id may register. */
 static int
-admit(struct serve *sv, const struct session *ss, struct standing *out)
+admit(struct serve *sv, const struct session *ss, struct standing *out,
+    const char *invite, uint64_t now)
 {
 	struct body_key held;
 	int r = store_find(sv->store, &held, ss->id);
 
 	*out = (struct standing){ .new = r == REASON_UNKNOWN_CLIENT };
 	if (out->new)
-		return admit_new(sv, ss);
+		return admit_new(sv, ss, out, invite, now);
 	if (r == 0)
 		out->rekeyed =
 		    memcmp(held.bundle.static_pk, ss->static_pk, KEY_LEN) != 0;
@@ -68,13 +94,13 @@ req_register(struct serve *sv, struct session *ss, const uint8_t *in,
 	if (r == 0)
 		r = check(ss, &b, now);
 	if (r == 0)
-		r = admit(sv, ss, &standing);
+		r = admit(sv, ss, &standing, b.invite, now);
 	if (r != 0)
 		return r;
 	k = (struct body_key){ .bundle = b.bundle, .issued_at = b.issued_at };
 	memcpy(k.id, ss->id, ID_LEN);
 	memcpy(k.name, b.name, NAME_SIZE);
-	r = store_register(sv->store, &k, now);
+	r = store_register_invited(sv->store, &k, standing.invited, now);
 	if (r != 0)
 		return r;
 	if (standing.new)

@@ -46,6 +46,7 @@ serve_start(struct serve *sv, struct store *store,
 		.limits = config->limits,
 		.max_frame = (uint32_t)config->limits->max_frame,
 		.registration = config->registration,
+		.invite_key = config->invite_key,
 	};
 	TAILQ_INIT(&sv->held);
 	TAILQ_INIT(&sv->woken);

@@ -26,11 +26,16 @@
 
 struct hub;
 
-enum serve_registration { SERVE_OPEN, SERVE_INVITE, SERVE_CLOSED };
+enum serve_registration {
+	SERVE_OPEN,
+	SERVE_INVITE, /* for who has an invite, see invite.h */
+	SERVE_CLOSED,
+};
 
 struct serve_config {
 	const struct limits *limits; /* borrowed */
 	enum serve_registration registration;
+	const uint8_t *invite_key; /* borrowed; KEY_LEN bytes */
 };
 
 struct session {
@@ -69,6 +74,7 @@ struct serve {
 	struct pace pace;
 	uint32_t max_frame;
 	enum serve_registration registration;
+	const uint8_t *invite_key;
 	unsigned replies_n;       /* of this turn */
 	unsigned pieces_n;        /* of these, that confirm a piece of a file */
 	size_t pieces_len;        /* bytes of those pieces */
