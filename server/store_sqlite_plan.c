@@ -21,6 +21,12 @@
 	" bytes INTEGER NOT NULL,"            \
 	" PRIMARY KEY (client, kind, sender)" \
 	") STRICT, WITHOUT ROWID;"
+#define INVITES_TABLE               \
+	"CREATE TABLE invites ("    \
+	" nonce BLOB PRIMARY KEY,"  \
+	" expires INTEGER NOT NULL" \
+	") STRICT, WITHOUT ROWID;"  \
+	"CREATE INDEX invitesByExpiry ON invites (expires);"
 
 static const char schema[] =
     "CREATE TABLE clients ("
@@ -53,7 +59,7 @@ static const char schema[] =
     " client INTEGER NOT NULL,"
     " blocked BLOB NOT NULL,"
     " PRIMARY KEY (client, blocked)"
-    ") STRICT, WITHOUT ROWID;";
+    ") STRICT, WITHOUT ROWID;" INVITES_TABLE;
 
 /* What is told of a row that is deleted. */
 #define GONE                                     \
@@ -133,6 +139,9 @@ static const char *const queries[QUERY_N] = {
 	[QUERY_OLDEST] = "SELECT c.ID, m.ID, m.storedAt FROM messages AS m"
 			 " JOIN clients AS c ON c.number = m.toClient"
 			 " WHERE m.type = 4 ORDER BY m.content LIMIT ?1",
+	[QUERY_IS_USED] = "SELECT 1 FROM invites WHERE nonce = ?1",
+	[QUERY_USE] = "INSERT INTO invites VALUES (?1, ?2)",
+	[QUERY_FORGET_USED] = "DELETE FROM invites WHERE expires < ?1",
 };
 
 /* The length that stands at the end of a place, big-endian (chunks.h). */
@@ -144,13 +153,13 @@ static const char *const queries[QUERY_N] = {
 	" + " DIGIT(36, 16) " + " DIGIT(37, 12) " + " DIGIT(38, \
 	    8) " + " DIGIT(39, 4) " + " DIGIT(40, 0)
 
-static const char shares_of_pieces[] = REQUESTS_INDEX SHARES_TABLE
+static const char to_version_3[] = REQUESTS_INDEX SHARES_TABLE INVITES_TABLE
     "INSERT INTO shares SELECT toClient, 1, fromClient, count(*),"
     " sum(CASE length(content) WHEN 20 THEN " PLACE_LEN
     " ELSE length(content) END)"
     " FROM messages WHERE type = 4 GROUP BY toClient, fromClient;";
 
-static const char *const upgrades[] = { FILES_INDEX, shares_of_pieces };
+static const char *const upgrades[] = { FILES_INDEX, to_version_3 };
 
 const struct sql_plan store_sqlite_plan = {
 	.application_id = 0x534e544c, /* "SNTL" */
