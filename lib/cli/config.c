@@ -152,8 +152,8 @@ int
 config_read(char **text, const struct opt_set *set, const char *self,
     const char *path)
 {
-	char *bytes;
-	size_t len;
+	char *bytes = NULL;
+	size_t len = 0;
 	int r = load(&bytes, &len, path);
 
 	if (r < 0) {
