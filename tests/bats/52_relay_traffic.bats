@@ -99,14 +99,19 @@ limits_logged() {
 @test "a list is waited for, within --timeout" {
 	relay_start --directory-rate 1 --rate-burst 1s
 	register alice bob
-	for name in 1 2 3; do
+	for time in 1 2; do
 		run alice sentinel-clients --get name
 		assert_output bob
 	done
-	run --separate-stderr alice sentinel-clients --timeout 0.1
+	relay_stop
+	# an answer that has to be made up for much longer
+	RELAY_OPTIONS=(--byte-rate 10 --rate-burst 1s)
+	relay_run 127.0.0.1:0
+	run --separate-stderr alice sentinel-clients -r "$SENTINEL_RELAY" \
+	    --timeout 5
 	assert_failure 13
 	[ "$(jq -r .code <<<"$stderr")" = relay_busy ]
-	[ "$(jq .retry_after_seconds <<<"$stderr")" = 1 ]
+	[ "$(jq '.retry_after_seconds > 5' <<<"$stderr")" = true ]
 }
 
 @test "registrations of an address: so many at once, the next wait" {
@@ -116,11 +121,6 @@ limits_logged() {
 	taken=$(jq '.reasons["0"]' <<<"$output")
 	[ "$taken" -ge 3 ] && [ "$taken" -lt 20 ]
 	[ "$(jq '.reasons["8"]' <<<"$output")" = $((20 - taken)) ]
-	run --separate-stderr alice sentinel-register --timeout 0.1 alice
-	if [ "$status" != 0 ]; then
-		assert_failure 13
-		[ "$(jq .retry_after_seconds <<<"$stderr")" = 1 ]
-	fi
 	alice sentinel-register alice
 	[ "$(limits_logged registrations | head -1 | jq -r .source)" = \
 	    127.0.0.1 ]

@@ -121,7 +121,7 @@ def hoard(address, count, size):
     whole = REQUEST.pack(mallory.id, 3, 1103, len(content)) + content
     held = [connect(address, mallory) for _ in range(int(count))]
     for channel in held:
-        channel.socket.settimeout(0.2)
+        channel.socket.settimeout(0.05)
         try:
             channel.send_frame(whole[:-1])
         except (TimeoutError, ConnectionError):
