@@ -117,15 +117,13 @@ int store_sqlite_count_admit(struct store_sqlite *s, struct mailbox *m,
     int64_t sender, const struct body_send *msg) MUST_USE;
 
 /*
- * A content of this type and length has come from sender, or is gone; all are
- * gone; some may have gone.
+ * A content of this type and length has come from sender, or is gone; and when
+ * all are gone that were to go.
  */
 int store_sqlite_count_in(struct store_sqlite *s, struct mailbox *m,
     int64_t sender, uint8_t type, uint32_t len) MUST_USE;
 int store_sqlite_count_out(struct store_sqlite *s, struct mailbox *m,
     int64_t sender, uint8_t type, uint32_t len) MUST_USE;
-int store_sqlite_count_forget(struct store_sqlite *s,
-    struct mailbox *m) MUST_USE;
 int store_sqlite_count_thin_out(struct store_sqlite *s,
     struct mailbox *m) MUST_USE;
 

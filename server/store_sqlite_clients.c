@@ -171,8 +171,6 @@ store_sqlite_clients_unregister(struct store *st, const uint8_t *id)
 		r = forget(s, QUERY_FORGET_CLIENT, m);
 	if (r == 0)
 		r = forget(s, QUERY_FORGET_BLOCKS, m);
-	if (r == 0)
-		r = store_sqlite_count_forget(s, m);
 	if (r != 0)
 		return r;
 	sql_set_int(s->sql, QUERY_FORGET_MESSAGES, 1, m->number);

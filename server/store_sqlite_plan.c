@@ -125,7 +125,7 @@ static const char *const queries[QUERY_N] = {
 	    " sum(length(content)) FROM messages"
 	    " WHERE toClient = ?1 AND type < 4 GROUP BY fromClient",
 	[QUERY_END_SHARES] = "DELETE FROM shares"
-			     " WHERE client = ?1 AND kind = ?2",
+			     " WHERE client = ?1 AND kind = 0",
 	[QUERY_OLDEST_TEXTS] =
 	    "SELECT c.ID, m.ID, m.storedAt, m.type, m.rowid"
 	    " FROM messages AS m JOIN clients AS c ON c.number = m.toClient"
@@ -136,13 +136,12 @@ static const char *const queries[QUERY_N] = {
 };
 
 /* The length that stands at the end of a place, big-endian (chunks.h). */
-#define DIGIT(at, bits)                                               \
-	"(instr('123456789ABCDEF', substr(hex(content), " #at ", 1))" \
+#define DIGIT(at, bits)                                                  \
+	" + (instr('123456789ABCDEF', substr(hex(content), " #at ", 1))" \
 	" << " #bits ")"
-#define PLACE_LEN                                               \
-	DIGIT(35, 20)                                           \
-	" + " DIGIT(36, 16) " + " DIGIT(37, 12) " + " DIGIT(38, \
-	    8) " + " DIGIT(39, 4) " + " DIGIT(40, 0)
+#define PLACE_LEN                                                  \
+	"0" DIGIT(35, 20) DIGIT(36, 16) DIGIT(37, 12) DIGIT(38, 8) \
+	    DIGIT(39, 4) DIGIT(40, 0)
 
 static const char shares_of_pieces[] = REQUESTS_INDEX SHARES_TABLE
     "INSERT INTO shares SELECT toClient, 1, fromClient, count(*),"
