@@ -53,7 +53,6 @@ enum store_sqlite_query {
 	QUERY_REGISTER,
 	QUERY_ADD_MAILBOX,
 	QUERY_FORGET_CLIENT,
-	QUERY_FORGET_MESSAGES,
 	QUERY_FORGET_BLOCKS,
 	QUERY_MAILBOX,
 	QUERY_SET_COUNTERS,
@@ -64,6 +63,7 @@ enum store_sqlite_query {
 	QUERY_PUT,
 	QUERY_PULL,
 	QUERY_DELETE,
+	QUERY_NTH,
 	QUERY_PLACES,
 	QUERY_REQUESTS,
 	QUERY_SHARE,
@@ -149,10 +149,6 @@ int store_sqlite_mail_pull(struct store *st, const uint8_t *id,
 int store_sqlite_mail_ack(struct store *st, const uint8_t *id,
     const struct body_range *range, uint32_t *n) MUST_USE;
 int store_sqlite_sweep(struct store *st, uint64_t now, bool *more) MUST_USE;
-
-/* Run a DELETE whose rows are told, and count them out of m; *n of them. */
-int store_sqlite_mail_delete(struct store_sqlite *s, enum store_sqlite_query q,
-    struct mailbox *m, uint32_t *n) MUST_USE;
 
 /* Tell s->chunks of all that is in it; once, at the start. */
 int store_sqlite_mail_claim(struct store_sqlite *s) MUST_USE;

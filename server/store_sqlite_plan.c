@@ -78,8 +78,6 @@ static const char *const queries[QUERY_N] = {
 	[QUERY_FORGET_CLIENT] = "UPDATE clients SET userName = NULL,"
 				" publicKey = NULL, issuedAt = 0"
 				" WHERE number = ?1",
-	[QUERY_FORGET_MESSAGES] =
-	    "DELETE FROM messages WHERE toClient = ?1" GONE,
 	[QUERY_FORGET_BLOCKS] = "DELETE FROM blocks WHERE client = ?1",
 	[QUERY_MAILBOX] = "SELECT number, userName IS NOT NULL, lastSeen,"
 			  " nextMessage, messages, messageBytes, chunks,"
@@ -105,6 +103,9 @@ static const char *const queries[QUERY_N] = {
 		       " AND (?3 = 0 OR m.type <> 4) ORDER BY m.ID",
 	[QUERY_DELETE] = "DELETE FROM messages"
 			 " WHERE toClient = ?1 AND ID BETWEEN ?2 AND ?3" GONE,
+	[QUERY_NTH] = "SELECT ID FROM messages WHERE toClient = ?1"
+		      " AND ID BETWEEN ?2 AND ?3 ORDER BY ID"
+		      " LIMIT 1 OFFSET ?4",
 	[QUERY_PLACES] = "SELECT content FROM messages WHERE type = 4"
 			 " ORDER BY content",
 	[QUERY_REQUESTS] = "SELECT count(*) FROM messages WHERE toClient = ?1"

@@ -206,6 +206,71 @@ test_shares_are_counted_beyond_half(void **state)
 	close_exact(f);
 }
 
+static void
+test_number_of_blocks(void **state)
+{
+	struct fixture *f = begin(state, &store_limits_none);
+	struct body_block op = { .block = true };
+
+	for (uint32_t i = 0; i < STORE_BLOCKS_MAX; i++) {
+		memcpy(op.id, &i, sizeof(i));
+		block(f->st, &bob, true, op.id);
+	}
+	settle(f->st);
+	memset(op.id, 0xff, ID_LEN);
+	assert_int_equal(store_block(f->st, bob.key.id, &op), REASON_DENIED);
+	block(f->st, &alice, true, op.id);
+	block(f->st, &bob, false, op.id);
+	memset(op.id, 0, ID_LEN);
+	block(f->st, &bob, false, op.id);
+	memset(op.id, 0xff, ID_LEN);
+	block(f->st, &bob, true, op.id);
+	assert_int_equal(store_unregister(f->st, bob.key.id), 0);
+	enrol(f->st, &bob);
+	block(f->st, &bob, true, op.id);
+	settle(f->st);
+	close_exact(f);
+}
+
+/* What one request deletes has an end, for others wait for it. */
+static void
+test_deletions_of_a_request(void **state)
+{
+	enum { MANY = 2 * STORE_ACK_MAX + 10 };
+	struct fixture *f = begin(state, &store_limits_none);
+	struct body_range range = { 1, MANY };
+	uint32_t n = 0;
+
+	for (unsigned i = 0; i < MANY; i++)
+		assert_int_equal(put(f->st, &alice, &bob, 3, "x"), 0);
+	settle(f->st);
+	assert_int_equal(ack(f->st, &bob, 1, 5), 5);
+	/* all ranges of a request count */
+	n = STORE_ACK_MAX - 2;
+	range.last = 8;
+	assert_int_equal(store_ack(f->st, bob.key.id, &range, &n), REASON_BUSY);
+	assert_int_equal(n, STORE_ACK_MAX);
+	assert_int_equal(store_ack(f->st, bob.key.id, &range, &n), REASON_BUSY);
+	assert_int_equal(n, STORE_ACK_MAX);
+	range.last = 7;
+	assert_int_equal(store_ack(f->st, bob.key.id, &range, &n), 0);
+	assert_int_equal(n, STORE_ACK_MAX);
+	/* of 2 * MAX + 3 */
+	n = 0;
+	range.last = UINT32_MAX;
+	assert_int_equal(store_ack(f->st, bob.key.id, &range, &n), REASON_BUSY);
+	assert_int_equal(n, STORE_ACK_MAX);
+	assert_int_equal(store_unregister(f->st, bob.key.id), REASON_BUSY);
+	expect_known(f->st, &bob);
+	settle(f->st);
+	expect_all(f->st, &bob, "65544:3:x 65545:3:x 65546:3:x ");
+	assert_int_equal(store_unregister(f->st, bob.key.id), 0);
+	settle(f->st);
+	enrol(f->st, &bob);
+	expect_all(f->st, &bob, "");
+	close_exact(f);
+}
+
 /* --- for their time --- */
 
 /* So many rows go, a part at a time, of which each ends. */
@@ -895,6 +960,8 @@ main(void)
 		ON_BOTH(test_bytes_of_pieces),
 		ON(sqlite, test_limits_that_change),
 		ON(sqlite, test_shares_are_counted_beyond_half),
+		ON_BOTH(test_number_of_blocks),
+		ON(sqlite, test_deletions_of_a_request),
 		ON_BOTH(test_pieces_are_kept_for_their_time),
 		ON_BOTH(test_texts_are_kept_for_their_time),
 		ON_BOTH(test_random_steps),
