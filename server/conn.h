@@ -73,8 +73,8 @@ struct conn_set {
 	size_t n;
 	size_t max;
 	size_t unbound_n;
-	uint64_t buffers; /* memory of them all */
-	bool is_short;    /* of that */
+	uint64_t buffers;         /* memory of them all */
+	bool is_short;            /* of that */
 	struct conn_list unbound; /* the oldest first */
 	struct conn_list bound;
 };
