@@ -39,7 +39,7 @@ start(struct fixture *f, enum serve_registration registration)
 		serve_stop(&f->sv);
 		store_close(f->st);
 	}
-	assert_int_equal(store_mem_open(&f->st, 1), 0);
+	assert_int_equal(store_mem_open(&f->st, 1, NULL), 0);
 	assert_int_equal(store_register(f->st, &alice.key, 1), 0);
 	assert_int_equal(store_register(f->st, &bob.key, 1), 0);
 	assert_int_equal(serve_start(&f->sv, f->st, &config), 0);
