@@ -49,7 +49,7 @@ rate_wait(const struct bucket *b, const struct rate *r, uint64_t now_ms)
 	if (used == 0 || used + one <= burst)
 		return 0;
 	over = one < burst ? used + one - burst : used;
-	return over / NS_PER_MS + 1;
+	return (over + NS_PER_MS - 1) / NS_PER_MS;
 }
 
 void

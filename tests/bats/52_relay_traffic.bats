@@ -114,6 +114,17 @@ limits_logged() {
 	[ "$(jq '.retry_after_seconds > 5' <<<"$stderr")" = true ]
 }
 
+@test "more texts than the rate: all come, in their order" {
+	relay_start --request-rate 50 --rate-burst 1s
+	register alice bob
+	handshake alice bob
+	seq 150 | alice sentinel-send --lines --get status bob >"$OUT"
+	[ "$(sort "$OUT" | uniq -c | tr -s ' ')" = ' 150 accepted' ]
+	run bob sentinel-pull --get body
+	assert_output "$(seq 150)"
+	[ "$(limits_logged rate | wc -l)" -ge 1 ]
+}
+
 @test "registrations of an address: so many at once, the next wait" {
 	relay_start --registration-burst 3
 	run traffic names 20
