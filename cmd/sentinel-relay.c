@@ -69,8 +69,8 @@ static const struct opt opts[] = {
 	    struct args, limits.chunk_ttl_ms),
 	OPT_SIZE(0, "max-store", "SIZE", "all of the store (no bound)",
 	    struct args, limits.store_bytes),
-	OPT_UINT(0, "min-free", "PERCENT", "of the disk, left to others (5)",
-	    struct args, limits.free_percent),
+	OPT_IN(UINT, "min-free", "PERCENT", "of the disk, left to others (5)",
+	    struct args, limits.free_percent, 0, 100),
 	LIMIT(UINT, "max-connections", "N", "connections in all (16384)",
 	    max_connections, 1, 1 << 20),
 	LIMIT(UINT, "max-client-connections", "N", "of one client (128)",
@@ -256,8 +256,6 @@ run(const struct settings *s, int argc, char **argv)
 		    print_invite);
 	if (!args.store)
 		return err_set(ERR_USAGE, "--store is missing");
-	if (args.limits.free_percent > 100)
-		return err_set(ERR_USAGE, "--min-free is a part of 100");
 	return args.check_config ? print_check() : relay_run(&config);
 }
 

@@ -73,8 +73,8 @@ struct conn_set {
 	size_t n;
 	size_t max;
 	size_t unbound_n;
-	uint64_t buffers; /* memory of them all */
-	bool short_of;    /* some of it is to come back before all are read */
+	uint64_t buffers;         /* memory of them all */
+	bool is_short;            /* of that */
 	struct conn_list unbound; /* the oldest first */
 	struct conn_list bound;
 };
@@ -126,9 +126,13 @@ struct conn *conn_limit_victim(struct conn_set *cs,
 void conn_limit_count(struct conn *c);
 
 /*
- * Whether c may take more memory: there is some, or c has less than its share
- * of it.
+ * Whether there is too little memory, which ends when an eighth of it is back;
+ * and whether c may take more of it: it has less than its share then.
  */
+bool conn_limit_is_short(const struct conn_set *cs);
 bool conn_limit_may_grow(const struct conn *c);
+
+/* The oldest of those not bound that holds memory, or NULL. */
+struct conn *conn_limit_hoarder(struct conn_set *cs);
 
 #endif

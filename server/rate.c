@@ -42,9 +42,14 @@ missing(const struct bucket *b, uint64_t now_ms)
 uint64_t
 rate_wait(const struct bucket *b, const struct rate *r, uint64_t now_ms)
 {
-	uint64_t used = missing(b, now_ms), burst = r->burst_ms * NS_PER_MS;
+	uint64_t burst = r->burst_ms * NS_PER_MS, one = NS_PER_S / r->per_s;
+	uint64_t used = missing(b, now_ms), over;
 
-	return used < burst ? 0 : (used - burst) / NS_PER_MS + 1;
+	/* a full one is good for whatever is smaller than it */
+	if (used == 0 || used + one <= burst)
+		return 0;
+	over = one < burst ? used + one - burst : used;
+	return (over + NS_PER_MS - 1) / NS_PER_MS;
 }
 
 void

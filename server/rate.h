@@ -27,7 +27,7 @@ struct bucket {
 /* A rate whose bucket holds n. */
 struct rate rate_of(uint64_t per_s, uint64_t n);
 
-/* 0, or the ms until something is in b again. */
+/* 0, or the ms until there is one in b; 0 of a full one in any case. */
 uint64_t rate_wait(const struct bucket *b, const struct rate *r,
     uint64_t now_ms);
 
@@ -41,6 +41,7 @@ enum rate_kind {
 	RATE_BYTES,
 	RATE_DIRECTORY,
 	RATE_REGISTRATIONS,
+	RATE_PAUSE, /* nothing is taken before it is full */
 	RATE_KINDS,
 };
 

@@ -42,6 +42,9 @@ struct store_limits {
 extern const struct store_limits store_limits_usual;
 extern const struct store_limits store_limits_none;
 
+#define STORE_BLOCKS_MAX 10000 /* of one client */
+#define STORE_ACK_MAX    32768 /* messages, by one request */
+
 /* Called per row; false = no more. */
 typedef bool (*store_client_fn)(void *arg, const struct body_client *c);
 typedef bool (*store_message_fn)(void *arg, const struct body_message *m);
@@ -82,13 +85,18 @@ int store_register(struct store *st, const struct body_key *c,
 int store_register_invited(struct store *st, const struct body_key *c,
     const struct invite *invite, uint64_t now) MUST_USE;
 
-/* Forget name, key, mailbox and blocks; message ids go on where they were. */
+/*
+ * Forget name, key, mailbox and blocks; message ids go on where they were.
+ * REASON_BUSY: of a mailbox with more than STORE_ACK_MAX messages, so many are
+ * gone, and the client has to ask again.
+ */
 int store_unregister(struct store *st,
     const uint8_t id[static ID_LEN]) MUST_USE;
 
 /*
  * Whom id takes nothing from, or again; whoever that is.  REASON_BUSY: the
- * store is full, which is no reason against taking a block away.
+ * store is full; REASON_DENIED: so many are blocked that no more may be.
+ * Neither keeps a block from being taken away.
  */
 int store_block(struct store *st, const uint8_t id[static ID_LEN],
     const struct body_block *op) MUST_USE;
@@ -110,7 +118,12 @@ int store_put(struct store *st, const struct body_send *m,
 int store_pull(struct store *st, const uint8_t id[static ID_LEN],
     const struct body_pull *q, store_message_fn fn, void *arg) MUST_USE;
 
-/* Delete those of one range that are there, and add their number to *n. */
+/*
+ * Delete those of one range that are there, and add their number to *n.
+ * REASON_BUSY: *n, which counts all ranges of a request, came to
+ * STORE_ACK_MAX, that many are gone, and the rest has to be asked for again.
+ * A store may go on beyond, if nobody waits for it.
+ */
 int store_ack(struct store *st, const uint8_t id[static ID_LEN],
     const struct body_range *range, uint32_t *n) MUST_USE;
 

@@ -36,6 +36,7 @@ struct client {
 	uint32_t next_message;
 	struct message_list messages;
 	struct block_list blocks;
+	unsigned blocks_n;
 };
 
 /* Clients stand in the order of their ids. */
@@ -219,6 +220,7 @@ empty(struct mem *s, struct client *c)
 		free(b);
 	}
 	LIST_INIT(&c->blocks);
+	c->blocks_n = 0;
 }
 
 static int
@@ -254,9 +256,12 @@ block(struct store *st, const uint8_t *id, const struct body_block *op)
 
 	if (!c)
 		return REASON_UNKNOWN_CLIENT;
+	if (op->block && c->blocks_n >= STORE_BLOCKS_MAX)
+		return REASON_DENIED;
 	b = find_block(c, op->id);
 	if (b && !op->block) {
 		LIST_REMOVE(b, link);
+		c->blocks_n--;
 		free(b);
 	}
 	if (b || !op->block)
@@ -268,6 +273,7 @@ block(struct store *st, const uint8_t *id, const struct body_block *op)
 		return err_set(ERR_NOMEM, "block");
 	memcpy(b->id, op->id, ID_LEN);
 	LIST_INSERT_HEAD(&c->blocks, b, link);
+	c->blocks_n++;
 	return 0;
 }
 

@@ -54,7 +54,6 @@ enum store_sqlite_query {
 	QUERY_REGISTER,
 	QUERY_ADD_MAILBOX,
 	QUERY_FORGET_CLIENT,
-	QUERY_FORGET_MESSAGES,
 	QUERY_FORGET_BLOCKS,
 	QUERY_MAILBOX,
 	QUERY_SET_COUNTERS,
@@ -65,6 +64,7 @@ enum store_sqlite_query {
 	QUERY_PUT,
 	QUERY_PULL,
 	QUERY_DELETE,
+	QUERY_NTH,
 	QUERY_PLACES,
 	QUERY_REQUESTS,
 	QUERY_SHARE,
@@ -121,15 +121,13 @@ int store_sqlite_count_admit(struct store_sqlite *s, struct mailbox *m,
     int64_t sender, const struct body_send *msg) MUST_USE;
 
 /*
- * A content of this type and length has come from sender, or is gone; all are
- * gone; some may have gone.
+ * A content of this type and length has come from sender, or is gone; and when
+ * all are gone that were to go.
  */
 int store_sqlite_count_in(struct store_sqlite *s, struct mailbox *m,
     int64_t sender, uint8_t type, uint32_t len) MUST_USE;
 int store_sqlite_count_out(struct store_sqlite *s, struct mailbox *m,
     int64_t sender, uint8_t type, uint32_t len) MUST_USE;
-int store_sqlite_count_forget(struct store_sqlite *s,
-    struct mailbox *m) MUST_USE;
 int store_sqlite_count_thin_out(struct store_sqlite *s,
     struct mailbox *m) MUST_USE;
 
@@ -161,10 +159,6 @@ int store_sqlite_mail_pull(struct store *st, const uint8_t *id,
 int store_sqlite_mail_ack(struct store *st, const uint8_t *id,
     const struct body_range *range, uint32_t *n) MUST_USE;
 int store_sqlite_sweep(struct store *st, uint64_t now, bool *more) MUST_USE;
-
-/* Run a DELETE whose rows are told, and count them out of m; *n of them. */
-int store_sqlite_mail_delete(struct store_sqlite *s, enum store_sqlite_query q,
-    struct mailbox *m, uint32_t *n) MUST_USE;
 
 /* Tell s->chunks of all that is in it; once, at the start. */
 int store_sqlite_mail_claim(struct store_sqlite *s) MUST_USE;

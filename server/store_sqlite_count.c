@@ -168,26 +168,6 @@ store_sqlite_count_out(struct store_sqlite *s, struct mailbox *m,
 	return sql_run(s->sql, QUERY_END_SHARE);
 }
 
-static int
-end_shares(struct store_sqlite *s, const struct mailbox *m,
-    enum quota_kind kind)
-{
-	sql_set_int(s->sql, QUERY_END_SHARES, 1, m->number);
-	sql_set_int(s->sql, QUERY_END_SHARES, 2, kind);
-	return sql_run(s->sql, QUERY_END_SHARES);
-}
-
-int
-store_sqlite_count_forget(struct store_sqlite *s, struct mailbox *m)
-{
-	int r = end_shares(s, m, QUOTA_PIECES);
-
-	if (r == 0 && m->shared)
-		r = end_shares(s, m, QUOTA_TEXTS);
-	m->shared = false;
-	return r;
-}
-
 int
 store_sqlite_count_thin_out(struct store_sqlite *s, struct mailbox *m)
 {
@@ -196,5 +176,6 @@ store_sqlite_count_thin_out(struct store_sqlite *s, struct mailbox *m)
 		QUARTER))
 		return 0;
 	m->shared = false;
-	return end_shares(s, m, QUOTA_TEXTS);
+	sql_set_int(s->sql, QUERY_END_SHARES, 1, m->number);
+	return sql_run(s->sql, QUERY_END_SHARES);
 }

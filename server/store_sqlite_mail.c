@@ -166,8 +166,9 @@ store_sqlite_mail_pull(struct store *st, const uint8_t *id,
 
 /* The row that a DELETE has told of, out of the counters and the files. */
 static int
-take_out(struct store_sqlite *s, enum store_sqlite_query q, struct mailbox *m)
+take_out(struct store_sqlite *s, struct mailbox *m)
 {
+	const enum store_sqlite_query q = QUERY_DELETE;
 	uint8_t type = (uint8_t)sql_get_int(s->sql, q, 0);
 	size_t len = (size_t)sql_get_int(s->sql, q, 1);
 	struct chunks_place place;
@@ -188,19 +189,46 @@ take_out(struct store_sqlite *s, enum store_sqlite_query q, struct mailbox *m)
 	    (uint32_t)len);
 }
 
-int
-store_sqlite_mail_delete(struct store_sqlite *s, enum store_sqlite_query q,
-    struct mailbox *m, uint32_t *n)
+/*
+ * Shorten a range until no more than so many messages are in it; REASON_BUSY
+ * when some are left out.  One that is narrow costs nothing to look at.
+ */
+static int
+cut_range(struct store_sqlite *s, struct body_range *range,
+    const struct mailbox *m, uint32_t most)
+{
+	int r;
+
+	if (range->last - range->first < most)
+		return 0;
+	sql_set_int(s->sql, QUERY_NTH, 1, m->number);
+	sql_set_int(s->sql, QUERY_NTH, 2, range->first);
+	sql_set_int(s->sql, QUERY_NTH, 3, range->last);
+	sql_set_int(s->sql, QUERY_NTH, 4, most);
+	r = sql_step(s->sql, QUERY_NTH);
+	if (r != 1)
+		return r;
+	range->last = (uint32_t)sql_get_int(s->sql, QUERY_NTH, 0) - 1;
+	sql_settle(s->sql, QUERY_NTH);
+	return REASON_BUSY;
+}
+
+static int
+delete_range(struct store_sqlite *s, struct mailbox *m,
+    const struct body_range *range, uint32_t *n)
 {
 	int r = sql_begin(s->sql);
 
 	if (r < 0)
 		return r;
 	store_sqlite_counted(s, m);
-	while ((r = sql_step(s->sql, q)) == 1) {
-		r = take_out(s, q, m);
+	sql_set_int(s->sql, QUERY_DELETE, 1, m->number);
+	sql_set_int(s->sql, QUERY_DELETE, 2, range->first);
+	sql_set_int(s->sql, QUERY_DELETE, 3, range->last);
+	while ((r = sql_step(s->sql, QUERY_DELETE)) == 1) {
+		r = take_out(s, m);
 		if (r < 0) {
-			sql_settle(s->sql, q);
+			sql_settle(s->sql, QUERY_DELETE);
 			return r;
 		}
 		++*n;
@@ -213,15 +241,18 @@ store_sqlite_mail_ack(struct store *st, const uint8_t *id,
     const struct body_range *range, uint32_t *n)
 {
 	struct store_sqlite *s = store_sqlite_of(st);
+	struct body_range part = *range;
 	struct mailbox *m;
-	int r = store_sqlite_mailbox(s, &m, id);
+	int cut, r = store_sqlite_mailbox(s, &m, id);
 
 	if (r != 0 || m->messages + m->chunks == 0)
 		return r;
-	sql_set_int(s->sql, QUERY_DELETE, 1, m->number);
-	sql_set_int(s->sql, QUERY_DELETE, 2, range->first);
-	sql_set_int(s->sql, QUERY_DELETE, 3, range->last);
-	return store_sqlite_mail_delete(s, QUERY_DELETE, m, n);
+	cut = cut_range(s, &part, m, STORE_ACK_MAX - *n);
+	if (cut < 0)
+		return cut;
+	if (part.first <= part.last)
+		r = delete_range(s, m, &part, n);
+	return r == 0 ? cut : r;
 }
 
 int

@@ -21,6 +21,8 @@
 	" bytes INTEGER NOT NULL,"            \
 	" PRIMARY KEY (client, kind, sender)" \
 	") STRICT, WITHOUT ROWID;"
+
+/* Since version 4. */
 #define INVITES_TABLE               \
 	"CREATE TABLE invites ("    \
 	" nonce BLOB PRIMARY KEY,"  \
@@ -84,8 +86,6 @@ static const char *const queries[QUERY_N] = {
 	[QUERY_FORGET_CLIENT] = "UPDATE clients SET userName = NULL,"
 				" publicKey = NULL, issuedAt = 0"
 				" WHERE number = ?1",
-	[QUERY_FORGET_MESSAGES] =
-	    "DELETE FROM messages WHERE toClient = ?1" GONE,
 	[QUERY_FORGET_BLOCKS] = "DELETE FROM blocks WHERE client = ?1",
 	[QUERY_MAILBOX] = "SELECT number, userName IS NOT NULL, lastSeen,"
 			  " nextMessage, messages, messageBytes, chunks,"
@@ -111,6 +111,9 @@ static const char *const queries[QUERY_N] = {
 		       " AND (?3 = 0 OR m.type <> 4) ORDER BY m.ID",
 	[QUERY_DELETE] = "DELETE FROM messages"
 			 " WHERE toClient = ?1 AND ID BETWEEN ?2 AND ?3" GONE,
+	[QUERY_NTH] = "SELECT ID FROM messages WHERE toClient = ?1"
+		      " AND ID BETWEEN ?2 AND ?3 ORDER BY ID"
+		      " LIMIT 1 OFFSET ?4",
 	[QUERY_PLACES] = "SELECT content FROM messages WHERE type = 4"
 			 " ORDER BY content",
 	[QUERY_REQUESTS] = "SELECT count(*) FROM messages WHERE toClient = ?1"
@@ -131,7 +134,7 @@ static const char *const queries[QUERY_N] = {
 	    " sum(length(content)) FROM messages"
 	    " WHERE toClient = ?1 AND type < 4 GROUP BY fromClient",
 	[QUERY_END_SHARES] = "DELETE FROM shares"
-			     " WHERE client = ?1 AND kind = ?2",
+			     " WHERE client = ?1 AND kind = 0",
 	[QUERY_OLDEST_TEXTS] =
 	    "SELECT c.ID, m.ID, m.storedAt, m.type, m.rowid"
 	    " FROM messages AS m JOIN clients AS c ON c.number = m.toClient"
@@ -145,25 +148,25 @@ static const char *const queries[QUERY_N] = {
 };
 
 /* The length that stands at the end of a place, big-endian (chunks.h). */
-#define DIGIT(at, bits)                                               \
-	"(instr('123456789ABCDEF', substr(hex(content), " #at ", 1))" \
+#define DIGIT(at, bits)                                                  \
+	" + (instr('123456789ABCDEF', substr(hex(content), " #at ", 1))" \
 	" << " #bits ")"
-#define PLACE_LEN                                               \
-	DIGIT(35, 20)                                           \
-	" + " DIGIT(36, 16) " + " DIGIT(37, 12) " + " DIGIT(38, \
-	    8) " + " DIGIT(39, 4) " + " DIGIT(40, 0)
+#define PLACE_LEN                                                  \
+	"0" DIGIT(35, 20) DIGIT(36, 16) DIGIT(37, 12) DIGIT(38, 8) \
+	    DIGIT(39, 4) DIGIT(40, 0)
 
-static const char to_version_3[] = REQUESTS_INDEX SHARES_TABLE INVITES_TABLE
+static const char shares_of_pieces[] = REQUESTS_INDEX SHARES_TABLE
     "INSERT INTO shares SELECT toClient, 1, fromClient, count(*),"
     " sum(CASE length(content) WHEN 20 THEN " PLACE_LEN
     " ELSE length(content) END)"
     " FROM messages WHERE type = 4 GROUP BY toClient, fromClient;";
 
-static const char *const upgrades[] = { FILES_INDEX, to_version_3 };
+static const char *const upgrades[] = { FILES_INDEX, shares_of_pieces,
+	INVITES_TABLE };
 
 const struct sql_plan store_sqlite_plan = {
 	.application_id = 0x534e544c, /* "SNTL" */
-	.version = 3,
+	.version = 4,
 	.schema = schema,
 	.upgrades = upgrades,
 	.queries = queries,

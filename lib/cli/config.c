@@ -152,7 +152,7 @@ int
 config_read(char **text, const struct opt_set *set, const char *self,
     const char *path)
 {
-	char *bytes;
+	char *bytes = NULL;
 	size_t len = 0;
 	int r = load(&bytes, &len, path);
 

@@ -103,7 +103,7 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *in, size_t len)
 {
 	struct limits limits = limits_default;
-	const struct serve_config config = { &limits, SERVE_OPEN };
+	const struct serve_config config = { &limits, SERVE_OPEN, NULL };
 	struct session people[PEOPLE];
 	struct store *st;
 	struct serve sv;

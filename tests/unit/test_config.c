@@ -15,20 +15,20 @@ struct args {
 	bool flag;
 	const char *text, *choice, *config;
 	struct opt_list list;
-	uint64_t number, ms, size;
+	uint64_t count, ms, size;
 };
 
 static struct args args;
 static bool given[OPT_ROWS_MAX];
 
-enum { FLAG, TEXT, CHOICE, LIST, NUMBER };
+enum { FLAG, TEXT, CHOICE, LIST, COUNT };
 
 static const struct opt opts[] = {
 	OPT_FLAG('f', "flag", "", struct args, flag),
 	OPT_STR('s', "text", "TEXT", "", struct args, text),
 	OPT_CHOICE('c', "choice", "json|text", "", struct args, choice),
 	OPT_LIST('l', "list", "X", "", struct args, list),
-	OPT_IN(UINT, "number", "N", "", struct args, number, 3, 9),
+	OPT_IN(UINT, "count", "N", "", struct args, count, 3, 9),
 	OPT_IN(DUR, "wait", "DUR", "", struct args, ms, 1000, 5000),
 	OPT_IN(SIZE, "size", "SIZE", "", struct args, size, 1024, 4096),
 	OPT_STR(0, "config", "FILE", "", struct args, config),
@@ -72,14 +72,14 @@ test_good(void **state)
 	assert_int_equal(parse("text = a b # c = d \r\n"
 			       "\tchoice=json\n"
 			       "list = one\nlist =two\n\n"
-			       "number\t=\t9\nwait = 1s\nsize=4K"),
+			       "count\t=\t9\nwait = 1s\nsize=4K"),
 	    0);
 	assert_string_equal(args.text, "a b # c = d");
 	assert_string_equal(args.choice, "json");
 	assert_int_equal(args.list.n, 2);
 	assert_string_equal(args.list.values[0], "one");
 	assert_string_equal(args.list.values[1], "two");
-	assert_int_equal(args.number, 9);
+	assert_int_equal(args.count, 9);
 	assert_int_equal(args.ms, 1000);
 	assert_int_equal(args.size, 4096);
 }
@@ -91,17 +91,17 @@ test_bad(void **state)
 		const char *text, *message;
 	} cases[] = {
 		{ "\n\nnothing = 1", "x.conf:3: no such option: nothing" },
-		{ "numbe = 4", "x.conf:1: no such option: numbe" },
-		{ "--number = 4", "x.conf:1: no such option: --number" },
+		{ "coun = 4", "x.conf:1: no such option: coun" },
+		{ "--count = 4", "x.conf:1: no such option: --count" },
 		{ "= 4", "x.conf:1: no such option: " },
-		{ "number", "x.conf:1: no \"=\" after an option: number" },
-		{ "# a\nnumber 4\n",
-		    "x.conf:2: no \"=\" after an option: number 4" },
-		{ "number =", "x.conf:1: no value: number" },
-		{ "number = \t\n", "x.conf:1: no value: number" },
-		{ "number = 4x", "x.conf:1: --number: not a number: 4x" },
-		{ "number = 2", "x.conf:1: --number: not from 3 to 9: 2" },
-		{ "number = 10", "x.conf:1: --number: not from 3 to 9: 10" },
+		{ "count", "x.conf:1: no \"=\" after an option: count" },
+		{ "# a\ncount 4\n",
+		    "x.conf:2: no \"=\" after an option: count 4" },
+		{ "count =", "x.conf:1: no value: count" },
+		{ "count = \t\n", "x.conf:1: no value: count" },
+		{ "count = 4x", "x.conf:1: --count: not a number: 4x" },
+		{ "count = 2", "x.conf:1: --count: not from 3 to 9: 2" },
+		{ "count = 10", "x.conf:1: --count: not from 3 to 9: 10" },
 		{ "wait = soon", "x.conf:1: --wait: not a duration: soon" },
 		{ "wait = inf",
 		    "x.conf:1: --wait: not from 1000 to 5000 ms: inf" },
@@ -111,8 +111,8 @@ test_bad(void **state)
 		    "x.conf:1: --choice: not one of json|text: xml" },
 		{ "flag = yes", "x.conf:1: only on the command line: flag" },
 		{ "config = y", "x.conf:1: only on the command line: config" },
-		{ "number = 4\n\nnumber = 4",
-		    "x.conf:3: given before: number" },
+		{ "count = 4\n\ncount = 4",
+		    "x.conf:3: given before: count" },
 	};
 
 	(void)state;
@@ -128,14 +128,14 @@ static void
 test_command_line_wins(void **state)
 {
 	(void)state;
-	given[NUMBER] = given[LIST] = true;
-	assert_int_equal(parse("number = 4\nlist = a\nlist = b\ntext = t"), 0);
-	assert_int_equal(args.number, 0);
+	given[COUNT] = given[LIST] = true;
+	assert_int_equal(parse("count = 4\nlist = a\nlist = b\ntext = t"), 0);
+	assert_int_equal(args.count, 0);
 	assert_int_equal(args.list.n, 0);
 	assert_string_equal(args.text, "t");
 	/* what it overrules has to be right nevertheless */
-	assert_int_equal(parse("number = 10"), ERR_USAGE);
-	assert_int_equal(args.number, 0);
+	assert_int_equal(parse("count = 10"), ERR_USAGE);
+	assert_int_equal(args.count, 0);
 }
 
 static void

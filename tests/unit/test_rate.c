@@ -48,17 +48,33 @@ test_wait_is_enough(void **state)
 {
 	const struct rate r = rate_of(1, 60);
 	struct bucket b = { 0 };
-	uint64_t wait;
+	uint64_t wait, now = NOW;
 
 	(void)state;
 	assert_int_equal(r.burst_ms, 60000);
 	assert_int_equal(drain(&b, &r, NOW, 100), 60);
-	wait = rate_wait(&b, &r, NOW);
-	assert_int_equal(wait, 1);
-	assert_int_equal(drain(&b, &r, NOW + wait, 100), 1);
-	wait = rate_wait(&b, &r, NOW + wait);
-	assert_true(wait > 900 && wait <= 1001);
-	assert_int_equal(rate_wait(&b, &r, NOW + 1 + wait), 0);
+	for (int i = 0; i < 10; i++) {
+		wait = rate_wait(&b, &r, now);
+		assert_in_range(wait, 990, 1001);
+		assert_true(rate_wait(&b, &r, now + wait - 2) > 0);
+		now += wait;
+		assert_int_equal(drain(&b, &r, now, 100), 1);
+	}
+}
+
+/* A bucket that holds less than one lets one through when it is full. */
+static void
+test_small_bucket(void **state)
+{
+	const struct rate r = { .per_s = 2, .burst_ms = 1 };
+	struct bucket b = { 0 };
+
+	(void)state;
+	assert_int_equal(drain(&b, &r, NOW, 10), 1);
+	assert_int_equal(rate_wait(&b, &r, NOW), 500);
+	assert_int_equal(drain(&b, &r, NOW + 500, 10), 1);
+	assert_int_equal(rate_of(1000, 1).burst_ms, 1);
+	assert_int_equal(rate_of(5000, 1).burst_ms, 1);
 }
 
 static void
@@ -167,6 +183,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_burst_then_rate),
 		cmocka_unit_test(test_wait_is_enough),
+		cmocka_unit_test(test_small_bucket),
 		cmocka_unit_test(test_debt),
 		cmocka_unit_test(test_keys_are_apart),
 		cmocka_unit_test(test_full_table),

@@ -60,7 +60,8 @@ set_up(void **state)
 {
 	struct fixture *f = calloc(1, sizeof(*f));
 	const struct caller *all[] = { &alice, &bob, &carol };
-	const struct serve_config config = { &limits_default, SERVE_OPEN };
+	const struct serve_config config = { &limits_default, SERVE_OPEN,
+		NULL };
 
 	if (!f || store_mem_open(&f->st, 1, NULL) < 0)
 		return -1;

@@ -169,6 +169,108 @@ test_limits_that_change(void **state)
 	close_exact(f);
 }
 
+static int64_t
+shares(struct fixture *f, const struct store_limits *limits)
+{
+	int64_t n;
+
+	close_exact(f);
+	n = ask(f->path, "SELECT count(*) FROM shares");
+	reopen(f, limits);
+	return n;
+}
+
+/* Nobody pays for them without need. */
+static void
+test_shares_are_counted_beyond_half(void **state)
+{
+	struct store_limits limits = store_limits_none;
+	struct fixture *f;
+
+	limits.messages = 20;
+	f = begin(state, &limits);
+	for (unsigned i = 0; i < 10; i++)
+		assert_int_equal(
+		    put(f->st, i % 2 ? &alice : &carol, &bob, 3, "x"), 0);
+	settle(f->st);
+	assert_int_equal(shares(f, &limits), 0);
+	assert_int_equal(put(f->st, &dave, &bob, 3, "d"), 0);
+	settle(f->st);
+	assert_int_equal(shares(f, &limits), 3);
+	assert_int_equal(ack(f->st, &bob, 1, 6), 6);
+	settle(f->st);
+	assert_int_equal(shares(f, &limits), 3);
+	assert_int_equal(ack(f->st, &bob, 7, 7), 1);
+	settle(f->st);
+	assert_int_equal(shares(f, &limits), 0);
+	close_exact(f);
+}
+
+static void
+test_number_of_blocks(void **state)
+{
+	struct fixture *f = begin(state, &store_limits_none);
+	struct body_block op = { .block = true };
+
+	for (uint32_t i = 0; i < STORE_BLOCKS_MAX; i++) {
+		memcpy(op.id, &i, sizeof(i));
+		block(f->st, &bob, true, op.id);
+	}
+	settle(f->st);
+	memset(op.id, 0xff, ID_LEN);
+	assert_int_equal(store_block(f->st, bob.key.id, &op), REASON_DENIED);
+	block(f->st, &alice, true, op.id);
+	block(f->st, &bob, false, op.id);
+	memset(op.id, 0, ID_LEN);
+	block(f->st, &bob, false, op.id);
+	memset(op.id, 0xff, ID_LEN);
+	block(f->st, &bob, true, op.id);
+	assert_int_equal(store_unregister(f->st, bob.key.id), 0);
+	enrol(f->st, &bob);
+	block(f->st, &bob, true, op.id);
+	settle(f->st);
+	close_exact(f);
+}
+
+/* What one request deletes has an end, for others wait for it. */
+static void
+test_deletions_of_a_request(void **state)
+{
+	enum { MANY = 2 * STORE_ACK_MAX + 10 };
+	struct fixture *f = begin(state, &store_limits_none);
+	struct body_range range = { 1, MANY };
+	uint32_t n = 0;
+
+	for (unsigned i = 0; i < MANY; i++)
+		assert_int_equal(put(f->st, &alice, &bob, 3, "x"), 0);
+	settle(f->st);
+	assert_int_equal(ack(f->st, &bob, 1, 5), 5);
+	/* all ranges of a request count */
+	n = STORE_ACK_MAX - 2;
+	range.last = 8;
+	assert_int_equal(store_ack(f->st, bob.key.id, &range, &n), REASON_BUSY);
+	assert_int_equal(n, STORE_ACK_MAX);
+	assert_int_equal(store_ack(f->st, bob.key.id, &range, &n), REASON_BUSY);
+	assert_int_equal(n, STORE_ACK_MAX);
+	range.last = 7;
+	assert_int_equal(store_ack(f->st, bob.key.id, &range, &n), 0);
+	assert_int_equal(n, STORE_ACK_MAX);
+	/* of 2 * MAX + 3 */
+	n = 0;
+	range.last = UINT32_MAX;
+	assert_int_equal(store_ack(f->st, bob.key.id, &range, &n), REASON_BUSY);
+	assert_int_equal(n, STORE_ACK_MAX);
+	assert_int_equal(store_unregister(f->st, bob.key.id), REASON_BUSY);
+	expect_known(f->st, &bob);
+	settle(f->st);
+	expect_all(f->st, &bob, "65544:3:x 65545:3:x 65546:3:x ");
+	assert_int_equal(store_unregister(f->st, bob.key.id), 0);
+	settle(f->st);
+	enrol(f->st, &bob);
+	expect_all(f->st, &bob, "");
+	close_exact(f);
+}
+
 /* --- for their time --- */
 
 /* So many rows go, a part at a time, of which each ends. */
@@ -542,14 +644,19 @@ test_random_steps(void **state)
 
 /* --- of the disk --- */
 
-/* Until there is room, which is seen soon. */
+/* Until bob has room, as a client and for a text, which is seen soon. */
 static void
 await_room(struct store *st)
 {
 	uint64_t deadline = clock_deadline(20000);
 	int r;
 
-	while ((r = put(st, &alice, &bob, 3, "again")) == REASON_BUSY) {
+	for (;;) {
+		r = store_register(st, &bob.key, NOW);
+		if (r == 0)
+			r = put(st, &alice, &bob, 3, "again");
+		if (r != REASON_BUSY)
+			break;
 		settle(st);
 		assert_true(clock_left(deadline) > 0);
 		clock_sleep(10);
@@ -600,41 +707,55 @@ expect_full(struct store *st)
 	settle(st);
 }
 
+/* Fill bob's mailbox from carol's until there is no more room; how many. */
+static unsigned
+fill_disk(const struct fixture *f, uint8_t type, int64_t max)
+{
+	unsigned all = 0, refused = 0, i = 0;
+	static char content[20000];
+
+	memset(content, 'x', sizeof(content) - 1);
+	/* once the log is emptied there is more, and at last no more */
+	while (refused < 3) {
+		int r = put(f->st, &carol, &bob, type, content);
+
+		assert_true(r == 0 || r == REASON_BUSY);
+		refused = r == 0 ? 0 : refused + 1;
+		all += r == 0;
+		if (r == 0 && ++i % 10 != 0)
+			continue;
+		assert_int_equal(store_commit(f->st), 0);
+		assert_true(on_disk(f) <= max);
+		assert_int_equal(store_rest(f->st), 0);
+	}
+	return all;
+}
+
 static void
 test_store_is_full(void **state)
 {
-	enum { MAX = 8 * 1024 * 1024 };
+	enum { MIB = 1024 * 1024, MAX = 8 * MIB, ROWS = MAX / 20000 };
 	struct store_limits limits = store_limits_none;
-	static char content[20000];
-	unsigned n, all = 0;
 	struct fixture *f;
+	unsigned n;
 
-	memset(content, 'x', sizeof(content) - 1);
 	limits.store_bytes = MAX;
 	f = begin(state, &limits);
 	block(f->st, &bob, true, dave.key.id);
 	assert_int_equal(put(f->st, &alice, &bob, 3, "the first"), 0);
-	do {
-		/* as the log is emptied there is more room, at last no more */
-		n = fill(f->st, &carol, 3, content, REASON_BUSY);
-		settle(f->st);
-		assert_true(on_disk(f) <= MAX);
-		all += n;
-	} while (n > 0);
-	assert_in_range(all, MAX / sizeof(content) / 2, MAX / sizeof(content));
+	n = fill_disk(f, 3, MAX);
+	assert_in_range(n, ROWS / 2, ROWS);
+	/* something is left for what deletes */
+	assert_true(on_disk(f) <= MAX - MIB);
 	expect_full(f->st);
-	/* the same with pieces, when all that is gone */
-	assert_int_equal(ack(f->st, &bob, 0, UINT32_MAX), all);
+	/* and then with pieces, when all that is gone */
+	assert_int_equal(ack(f->st, &bob, 0, UINT32_MAX), n);
 	settle(f->st);
 	await_room(f->st);
-	for (all = 0; (n = fill(f->st, &carol, 4, content, REASON_BUSY)) > 0;) {
-		settle(f->st);
-		all += n;
-	}
-	assert_in_range(all, MAX / sizeof(content) / 2, MAX / sizeof(content));
+	assert_in_range(fill_disk(f, 4, 2 * (int64_t)MAX), ROWS / 2, ROWS);
 	assert_int_equal(store_unregister(f->st, bob.key.id), 0);
-	enrol(f->st, &alice);
 	settle(f->st);
+	await_room(f->st);
 	close_exact(f);
 }
 
@@ -825,7 +946,7 @@ test_a_store_of_version_2(void **state)
 	store_close(f->st);
 	f->st = NULL;
 	expect_exact_counters(f->path);
-	assert_int_equal(ask(f->path, "PRAGMA user_version"), 3);
+	assert_int_equal(ask(f->path, "PRAGMA user_version"), 4);
 }
 
 int
@@ -838,6 +959,9 @@ main(void)
 		ON_BOTH(test_waiting_requests),
 		ON_BOTH(test_bytes_of_pieces),
 		ON(sqlite, test_limits_that_change),
+		ON(sqlite, test_shares_are_counted_beyond_half),
+		ON_BOTH(test_number_of_blocks),
+		ON(sqlite, test_deletions_of_a_request),
 		ON_BOTH(test_pieces_are_kept_for_their_time),
 		ON_BOTH(test_texts_are_kept_for_their_time),
 		ON_BOTH(test_random_steps),
