@@ -35,6 +35,7 @@ static const char settings[] = "PRAGMA page_size = 4096;"
 			       "PRAGMA synchronous = FULL;"
 			       "PRAGMA wal_autocheckpoint = 0;"
 			       "PRAGMA journal_size_limit = 67108864;"
+			       "PRAGMA secure_delete = FAST;"
 			       "PRAGMA cell_size_check = ON;"
 			       "PRAGMA mmap_size = 0;"
 			       "PRAGMA temp_store = MEMORY;";
@@ -370,6 +371,12 @@ sql_checkpoint(struct sql *s)
 	if (s->log_pages < CHECKPOINT_PAGES)
 		return 0;
 	return checkpoint(s, SQLITE_CHECKPOINT_PASSIVE);
+}
+
+uint64_t
+sql_log_len(const struct sql *s)
+{
+	return (uint64_t)s->log_pages * PAGE_LEN;
 }
 
 int

@@ -10,6 +10,10 @@
  * database can no longer be trusted to hold what it was told; this is for
  * good).
  *
+ * What is deleted is overwritten where that costs nothing: whole pages that
+ * become free are not written for it, so that deleting takes little of a disk
+ * that is full.
+ *
  * One connection reads, writes and checkpoints, and keeps every other one
  * away; so the WAL-reset bug of SQLite before 3.51.3 has no place to occur.
  */
@@ -68,6 +72,9 @@ struct sql_size {
 };
 
 int sql_size(struct sql *s, struct sql_size *out) MUST_USE;
+
+/* Bytes of the log that are not in the database file yet. */
+uint64_t sql_log_len(const struct sql *s);
 
 /*
  * A checkpoint whatever the log holds, after which it takes no space.  To be

@@ -19,6 +19,7 @@
 #define ROW_COST  16384                    /* pages that it takes in the log */
 #define GRANT_OF  4                        /* the part of what is left */
 #define GRANT_MAX (16 * 1024 * 1024)
+#define LOG_MAX   (256 * 1024) /* of a store that is full */
 
 static uint64_t
 minus(uint64_t a, uint64_t b)
@@ -124,7 +125,8 @@ store_sqlite_space_settle(struct store_sqlite *s, bool lost)
 int
 store_sqlite_space_compact(struct store_sqlite *s)
 {
-	if (!s->space.compact)
+	if (!s->space.compact &&
+	    !(s->space.full && sql_log_len(s->sql) >= LOG_MAX))
 		return 0;
 	s->space.compact = false;
 	s->space.looked_at = 0;
