@@ -425,6 +425,7 @@ sql_size(struct sql *s, struct sql_size *out)
 		return r;
 	file = file_len(s, SQLITE_FCNTL_FILE_POINTER);
 	out->used = (pages - unused) * PAGE_LEN;
+	out->unused = unused * PAGE_LEN;
 	out->log = file_len(s, SQLITE_FCNTL_JOURNAL_POINTER);
 	out->due = pages * PAGE_LEN > file ? pages * PAGE_LEN - file : 0;
 	return 0;

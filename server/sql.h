@@ -66,9 +66,10 @@ int sql_checkpoint(struct sql *s) MUST_USE;
 
 /* What the database takes on the disk, in bytes. */
 struct sql_size {
-	uint64_t used; /* pages that hold something */
-	uint64_t log;  /* the file of the log */
-	uint64_t due;  /* by which the database file grows with the log */
+	uint64_t used;   /* pages that hold something */
+	uint64_t unused; /* pages of the file that do not */
+	uint64_t log;    /* the file of the log */
+	uint64_t due;    /* by which the database file grows with the log */
 };
 
 int sql_size(struct sql *s, struct sql_size *out) MUST_USE;

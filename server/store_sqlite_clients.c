@@ -144,7 +144,8 @@ store_sqlite_clients_enrol(struct store *st, const struct body_key *c,
 		return REASON_STALE;
 	r = check_name(s, c->name, c->id);
 	if (r == 0)
-		r = store_sqlite_space_take(s, BUNDLE_LEN + NAME_SIZE);
+		r = store_sqlite_space_take(s, QUOTA_TEXTS,
+		    BUNDLE_LEN + NAME_SIZE);
 	return r == 0 ? write_client(s, c, now) : r;
 }
 
@@ -195,7 +196,7 @@ store_sqlite_clients_block(struct store *st, const uint8_t *id,
 	if (r == 0 && op->block && m->blocks >= STORE_BLOCKS_MAX)
 		r = REASON_DENIED;
 	if (r == 0 && op->block)
-		r = store_sqlite_space_take(s, ID_LEN);
+		r = store_sqlite_space_take(s, QUOTA_TEXTS, ID_LEN);
 	if (r == 0)
 		r = sql_begin(s->sql);
 	if (r != 0)
