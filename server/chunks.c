@@ -548,9 +548,12 @@ chunks_rest(struct chunks *c)
 	forget_holes(c, once);
 }
 
-void
+bool
 chunks_compact(struct chunks *c)
 {
+	bool some = c->holes.n > 0;
+
 	give_back(c, c->holes.n);
 	forget_holes(c, c->holes.n);
+	return some;
 }

@@ -16,6 +16,7 @@
 #ifndef SERVER_CHUNKS_H
 #define SERVER_CHUNKS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -79,7 +80,7 @@ uint64_t chunks_bytes(const struct chunks *c);
 /* Give back segments, and holes when there are many, between two groups. */
 void chunks_rest(struct chunks *c);
 
-/* Give back every hole, when the space is needed. */
-void chunks_compact(struct chunks *c);
+/* Give back every hole, when the space is needed: whether there was one. */
+bool chunks_compact(struct chunks *c);
 
 #endif

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /* What every store must refuse, and let go of by itself. */
+#include <fcntl.h>
+#include <sys/statvfs.h>
+
 #include "base/clock.h"
 #include "stores.h"
 
@@ -759,6 +762,62 @@ test_store_is_full(void **state)
 	close_exact(f);
 }
 
+/* Of the size of this, of which so much is free but for a store; or a real one.
+ */
+static struct {
+	const struct fixture *f;
+	int64_t size, free;
+} drive;
+
+/* In the place of the system's. */
+int
+statvfs(const char *path, struct statvfs *out)
+{
+	int fd, r;
+
+	if (drive.size > 0) {
+		*out = (struct statvfs){ .f_frsize = 1 };
+		out->f_blocks = (uint64_t)drive.size;
+		out->f_bavail = (uint64_t)(drive.free - on_disk(drive.f));
+		return 0;
+	}
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -1;
+	r = fstatvfs(fd, out);
+	close(fd);
+	return r;
+}
+
+/* What was once taken is used again, though the file does not shrink. */
+static void
+test_pages_are_used_again(void **state)
+{
+	enum { MIB = 1024 * 1024, MAX = 8 * MIB, KEPT = 5 * MIB };
+	struct store_limits limits = store_limits_none;
+	struct fixture *f;
+	unsigned n;
+
+	limits.free_percent = 5;
+	drive.f = *state;
+	drive.size = (int64_t)100 * MIB;
+	drive.free = KEPT + MAX;
+	f = begin(state, &limits);
+	n = fill_disk(f, 3, MAX);
+	assert_in_range(n, MAX / 20000 / 2, MAX / 20000);
+	assert_int_equal(ack(f->st, &bob, 0, UINT32_MAX), n);
+	settle(f->st);
+	assert_true(file_len(f->path, "") > MAX / 2);
+	await_room(f->st);
+	/* not for pieces of files, which stand beside it */
+	assert_int_equal(put(f->st, &alice, &bob, 4, "x"), REASON_BUSY);
+	/* where there is no room to grow the log is short */
+	assert_in_range(fill_disk(f, 3, MAX), n / 2, n + 10);
+	assert_true(file_len(f->path, "-wal") < MIB);
+	drive.size = 0;
+	close_exact(f);
+}
+
 static void
 test_disk_is_nearly_full(void **state)
 {
@@ -966,6 +1025,7 @@ main(void)
 		ON_BOTH(test_texts_are_kept_for_their_time),
 		ON_BOTH(test_random_steps),
 		ON_BOTH(test_store_is_full),
+		ON(sqlite, test_pages_are_used_again),
 		ON(sqlite, test_disk_is_nearly_full),
 		ON(sqlite, test_disk_is_full),
 		ON(sqlite, test_log_is_bounded),
