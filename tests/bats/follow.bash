@@ -94,6 +94,15 @@ reconnected() {
 		    ms[int((NR + 1) / 2)] " ms in the median" }'
 }
 
+# followed_all N: once $SENDER has sent so many, each has been printed once
+followed_all() {
+	wait "$SENDER"
+	until_true has_printed $(($1 + 1))
+	unfollow
+	assert_equal "$FOLLOWED" 143
+	{ seq "$1"; echo last; } | cmp - <(jq -r .body "$OUT")
+}
+
 # followed_through N A_SECOND KILLED_EVERY: nothing lost, nothing twice
 followed_through() {
 	follow
@@ -101,11 +110,7 @@ followed_through() {
 	SENDER=$!
 	STARTED+=("$SENDER")
 	kill_often "$3"
-	wait "$SENDER"
-	until_true has_printed $(($1 + 1))
-	unfollow
-	assert_equal "$FOLLOWED" 143
-	{ seq "$1"; echo last; } | cmp - <(jq -r .body "$OUT")
+	followed_all "$1"
 	reconnected >&3
 	run bob sentinel-pull
 	assert_output ''
