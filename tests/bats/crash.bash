@@ -21,3 +21,14 @@ ended_often() {
 	relay_restart
 	followed_all "$n"
 }
+
+# at_each_call [OPTION...]: tests/tools/crashpoints.py, in memory, for nothing
+# here need survive the machine
+at_each_call() {
+	local dir
+
+	dir=$(mktemp -d -p "$([ -w /dev/shm ] && echo /dev/shm ||
+	    echo "$BATS_TEST_TMPDIR")")
+	SCRATCH+=("$dir")
+	"$TOOLS/crashpoints.py" "$@" "$dir" 3>&- >&3
+}

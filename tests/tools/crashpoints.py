@@ -34,28 +34,33 @@ import sys
 
 from relay import FULL, Gone, Person, Relay, Wrong
 
+ALL = "all"             # threads
 TRIES = 8               # to reach a point
 ERR_IO = 34
 KILL = "signal=KILL"
 WAITS = {"recvfrom", "epoll_wait", "futex", "read", "write"}
-CALL = re.compile(r"^(\w+)\(", re.MULTILINE)
-HIT = re.compile(r"\(INJECTED\)$|\+\+\+ killed by SIGKILL", re.MULTILINE)
+CALL = re.compile(r"^(\d*) *(\w+)\((?!.*<detached \.\.\.>$)", re.MULTILINE)
+SYNC = re.compile(r"\bf(?:data)?sync\(\d+<(.*?)>")
+KILLED = "+++ killed by SIGKILL"
+HIT = re.compile(r"\(INJECTED\)$|" + re.escape(KILLED), re.MULTILINE)
 TEXT, PIECE = 3, 4
 # what lies in the mailbox before, by id from 1
 BEFORE = [(TEXT, b"first" * 50), (PIECE, b"piece" * 4000),
           (PIECE, b"other" * 4000), (TEXT, b"fourth" * 50)]
-# log enough that the next commit calls for a checkpoint
-LOG_PAGES = 8192
+LOG_PAGES = 8192        # of a log that is worked off
 PAGE = 4096
 
 
 class Tracer:
-    """strace(1) on one thread of a process."""
+    """strace(1) on one thread of a process, or on all of it."""
 
-    def __init__(self, directory, thread, *options):
-        self.path = directory / "trace"
+    def __init__(self, relay, thread, *options):
+        self.path = relay.directory / "trace"
+        whole = ["-f"] if thread == ALL else []
+        pid = relay.process.pid if whole else threads(relay)[thread]
         self.process = subprocess.Popen(
-            ["strace", "-o", self.path, *options, "-p", str(thread)],
+            ["strace", "-y", "-o", self.path, *whole, *options,
+             "-p", str(pid)],
             stderr=subprocess.PIPE)
         line = self.process.stderr.readline()
         if b"attached" not in line:
@@ -66,8 +71,12 @@ class Tracer:
         if not gone:
             self.process.send_signal(signal.SIGINT)
         self.process.communicate()
-        with open(self.path, encoding="ascii", errors="replace") as f:
-            return f.read()
+        return read(self.path)
+
+
+def read(path):
+    with open(path, encoding="ascii", errors="replace") as f:
+        return f.read()
 
 
 def threads(relay):
@@ -83,6 +92,7 @@ class Stage:
         self.request = request
         self.directory.mkdir()
         self.relay = Relay(self.directory)
+        self.log = pathlib.Path(f"{self.relay.store}-wal")
         self.alice = Person(self.relay, "alice")
         self.bob = Person(self.relay, "bob")
         self.relay.start()
@@ -90,8 +100,6 @@ class Stage:
         self.bob.register()
         for type_, content in BEFORE:
             self.alice.send(self.bob.id, type_, content)
-        request.prepare(self)
-        self.restart()          # with what it finds in the log
         self.relay.kill()
         shutil.copytree(self.directory, self.saved)
 
@@ -101,29 +109,54 @@ class Stage:
         self.alice.hang_up()
         self.bob.hang_up()
         self.relay.start()
+        # what could not be synced there is not built upon
+        if self.log.stat().st_size > 0:
+            raise Wrong("the log is kept")
 
-    def start_over(self):
-        """Both are connected: what is traced is the request alone."""
+    def set_back(self):
         if self.relay.process.poll() is None:
             self.relay.kill()
         shutil.rmtree(self.directory)
         shutil.copytree(self.saved, self.directory)
+
+    def start_over(self):
+        """Both are connected: what is traced is the request alone."""
+        self.set_back()
         self.restart()
         self.alice.expect(1102, self.bob.id)
         self.bob.expect(1102, self.alice.id)
+        self.request.prepare(self)
 
     def execute(self, thread, *options):
-        """(was it answered, trace) of the request and another one."""
+        """Of the request and one more: whether it was done (None: no answer),
+        how the relay has ended (None: it serves), and the trace."""
+        if self.request.is_start:
+            return self.execute_start(*options)
         self.start_over()
-        tracer = Tracer(self.directory, threads(self.relay)[thread], *options)
-        answered = False
+        tracer = Tracer(self.relay, thread, *options)
+        done = None
         try:
-            answered = self.request.ask(self)
+            done = self.request.ask(self)
         except Gone:
             pass
         # all that follows the answer is over with another one
         status = self.status()
-        return answered, status, tracer.stop(status is not None)
+        trace = tracer.stop(status is not None)
+        if KILLED in trace and status is None:
+            status = self.relay.wait()
+        return done, status, trace
+
+    def execute_start(self, *options):
+        """The same of a relay that starts; it serves no longer than that."""
+        self.set_back()
+        trace, done = self.directory / "trace", None
+        try:
+            self.relay.start("strace", "-f", "-y", "-o", trace, *options)
+            self.relay.kill()
+            done = True
+        except Gone:
+            pass
+        return done, self.relay.process.returncode, read(trace)
 
     def status(self):
         """None: it serves; or how it has ended."""
@@ -135,35 +168,50 @@ class Stage:
                 pass
         return self.relay.wait()
 
-    def mailbox(self):
-        """[(type, content)], by ids that have no gap."""
+    def count(self):
+        """How often the request has come about; the rest is as it was."""
         items = self.bob.pull_all()
-        return {id_: (type_, content) for id_, _, type_, content in items}
+        return self.request.count({id_: (type_, content)
+                                   for id_, _, type_, content in items})
 
-    def judge(self, answered, status):
+    def judge(self, done, status):
         """After a point; the request is made again, and all is taken."""
-        if status is None:
-            self.bob.expect(1104, b"")
+        possible = [0, 1] if done is None else [int(done)]
+        if status is None and self.count() not in possible:
+            raise Wrong(f"done: {done}, come about: {self.count()}")
+        if status is not None and not done:
+            possible = [0, 1]   # busy, for nothing could be said about it
         self.relay.check_store()
         self.restart()
-        self.request.judge(answered, self.mailbox())
-        if not self.request.ask(self):
-            raise Wrong("it is refused when it is made again")
-        box = self.mailbox()
-        self.request.judge(True, box)
+        count = self.count()
+        if count not in possible:
+            raise Wrong(f"done: {done}, come about: {count}, once restarted")
+        if not self.request.ask(self) or \
+                self.count() != self.request.again(count):
+            raise Wrong("it cannot be made again")
         self.bob.acknowledge(1, 2**32 - 1)
         self.restart()
-        if self.mailbox() or self.relay.segments():
-            raise Wrong(f"left: {self.mailbox()} {self.relay.segments()}")
+        if self.bob.pull() or self.relay.segments():
+            raise Wrong(f"left: {self.bob.pull()} {self.relay.segments()}")
 
 
-class Send:
+class Request:
+    """What is asked of the relay, once all is set."""
+    is_start = False
+
+    def __init__(self, name):
+        self.name = name
+
+    def prepare(self, stage):
+        pass
+
+
+class Send(Request):
     """alice sends to bob."""
 
-    def __init__(self, name, type_, content, prepare=lambda stage: None):
-        self.name = name
+    def __init__(self, name, type_, content):
+        super().__init__(name)
         self.message = (type_, content)
-        self.prepare = prepare
 
     def ask(self, stage):
         refused = stage.alice.send(stage.bob.id, *self.message)
@@ -171,51 +219,61 @@ class Send:
             raise Wrong(f"refused for {refused[0]}")
         return not refused
 
-    def judge(self, answered, box):
-        """What was there, then what was sent, once a request at most."""
-        before = dict(enumerate(BEFORE, 1))
-        new = {id_: box[id_] for id_ in box if id_ not in before}
-        if {id_: box.get(id_) for id_ in before} != before:
+    def count(self, box):
+        n = len(box) - len(BEFORE)
+        if list(box.items()) != list(enumerate(
+                BEFORE + [self.message] * n, 1)):
             raise Wrong(f"the mailbox has changed: {sorted(box)}")
-        if any(message != self.message for message in new.values()):
-            raise Wrong("something else was sent")
-        if sorted(box) != list(range(1, len(box) + 1)):
-            raise Wrong(f"ids with a gap: {sorted(box)}")
-        if answered and not new:
-            raise Wrong("what was acknowledged is missing")
-        if len(new) > 2:
-            raise Wrong("sent once, stored twice")
+        return n
+
+    def again(self, n):
+        return n + 1
 
 
-class Acknowledge:
+class Acknowledge(Request):
     """bob acknowledges what he has pulled."""
 
     def __init__(self, name, first, last):
-        self.name = name
+        super().__init__(name)
         self.range = range(first, last + 1)
-
-    def prepare(self, stage):
-        pass
 
     def ask(self, stage):
         return stage.bob.acknowledge(self.range[0], self.range[-1]) is not None
 
-    def judge(self, answered, box):
-        """All of the range or none of it is gone, and nothing else."""
+    def count(self, box):
         whole = dict(enumerate(BEFORE, 1))
         rest = {id_: m for id_, m in whole.items() if id_ not in self.range}
-        if box != rest and (answered or box != whole):
-            raise Wrong(f"answered: {answered}, left: {sorted(box)}")
+        if box not in (whole, rest):
+            raise Wrong(f"left of the mailbox: {sorted(box)}")
+        return int(box == rest)
+
+    def again(self, n):
+        return 1
 
 
-def fill_log(stage):
-    """So far that the next commit calls for a checkpoint."""
-    log = pathlib.Path(f"{stage.relay.store}-wal")
-    pages = more = 0
-    while pages + more < LOG_PAGES:
-        stage.bob.send(stage.alice.id, TEXT, b"a text" * 40)
-        more = log.stat().st_size // (PAGE + 24) - pages
-        pages += more
+class Start(Send):
+    """Nobody asks for anything, the relay begins with a log."""
+    is_start = True
+
+    def ask(self, stage):
+        return True
+
+    def count(self, box):
+        return super().count(box) == 0
+
+    def again(self, n):
+        return n
+
+
+class Checkpoint(Send):
+    """The send that makes the log so long that it is worked off."""
+
+    def prepare(self, stage):
+        pages = more = 0
+        while pages + more < LOG_PAGES:
+            stage.bob.send(stage.alice.id, TEXT, b"a text" * 40)
+            more = stage.log.stat().st_size // (PAGE + 24) - pages
+            pages += more
 
 
 REQUESTS = [
@@ -224,42 +282,71 @@ REQUESTS = [
     Acknowledge("acknowledge", 1, 1),
     Acknowledge("acknowledge-piece", 1, 2),
     Acknowledge("acknowledge-all", 1, 4),
-    Send("checkpoint", TEXT, b"a text" * 40, fill_log),
+    Start("start", TEXT, b""),
+    Checkpoint("checkpoint", TEXT, b"a text" * 40),
 ]
 
 
-def points(stage, calls):
+def calls_of(trace):
+    """How often each call was made, by the thread that made it most often."""
+    most = collections.Counter()
+    for (_, name), n in collections.Counter(CALL.findall(trace)).items():
+        most[name] = max(most[name], n)
+    return most
+
+
+def points(stage, calls, whole):
     """(thread, name, number) of those that every run has, and are asked for."""
     steps = {}
     for call in filter(None, (calls or "").split(",")):
         name, _, step = call.partition("/")
         steps[name] = int(step or 1)
     stage.start_over()
-    for thread in range(len(threads(stage.relay))):
+    for thread in ([ALL] if whole or stage.request.is_start
+                   else range(len(threads(stage.relay)))):
         least = None
         for _ in range(2):
-            answered, _, trace = stage.execute(thread)
-            if not answered:
+            done, _, trace = stage.execute(thread)
+            if not done:
                 raise Wrong("undisturbed it is refused")
-            seen = collections.Counter(CALL.findall(trace))
+            seen = calls_of(trace)
             least = seen if least is None else least & seen
+        begin = re.search(r"openat\(.*relay\.db\"", trace)
+        before = calls_of(trace[:begin.start()] if stage.request.is_start
+                          else "")
         for name, count in least.items():
             step = steps.get(name, 0 if steps else 1)
-            for number in range(1, count + 1, step) if step else ():
+            for number in (range(before[name] + 1, count + 1, step)
+                           if step else ()):
                 yield thread, name, number
+
+
+def check_syncs(trace):
+    """What could not be synced is not synced again."""
+    failed = set()
+    for line in trace.splitlines():
+        for path in SYNC.findall(line):
+            if path in failed:
+                raise Wrong(f"{path} is synced again")
+            if line.endswith("(INJECTED)"):
+                failed.add(path)
 
 
 def try_point(stage, fault, thread, name, number):
     """Whether it was reached."""
-    ends = [-signal.SIGKILL] if fault == KILL else [None, ERR_IO]
+    killed = -signal.SIGKILL
+    ends = [killed] if fault == KILL else [None, ERR_IO]
+    if stage.request.is_start:
+        ends.append(killed)     # by us, once it had begun
     for _ in range(TRIES):
-        answered, status, trace = stage.execute(
-            thread, "-e", f"trace={name}",
+        done, status, trace = stage.execute(
+            thread, "-e", f"trace={name},fsync,fdatasync",
             "-e", f"inject={name}:{fault}:when={number}")
         if HIT.search(trace):
             if status not in ends:
                 raise Wrong(f"it ended with {status}")
-            stage.judge(answered, status)
+            check_syncs(trace)
+            stage.judge(done, status)
             return True
     if number == 1 and name not in WAITS:
         raise Wrong("never reached")
@@ -272,7 +359,7 @@ def play(args, request):
     faults = [f"error={e}" for e in filter(None, args.error.split(","))]
     met = absent = 0
     try:
-        for point in list(points(stage, args.calls)):
+        for point in list(points(stage, args.calls, bool(args.error))):
             for fault in faults or [KILL]:
                 try:
                     reached = try_point(stage, fault, *point)

@@ -42,21 +42,24 @@ class Relay:
         self.listen = listen
         self.options = options
         self.process = None
+        self.pid = 0            # of the relay; tracers are its parents
         self.address = None
         self.started = 0.0
 
-    def start(self):
+    def start(self, *tracer):
+        alone = ["setpriv", "--pdeathsig", "KILL"]
         self.started = time.monotonic()
         with open(self.directory / "relay.log", "ab") as log:
             self.process = subprocess.Popen(
-                ["setpriv", "--pdeathsig", "KILL", BIN / "sentinel-relay",
+                [*alone, *tracer, *alone, BIN / "sentinel-relay",
                  "--listen", self.listen, "--store", f"sqlite:{self.store}",
                  "--key", self.directory / "relay.secret", *self.options],
                 stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log)
         line = self.process.stdout.readline()
         if not line:
-            raise Wrong(f"it does not start: {self.process.wait()}")
+            raise Gone(f"it does not start: {self.wait()}")
         ready = json.loads(line)
+        self.pid = ready["pid"]
         self.listen, self.address = ready["listen"][0], ready["address"]
 
     def wait(self, timeout=PATIENCE):
@@ -69,11 +72,11 @@ class Relay:
         return status
 
     def kill(self):
-        self.process.kill()
+        os.kill(self.pid, signal.SIGKILL)
         self.wait()
 
     def stop(self, timeout=10):
-        self.process.send_signal(signal.SIGTERM)
+        os.kill(self.pid, signal.SIGTERM)
         status = self.wait(timeout)
         if status != 0:
             raise Wrong(f"SIGTERM ended it with {status}")
