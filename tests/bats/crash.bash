@@ -2,6 +2,13 @@
 # A relay that dies at the worst moment: the same tests with some moments
 # (tests/bats) and with all of them (tests/slow).
 
+REQUESTS=send,send-piece,acknowledge,acknowledge-piece,acknowledge-all
+
+# what writes, and so can fail
+WRITING=pwrite64,fdatasync,fsync,openat,ftruncate,fallocate,unlinkat
+WRITING=$WRITING,sync_file_range,write
+READING=pread64,read,recvfrom,sendto,getdents64,newfstatat,fcntl,lseek,close
+
 # ended_often HOW ROUNDS SECONDS: while eight send, four pull, and alice writes
 # to bob, who follows; so long it may take to the first answer
 ended_often() {
@@ -17,18 +24,13 @@ ended_often() {
 	"$TOOLS/crashload.py" --end "$1" --rounds "$2" --answers "$3" \
 	    --listen "$RELAY_LISTEN" "$BATS_TEST_TMPDIR" \
 	    >"$BATS_TEST_TMPDIR/load" 3>&-
-	cat "$BATS_TEST_TMPDIR/load" >&3
+	sed "s/^/# /" "$BATS_TEST_TMPDIR/load" >&3
 	relay_restart
 	followed_all "$n"
 }
 
-# at_each_call [OPTION...]: tests/tools/crashpoints.py, in memory, for nothing
-# here need survive the machine
+# at_each_call [OPTION...]: tests/tools/crashpoints.py
 at_each_call() {
-	local dir
-
-	dir=$(mktemp -d -p "$([ -w /dev/shm ] && echo /dev/shm ||
-	    echo "$BATS_TEST_TMPDIR")")
-	SCRATCH+=("$dir")
-	"$TOOLS/crashpoints.py" "$@" "$dir" 3>&- >&3
+	"$TOOLS/crashpoints.py" "$@" 3>&- >"$BATS_TEST_TMPDIR/points"
+	sed "s/^/# /" "$BATS_TEST_TMPDIR/points" >&3
 }

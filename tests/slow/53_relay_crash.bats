@@ -13,3 +13,18 @@ load ../bats/crash
 @test "SIGTERM under load, 20 times: it ends with 0 and has all" {
 	ended_often TERM 20 1
 }
+
+@test "kill -9 at every call of a send, an acknowledgement, a start" {
+	at_each_call --request "$REQUESTS,start"
+}
+
+@test "kill -9 at the calls of a send that works off the log" {
+	at_each_call --request checkpoint --calls "$WRITING,pwrite64/20"
+}
+
+@test "every call on a file or a socket fails" {
+	at_each_call --error EIO,ENOSPC --request "$REQUESTS,start" \
+	    --calls "$WRITING,$READING"
+	at_each_call --error EIO,ENOSPC --request checkpoint \
+	    --calls "$WRITING,pwrite64/20,pread64/20"
+}

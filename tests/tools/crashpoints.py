@@ -3,13 +3,13 @@
 """Kill a relay, or fail a call of it, at each system call of one request.
 
   crashpoints.py [--error ERRNO,...] [--calls CALL[/STEP],...]
-                 [--request NAME,...] DIRECTORY
+                 [--request NAME,...]
 
 A request is recorded under strace(1), then made once for each of the system
 calls of each thread of the relay, always of a relay that has just begun with
 the same store.  It is killed when it enters that call; with --error the call
 is not made and fails so.  With --calls only these count, of the /STEP ones
-the first and then every STEPth.  DIRECTORY holds the stores.
+the first and then every STEPth.
 
 An answered send is in the mailbox, one without an answer is there or not; an
 acknowledgement is done wholly or not at all; the rest of the mailbox stays as
@@ -31,9 +31,11 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 
 from relay import FULL, Gone, Person, Relay, Wrong
 
+MEMORY = "/dev/shm"     # nothing here need survive the machine
 ALL = "all"             # threads
 TRIES = 8               # to reach a point
 ERR_IO = 34
@@ -353,9 +355,9 @@ def try_point(stage, fault, thread, name, number):
     return False
 
 
-def play(args, request):
+def play(args, directory, request):
     """How many points there were, and how many were not to be had."""
-    stage = Stage(pathlib.Path(args.directory), request)
+    stage = Stage(directory, request)
     faults = [f"error={e}" for e in filter(None, args.error.split(","))]
     met = absent = 0
     try:
@@ -381,18 +383,20 @@ def main():
     parser.add_argument("--calls")
     parser.add_argument("--request", default=",".join(
         request.name for request in REQUESTS))
-    parser.add_argument("directory")
     args = parser.parse_args()
     # a leak checker cannot work under another tracer
     os.environ["ASAN_OPTIONS"] = (
         os.environ.get("ASAN_OPTIONS", "") + ":detect_leaks=0")
     told = {}
-    try:
-        for request in REQUESTS:
-            if request.name in args.request.split(","):
-                told[request.name] = play(args, request)
-    except Wrong as e:
-        sys.exit(f"wrong: {e}")
+    with tempfile.TemporaryDirectory(
+            dir=MEMORY if os.access(MEMORY, os.W_OK) else None) as directory:
+        try:
+            for request in REQUESTS:
+                if request.name in args.request.split(","):
+                    told[request.name] = play(
+                        args, pathlib.Path(directory), request)
+        except Wrong as e:
+            sys.exit(f"wrong: {e}")
     print(json.dumps(told))
 
 
