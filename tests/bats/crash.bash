@@ -34,3 +34,14 @@ at_each_call() {
 	"$TOOLS/crashpoints.py" "$@" 3>&- >"$BATS_TEST_TMPDIR/points"
 	sed "s/^/# /" "$BATS_TEST_TMPDIR/points" >&3
 }
+
+# runs_short OF SECONDS: tests/tools/shortage.py, with a file system of its own;
+# so long it may take until all is as before
+runs_short() {
+	local as_root=()
+
+	[ "$(id -u)" = 0 ] || as_root=(--map-root-user)
+	unshare --mount "${as_root[@]}" "$TOOLS/shortage.py" --within "$2" "$1" \
+	    "$BATS_TEST_TMPDIR" >"$BATS_TEST_TMPDIR/short" 3>&-
+	sed 's/^/# /' "$BATS_TEST_TMPDIR/short" >&3
+}

@@ -28,3 +28,15 @@ load ../bats/crash
 	at_each_call --error EIO,ENOSPC --request checkpoint \
 	    --calls "$WRITING,pwrite64/20,pread64/20"
 }
+
+@test "64 descriptors, 100 connect: as before within a second" {
+	runs_short descriptors 1
+}
+
+@test "hardly a descriptor left, 100 connect: as before within a second" {
+	runs_short taken 1
+}
+
+@test "a full disk: as before within a second" {
+	runs_short disk 1
+}

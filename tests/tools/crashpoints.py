@@ -33,9 +33,8 @@ import subprocess
 import sys
 import tempfile
 
-from relay import FULL, Gone, Person, Relay, Wrong
+from relay import FULL, MEMORY, Gone, Person, Relay, Wrong
 
-MEMORY = "/dev/shm"     # nothing here need survive the machine
 ALL = "all"             # threads
 TRIES = 8               # to reach a point
 ERR_IO = 34

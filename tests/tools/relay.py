@@ -12,11 +12,13 @@ import signal
 import sqlite3
 import struct
 import subprocess
+import tempfile
 import time
 
 from sentinel import Fault, Identity, connect
 
 BIN = pathlib.Path(os.environ["SENTINEL_BIN"])
+MEMORY = "/dev/shm"             # for what need not survive the machine
 PATIENCE = 20                   # seconds, for what will surely come
 ITEM = struct.Struct("<16sIBI")         # of a 2104: from, id, type, size
 PAGE = 2**20
@@ -36,11 +38,11 @@ class Gone(Exception):
 class Relay:
     """One at a time on the store in a directory."""
 
-    def __init__(self, directory, listen="127.0.0.1:0", options=()):
+    def __init__(self, directory, listen="127.0.0.1:0", disk=None):
         self.directory = pathlib.Path(directory)
-        self.store = self.directory / "relay.db"
+        self.disk = disk or self.directory
+        self.store = self.disk / "relay.db"
         self.listen = listen
-        self.options = options
         self.process = None
         self.pid = 0            # of the relay; tracers are its parents
         self.address = None
@@ -53,7 +55,7 @@ class Relay:
             self.process = subprocess.Popen(
                 [*alone, *tracer, *alone, BIN / "sentinel-relay",
                  "--listen", self.listen, "--store", f"sqlite:{self.store}",
-                 "--key", self.directory / "relay.secret", *self.options],
+                 "--key", self.directory / "relay.secret"],
                 stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log)
         line = self.process.stdout.readline()
         if not line:
@@ -83,15 +85,14 @@ class Relay:
 
     def check_store(self):
         """Of a copy, for a look would finish what the crash has left."""
-        copy = self.directory / "copy"
-        shutil.rmtree(copy, ignore_errors=True)
-        copy.mkdir()
-        for name in ("relay.db", "relay.db-wal"):
-            if (self.directory / name).exists():
-                shutil.copy(self.directory / name, copy)
-        with sqlite3.connect(copy / "relay.db") as db:
-            found = db.execute("PRAGMA integrity_check").fetchall()
-        db.close()
+        with tempfile.TemporaryDirectory(
+                dir=MEMORY if os.access(MEMORY, os.W_OK) else None) as copy:
+            for path in self.disk.glob("relay.db*"):
+                if path.is_file():
+                    shutil.copy(path, copy)
+            with sqlite3.connect(f"{copy}/relay.db") as db:
+                found = db.execute("PRAGMA integrity_check").fetchall()
+            db.close()
         if found != [("ok",)]:
             raise Wrong(f"integrity_check: {found}")
 
