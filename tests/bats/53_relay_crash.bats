@@ -35,7 +35,8 @@ SLACK=20
 }
 
 @test "no space for a write: busy, and served on" {
-	at_each_call --error ENOSPC --request "$REQUESTS" --calls pwrite64/3,openat
+	at_each_call --error ENOSPC --request "$REQUESTS,start" \
+	    --calls pwrite64/3,openat
 }
 
 @test "64 descriptors, 100 connect: no spinning, and who is there is served" {
