@@ -40,6 +40,7 @@ ALL = "all"             # threads
 TRIES = 8               # to reach a point
 ERR_IO = 34
 KILL = "signal=KILL"
+DURABLE = {"pwrite64", "fdatasync", "fsync"}
 WAITS = {"recvfrom", "epoll_wait", "futex", "read", "write"}
 CALL = re.compile(r"^(\d*) *(\w+)\((?!.*<detached \.\.\.>$)", re.MULTILINE)
 SYNC = re.compile(r"\bf(?:data)?sync\(\d+<(.*?)>")
@@ -349,6 +350,9 @@ def try_point(stage, fault, thread, name, number):
         if HIT.search(trace):
             if status not in ends:
                 raise Wrong(f"it ended with {status}")
+            if done is None and name in DURABLE and fault != KILL \
+                    and not stage.request.is_start:
+                raise Wrong("nobody is told")
             check_syncs(trace)
             stage.judge(done, status)
             return True
