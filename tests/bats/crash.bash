@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034
 # A relay that dies at the worst moment: the same tests with some moments
 # (tests/bats) and with all of them (tests/slow).
 

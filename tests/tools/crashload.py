@@ -18,16 +18,14 @@ on stderr, with status 1.  $SENTINEL_BIN holds the relay.
 """
 import argparse
 import collections
-import json
 import os
 import random
 import signal
 import struct
-import sys
 import threading
 import time
 
-from relay import PATIENCE, Gone, Person, Relay, Wrong
+from relay import PATIENCE, Gone, Person, Relay, Wrong, tell
 
 SENDERS, PULLERS = 8, 4
 TAG = struct.Struct("<HHI")     # of a content: sender, recipient, number
@@ -245,13 +243,7 @@ def main():
     parser.add_argument("directory")
     args = parser.parse_args()
     relay = Relay(args.directory, args.listen)
-    try:
-        print(json.dumps(play(args, relay)))
-    except Wrong as e:
-        sys.exit(f"wrong: {e}")
-    finally:
-        if relay.process and relay.process.poll() is None:
-            relay.kill()
+    tell(relay, lambda: play(args, relay))
 
 
 if __name__ == "__main__":

@@ -107,8 +107,7 @@ class Stage:
         shutil.copytree(self.directory, self.saved)
 
     def restart(self):
-        if self.relay.process.poll() is None:
-            self.relay.kill()
+        self.relay.end()
         self.alice.hang_up()
         self.bob.hang_up()
         self.relay.start()
@@ -117,8 +116,7 @@ class Stage:
             raise Wrong("the log is kept")
 
     def set_back(self):
-        if self.relay.process.poll() is None:
-            self.relay.kill()
+        self.relay.end()
         shutil.rmtree(self.directory)
         shutil.copytree(self.saved, self.directory)
 
@@ -194,8 +192,9 @@ class Stage:
             raise Wrong("it cannot be made again")
         self.bob.acknowledge(1, 2**32 - 1)
         self.restart()
-        if self.bob.pull() or self.relay.segments():
-            raise Wrong(f"left: {self.bob.pull()} {self.relay.segments()}")
+        left = [item[0] for item in self.bob.pull()] + self.relay.segments()
+        if left:
+            raise Wrong(f"left: {left}")
 
 
 class Request:
@@ -376,8 +375,7 @@ def play(args, directory, request):
                                 f" {point[2]}, {fault}: {e}") from e
                 met, absent = met + reached, absent + (not reached)
     finally:
-        if stage.relay.process.poll() is None:
-            stage.relay.kill()
+        stage.relay.end()
     if met <= absent:
         raise Wrong(f"{request.name}: {absent} of {met + absent} not reached")
     return met, absent

@@ -12,6 +12,7 @@ import signal
 import sqlite3
 import struct
 import subprocess
+import sys
 import tempfile
 import time
 
@@ -77,6 +78,11 @@ class Relay:
         os.kill(self.pid, signal.SIGKILL)
         self.wait()
 
+    def end(self):
+        """Whatever has become of it."""
+        if self.process and self.process.poll() is None:
+            self.kill()
+
     def stop(self, timeout=10):
         os.kill(self.pid, signal.SIGTERM)
         status = self.wait(timeout)
@@ -99,6 +105,16 @@ class Relay:
     def segments(self):
         """Files with pieces of files."""
         return sorted(os.listdir(f"{self.store}.files"))
+
+
+def tell(relay, play):
+    """What a play found, as one JSON line, or what was wrong."""
+    try:
+        print(json.dumps(play()))
+    except (Wrong, Gone) as e:
+        sys.exit(f"wrong: {e}")
+    finally:
+        relay.end()
 
 
 class Person:

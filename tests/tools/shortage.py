@@ -16,17 +16,15 @@ wrong is told on stderr, with status 1.  $SENTINEL_BIN holds the relay.
 """
 import argparse
 import errno
-import json
 import os
 import pathlib
 import resource
 import select
 import socket
 import subprocess
-import sys
 import time
 
-from relay import FULL, Gone, Person, Relay, Wrong
+from relay import FULL, Gone, Person, Relay, Wrong, tell
 
 TEXT, PIECE = 3, 4
 CONNECTIONS = 100
@@ -65,7 +63,7 @@ def within(seconds, attempt):
         time.sleep(0.01)
 
 
-# --- descriptors -----------------------------------------------------------------
+# --- descriptors ---
 
 def crowd(relay):
     """So many connections that say nothing."""
@@ -125,7 +123,7 @@ def taken(relay, seconds):
     return besiege(relay, seconds)
 
 
-# --- disk --------------------------------------------------------------------------
+# --- disk ---
 
 class Books:
     """What alice has sent to bob, and what he must find."""
@@ -245,13 +243,7 @@ def main():
     directory = pathlib.Path(args.directory)
     relay = Relay(directory, disk=directory / "disk")
     relay.disk.mkdir()
-    try:
-        print(json.dumps(ACTS[args.act](relay, args.within)))
-    except (Wrong, Gone) as e:
-        sys.exit(f"wrong: {e}")
-    finally:
-        if relay.process and relay.process.poll() is None:
-            relay.kill()
+    tell(relay, lambda: ACTS[args.act](relay, args.within))
 
 
 if __name__ == "__main__":
