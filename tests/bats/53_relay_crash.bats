@@ -28,7 +28,7 @@ SLACK=20
 	at_each_call --request start --calls "$WRITING"
 }
 
-@test "a sync, a write or a read fails: never acknowledged, never synced again" {
+@test "a sync, a write or a read fails: not acknowledged, not synced again" {
 	at_each_call --error EIO --request "$REQUESTS" \
 	    --calls fdatasync,fsync,pwrite64/3,pread64
 	at_each_call --error EIO --request start --calls fdatasync,pwrite64/8

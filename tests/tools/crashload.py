@@ -98,7 +98,8 @@ class Puller(Worker):
         items = self.person.pull(self.after, 200)
         for item in items:
             self.take(*item)
-        if items and self.person.acknowledge(items[0][0], self.after) is not None:
+        if items and self.person.acknowledge(items[0][0],
+                                             self.after) is not None:
             self.gone.update(item[0] for item in items)
 
     def take(self, id_, sender, type_, text):
