@@ -5,18 +5,19 @@
   crashpoints.py [--error ERRNO,...] [--calls CALL[/STEP],...]
                  [--request NAME,...]
 
-A request is recorded under strace(1), then made once for each of the system
-calls of each thread of the relay, always of a relay that has just begun with
-the same store.  It is killed when it enters that call; with --error the call
-is not made and fails so.  With --calls only these count, of the /STEP ones
-the first and then every STEPth.
+A request is recorded under strace(1): what it writes must be synced before it
+is answered.  Then it is made once for each of the system calls of each thread
+of the relay, always of a relay that has just begun with the same store.  It is
+killed when it enters that call; with --error the call is not made and fails
+so.  With --calls only these count, of the /STEP ones the first and then every
+STEPth.
 
 An answered send is in the mailbox, one without an answer is there or not; an
 acknowledgement is done wholly or not at all; the rest of the mailbox stays as
 it was, the store is sound, and a relay that was not killed serves on, as it
 must without space, or ends with 34; what it could not sync it does not sync
-again.  Then the same request is done as if nothing
-had been, and nothing is left.
+again.  Then the same request is done as if nothing had been, and nothing is
+left.
 
 A point that a run did not reach is tried again, for timing moves a few; how
 often a thread waits and is woken depends on it.  Prints one JSON line; what is
@@ -43,6 +44,7 @@ KILL = "signal=KILL"
 DURABLE = {"pwrite64", "fdatasync", "fsync"}
 WAITS = {"recvfrom", "epoll_wait", "futex", "read", "write"}
 CALL = re.compile(r"^(\d*) *(\w+)\((?!.*<detached \.\.\.>$)", re.MULTILINE)
+WRITE = re.compile(r"\bpwrite64\(\d+<(.*?relay\.db(?:-wal|\.files/\d+))>")
 SYNC = re.compile(r"\bf(?:data)?sync\(\d+<(.*?)>")
 KILLED = "+++ killed by SIGKILL"
 HIT = re.compile(r"\(INJECTED\)$|" + re.escape(KILLED), re.MULTILINE)
@@ -303,7 +305,7 @@ def points(stage, calls, whole):
     for call in filter(None, (calls or "").split(",")):
         name, _, step = call.partition("/")
         steps[name] = int(step or 1)
-    stage.start_over()
+    check_order(stage.execute(ALL)[2])
     for thread in ([ALL] if whole or stage.request.is_start
                    else range(len(threads(stage.relay)))):
         least = None
@@ -321,6 +323,21 @@ def points(stage, calls, whole):
             for number in (range(before[name] + 1, count + 1, step)
                            if step else ()):
                 yield thread, name, number
+
+
+def check_order(trace):
+    """What a request has written is on the disk before anybody is answered."""
+    written, syncing = set(), {}
+    for line in trace.splitlines():
+        thread, _, call = line.partition(" ")
+        if call.lstrip().startswith("sendto(") and written:
+            raise Wrong(f"answered before {min(written)} is synced")
+        if (match := WRITE.search(call)):
+            written.add(match[1])
+        if (match := SYNC.search(call)):
+            syncing[thread] = match[1]
+        if call.endswith(" = 0"):
+            written.discard(syncing.pop(thread, None))
 
 
 def check_syncs(trace):
