@@ -70,7 +70,10 @@ int chunks_drop(struct chunks *c, const struct chunks_place *p) MUST_USE;
  */
 int chunks_sync(struct chunks *c) MUST_USE;
 
-/* The open group was committed, or is lost. */
+/*
+ * The open group was committed, or is lost for certain; where nothing can be
+ * said of it, neither: its contents stay until the next start.
+ */
 void chunks_keep(struct chunks *c);
 void chunks_undo(struct chunks *c);
 

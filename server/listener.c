@@ -147,6 +147,15 @@ listener_add(struct listener_set *ls, struct addr_host *h)
 }
 
 void
+listener_retry(struct listener_set *ls)
+{
+	if (ls->pause.at == CLOCK_NEVER)
+		return;
+	loop_timer_set(ls->loop, &ls->pause, CLOCK_NEVER);
+	want(ls);
+}
+
+void
 listener_shut(struct listener_set *ls, bool shut)
 {
 	if (ls->shut == shut)

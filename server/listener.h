@@ -48,6 +48,9 @@ void listener_stop(struct listener_set *ls); /* zeroed or again: nothing */
 /* Listen on h; the port it got is put into h.  At most LISTENER_MAX. */
 int listener_add(struct listener_set *ls, struct addr_host *h) MUST_USE;
 
+/* A connection has ended: what a pause waits for may be there again. */
+void listener_retry(struct listener_set *ls);
+
 /* Leave what comes where it is, or take it again. */
 void listener_shut(struct listener_set *ls, bool shut);
 

@@ -26,6 +26,7 @@ struct relay {
 	struct store *store;
 	struct serve serve;
 	struct conn_set conns;
+	size_t conns_n; /* at the end of the last turn */
 	struct listener_set listeners;
 	struct loop_timer drain; /* the last moment of a stop */
 	struct loop_timer sweep;
@@ -125,6 +126,9 @@ before_sleep(void *arg, bool idle)
 		loop_stop(r->loop, code);
 	}
 	listener_shut(&r->listeners, r->conns.n >= r->conns.max);
+	if (r->conns.n < r->conns_n)
+		listener_retry(&r->listeners);
+	r->conns_n = r->conns.n;
 	if (r->stopping && r->conns.n == 0)
 		loop_stop(r->loop, code);
 	return false;

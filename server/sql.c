@@ -190,6 +190,19 @@ on_commit(void *arg, sqlite3 *db, const char *name, int pages)
 	return SQLITE_OK;
 }
 
+/*
+ * What is in the log goes into the database: a log that could not be synced
+ * once is not to be built upon.  Without space it has to stay.
+ */
+static int
+clear_log(sqlite3 *db)
+{
+	int rc = sqlite3_wal_checkpoint_v2(db, NULL, SQLITE_CHECKPOINT_TRUNCATE,
+	    NULL, NULL);
+
+	return (rc & 0xff) == SQLITE_FULL ? SQLITE_OK : rc;
+}
+
 static int
 start(struct sql *s, const char *path, const struct sql_plan *plan)
 {
@@ -208,6 +221,9 @@ start(struct sql *s, const char *path, const struct sql_plan *plan)
 	r = match(s->db, path, plan);
 	if (r < 0)
 		return r;
+	rc = clear_log(s->db);
+	if (rc != SQLITE_OK)
+		return start_fault(s->db, rc, path);
 	sqlite3_wal_hook(s->db, on_commit, s);
 	return prepare(s, path, plan);
 }
@@ -222,6 +238,7 @@ sql_open(struct sql **out, const char *path, const struct sql_plan *plan)
 		return err_set(ERR_NOMEM, "database");
 	r = start(s, path, plan);
 	if (r < 0) {
+		s->state = r;
 		sql_close(s);
 		return r;
 	}
@@ -237,6 +254,10 @@ sql_close(struct sql *s)
 	for (size_t i = 0; i < s->stmts_n; i++)
 		sqlite3_finalize(s->stmts[i]);
 	free(s->stmts);
+	/* what could not be synced would be synced again */
+	if (s->db && s->state == ERR_IO)
+		sqlite3_db_config(s->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1,
+		    NULL);
 	sqlite3_close(s->db);
 	free(s);
 }

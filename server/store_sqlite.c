@@ -173,12 +173,12 @@ commit(struct store *st)
 			(void)write_changed(s); /* the commit tells */
 		r = sql_commit(s->sql);
 	}
-	if (r < 0) {
+	if (r < 0)
 		mailbox_clear(s->boxes);
-		chunks_undo(s->chunks);
-	} else {
+	if (r == 0)
 		chunks_keep(s->chunks);
-	}
+	else if (r != ERR_IO) /* else the rows may be there at the next start */
+		chunks_undo(s->chunks);
 	store_sqlite_space_settle(s, r < 0);
 	return r;
 }

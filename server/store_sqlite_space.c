@@ -130,8 +130,10 @@ void
 store_sqlite_space_settle(struct store_sqlite *s, bool lost)
 {
 	s->space.pending = 0;
-	if (lost)
+	if (lost) {
 		s->space.looked_at = 0;
+		s->space.compact = true; /* what deletes may need the log's */
+	}
 }
 
 int

@@ -96,21 +96,26 @@ reconnected() {
 		    ms[int((NR + 1) / 2)] " ms in the median" }'
 }
 
-# followed_through SECONDS A_SECOND KILLED_EVERY: nothing lost, nothing twice
-followed_through() {
+# followed_all: once $SENDER has ended, what it sent has been printed once
+followed_all() {
 	local said
 
-	follow
-	say_many "$1" "$2" &
-	SENDER=$!
-	STARTED+=("$SENDER")
-	kill_often "$3"
 	wait "$SENDER"
 	said=$(cat "$BATS_TEST_TMPDIR/said")
 	until_true has_printed $((said + 1))
 	unfollow
 	assert_equal "$FOLLOWED" 143
 	{ seq "$said"; echo last; } | cmp - <(jq -r .body "$OUT")
+}
+
+# followed_through SECONDS A_SECOND KILLED_EVERY: nothing lost, nothing twice
+followed_through() {
+	follow
+	say_many "$1" "$2" &
+	SENDER=$!
+	STARTED+=("$SENDER")
+	kill_often "$3"
+	followed_all
 	reconnected >&3
 	run bob sentinel-pull
 	assert_output ''

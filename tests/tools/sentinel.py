@@ -276,5 +276,6 @@ def connect(address, identity, timeout=10):
         except OSError as e:
             trouble = e
             continue
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return Channel(sock, relay_key, identity)
     raise trouble
