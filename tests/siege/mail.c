@@ -1,0 +1,3 @@
+/* SPDX-License-Identifier: ISC */
+#include "siege.h"
+const struct attack mail_attacks[] = { { 0 } };
