@@ -53,8 +53,9 @@ struct attack {
 void siege_tell(struct siege *sg, const char *key, uint64_t value);
 
 /* Ends with a row without a name. */
-extern const struct attack open_attacks[];  /* before a channel is bound */
-extern const struct attack bound_attacks[]; /* over bound channels */
-extern const struct attack mail_attacks[];  /* on what the relay keeps */
+extern const struct attack open_attacks[];
+extern const struct attack size_attacks[];
+extern const struct attack read_attacks[];
+extern const struct attack mail_attacks[];
 
 #endif

@@ -1,3 +1,0 @@
-/* SPDX-License-Identifier: ISC */
-#include "siege.h"
-const struct attack bound_attacks[] = { { 0 } };
