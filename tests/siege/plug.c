@@ -187,18 +187,24 @@ plug_get(struct plug *p, struct frame_reply *head, const uint8_t **payload)
 }
 
 unsigned
-plug_ask(struct plug *p, const struct caller *who, uint16_t code,
-    const void *payload, size_t len)
+plug_next(struct plug *p)
 {
 	struct frame_reply head;
 	const uint8_t *in;
 
-	if (!plug_put(p, who, code, payload, len) || !plug_get(p, &head, &in))
+	if (!plug_get(p, &head, &in))
 		return 0;
 	if (head.code != CODE_ERROR)
 		return head.code;
 	MUST(head.size >= 6);
 	return le_get16(in);
+}
+
+unsigned
+plug_ask(struct plug *p, const struct caller *who, uint16_t code,
+    const void *payload, size_t len)
+{
+	return plug_put(p, who, code, payload, len) ? plug_next(p) : 0;
 }
 
 bool
@@ -265,4 +271,18 @@ plug_person(const struct siege *sg, unsigned n)
 	caller_make(who, n, name);
 	MUST(plug_register(sg, n, who) == CODE_REGISTER + CODE_REPLY);
 	return who;
+}
+
+void
+plug_empty(const struct siege *sg, unsigned n)
+{
+	const struct caller *who = plug_person(sg, n);
+	uint8_t range[BODY_RANGE_LEN];
+	struct plug p;
+
+	body_pack_range(range, &(struct body_range){ 1, UINT32_MAX });
+	MUST(plug_open(&p, sg, n, who));
+	MUST(plug_ask(&p, who, CODE_ACK, range, sizeof(range)) ==
+	    CODE_ACK + CODE_REPLY);
+	plug_close(&p);
 }

@@ -50,6 +50,7 @@ bool plug_put(struct plug *p, const struct caller *who, uint16_t code,
 bool plug_get(struct plug *p, struct frame_reply *head,
     const uint8_t **payload);
 /* Its code, or the reason of a 9000, or 0: closed. */
+unsigned plug_next(struct plug *p);
 unsigned plug_ask(struct plug *p, const struct caller *who, uint16_t code,
     const void *payload, size_t len);
 
@@ -65,6 +66,8 @@ void plug_reset(struct plug *p); /* with a RST */
  */
 #define PEOPLE_MAX 1200
 const struct caller *plug_person(const struct siege *sg, unsigned n);
+/* Acknowledge all that is in the mailbox of the n-th. */
+void plug_empty(const struct siege *sg, unsigned n);
 /* Register any other; answers as plug_ask. */
 unsigned plug_register(const struct siege *sg, unsigned source,
     const struct caller *who);

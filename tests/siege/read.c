@@ -40,21 +40,6 @@ fill(struct siege *sg, unsigned to, unsigned n, uint32_t len)
 	plug_close(&p);
 }
 
-/* What fill has put there, and all else. */
-static void
-empty(struct siege *sg, unsigned of)
-{
-	const struct caller *who = plug_person(sg, of);
-	uint8_t range[BODY_RANGE_LEN];
-	struct plug p;
-
-	body_pack_range(range, &(struct body_range){ 1, UINT32_MAX });
-	MUST(plug_open(&p, sg, 0, who));
-	MUST(plug_ask(&p, who, CODE_ACK, range, sizeof(range)) ==
-	    CODE_ACK + CODE_REPLY);
-	plug_close(&p);
-}
-
 /* --- C7: replies of 10 MB are asked for, and not read
  * ------------------------- */
 
@@ -106,7 +91,7 @@ slow_readers(struct siege *sg)
 	for (unsigned i = 0; i < sg->n; i++)
 		plug_close(&plugs[i]);
 	for (unsigned i = 0; i * PER_PERSON < sg->n; i++)
-		empty(sg, i);
+		plug_empty(sg, i);
 }
 
 /* --- C8: many requests in one burst, before anything is read
@@ -236,7 +221,7 @@ prepare_pipeline(struct siege *sg)
 static void
 prepare_never_ack(struct siege *sg)
 {
-	empty(sg, 0);
+	plug_empty(sg, 0);
 	fill(sg, 0, SMALL_N, SMALL_LEN);
 }
 
@@ -264,7 +249,7 @@ never_ack(struct siege *sg)
 	siege_tell(sg, "others", a.others);
 	siege_tell(sg, "bytes", bytes);
 	plug_close(&p);
-	empty(sg, 0);
+	plug_empty(sg, 0);
 }
 
 const struct attack read_attacks[] = {
