@@ -77,6 +77,55 @@ pour(struct plug *p, const struct caller *who, const struct letter *l,
 	return good;
 }
 
+/* In pages, each acknowledged: how many there were. */
+static unsigned
+pull_all(const struct siege *sg, unsigned of)
+{
+	const struct caller *who = plug_person(sg, of);
+	unsigned sum = 0, before;
+	struct plug p;
+
+	MUST(plug_open(&p, sg, of, who));
+	do {
+		uint8_t range[BODY_RANGE_LEN];
+		struct frame_reply head;
+		struct body_message m;
+		const uint8_t *in;
+		size_t len;
+
+		before = sum;
+		MUST(plug_put(&p, who, CODE_PULL, NULL, 0) &&
+		    plug_get(&p, &head, &in));
+		for (len = head.size; len > 0; sum++)
+			MUST(body_unpack_message(&m, &in, &len) == 0);
+		if (sum == before)
+			break;
+		body_pack_range(range, &(struct body_range){ 1, m.id });
+		MUST(plug_ask(&p, who, CODE_ACK, range, sizeof(range)) ==
+		    CODE_ACK + CODE_REPLY);
+	} while (sum > before);
+	plug_close(&p);
+	return sum;
+}
+
+/* --- no attack: much mail, all of it pulled, so that caches are full
+ * ------------ */
+
+static void
+rest(struct siege *sg)
+{
+	const struct caller *who = plug_person(sg, HONEST);
+	struct answers a = { 0 };
+	struct plug p;
+
+	MUST(plug_open(&p, sg, HONEST, who));
+	MUST(pour(&p, who,
+	    letter_to_victim(sg, MESSAGE_RATCHET, CONTENT_MAX_LEN), sg->n, &a));
+	plug_close(&p);
+	MUST(pull_all(sg, VICTIM) == sg->n);
+	clock_sleep(sg->ms);
+}
+
 /* --- C11, C13: one sender, beside an honest one
  * -------------------------------- */
 
@@ -130,37 +179,6 @@ prepare_many(struct siege *sg)
 	plug_person(sg, VICTIM);
 	for (unsigned i = 0; i < sg->n; i++)
 		plug_person(sg, SYBIL + i);
-}
-
-/* In pages, each acknowledged: how many there were. */
-static unsigned
-pull_all(const struct siege *sg, unsigned of)
-{
-	const struct caller *who = plug_person(sg, of);
-	unsigned sum = 0, before;
-	struct plug p;
-
-	MUST(plug_open(&p, sg, of, who));
-	do {
-		uint8_t range[BODY_RANGE_LEN];
-		struct frame_reply head;
-		struct body_message m;
-		const uint8_t *in;
-		size_t len;
-
-		before = sum;
-		MUST(plug_put(&p, who, CODE_PULL, NULL, 0) &&
-		    plug_get(&p, &head, &in));
-		for (len = head.size; len > 0; sum++)
-			MUST(body_unpack_message(&m, &in, &len) == 0);
-		if (sum == before)
-			break;
-		body_pack_range(range, &(struct body_range){ 1, m.id });
-		MUST(plug_ask(&p, who, CODE_ACK, range, sizeof(range)) ==
-		    CODE_ACK + CODE_REPLY);
-	} while (sum > before);
-	plug_close(&p);
-	return sum;
 }
 
 /* n senders, ms: how long a message is; WINDOW each, until it is full. */
@@ -253,6 +271,7 @@ walk(struct siege *sg)
 }
 
 const struct attack mail_attacks[] = {
+	{ "rest", prepare_one, rest, 64, 1000, 0 },
 	{ "flood_one", prepare_one, flood_one, 110000, 10, MESSAGE_RATCHET },
 	{ "flood_one_big", prepare_one, flood_one, 4800, CONTENT_MAX_LEN,
 	    MESSAGE_RATCHET },
