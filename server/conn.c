@@ -4,6 +4,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -11,15 +12,11 @@
 #include "base/err.h"
 #include "net/transport.h"
 #include "server/log.h"
+#include "server/notice.h"
 #include "server/turn.h"
 #include "server/vault.h"
 
-#define HANDSHAKE_MS   5000
-#define FRAME_GRACE_MS 10000
-#define FRAME_BPS      16384 /* bytes a second that a sender must reach */
-#define IDLE_MS        60000
-#define LINGER_MS      1000
-#define LIFE_MS        CLOCK_DAY
+#define LINGER_MS 1000
 
 int
 conn_start(struct conn_set *cs, struct loop *loop, struct serve *serve,
@@ -31,6 +28,7 @@ conn_start(struct conn_set *cs, struct loop *loop, struct serve *serve,
 		.relay_sk = relay_sk,
 		.keys = vault_new(sizeof(struct transport)),
 		.scratch = malloc(CONN_READ_SCRATCH),
+		.limits = serve->limits,
 		.max = max,
 	};
 	TAILQ_INIT(&cs->unbound);
@@ -54,6 +52,7 @@ drop(struct conn *c)
 		TAILQ_REMOVE(&cs->bound, c, link);
 	}
 	cs->n--;
+	cs->buffers -= c->counted;
 	serve_close(cs->serve, &c->session);
 	loop_timer_remove(cs->loop, &c->timer);
 	loop_remove(cs->loop, &c->watch);
@@ -84,7 +83,7 @@ conn_has_room(const struct conn *c)
 	size_t held = c->session.held ? buf_len(c->session.held) : 0;
 
 	return held + sender_pending(&c->out) + FRAME_MAX + FRAME_REPLY_LEN <=
-	    SERVE_HELD_MAX;
+	    c->set->limits->max_output;
 }
 
 /* All is sent, the close included. */
@@ -129,6 +128,7 @@ earlier(uint64_t a, uint64_t b)
 static uint64_t
 due_open(const struct conn *c)
 {
+	const struct limits *limits = c->set->limits;
 	const struct session *ss = &c->session;
 	bool sending = sender_pending(&c->out) > 0;
 
@@ -141,9 +141,15 @@ due_open(const struct conn *c)
 	if (sending)
 		return sender_due(&c->out);
 	if (c->partial_at != 0)
-		return c->partial_at + FRAME_GRACE_MS +
-		    (uint64_t)ss->frame * 1000 / FRAME_BPS;
-	return c->active_at + IDLE_MS;
+		return c->partial_at + limits->transfer_grace +
+		    (uint64_t)ss->frame * 1000 / limits->transfer_rate;
+	return c->active_at + limits->idle_timeout;
+}
+
+static uint64_t
+life_end(const struct conn *c)
+{
+	return c->born + c->set->limits->connection_life;
 }
 
 /* When something must have happened. */
@@ -153,15 +159,24 @@ due(const struct conn *c)
 	switch (c->state) {
 	case CONN_HELLO:
 	case CONN_FINISH:
-		return c->born + HANDSHAKE_MS;
+		return c->born + c->set->limits->bind_timeout;
 	case CONN_OPEN:
-		return earlier(due_open(c), c->born + LIFE_MS);
+		return earlier(due_open(c), life_end(c));
 	case CONN_LAST:
 		return sender_due(&c->out);
 	case CONN_LINGER:
 		return c->linger_due;
 	}
 	return 0;
+}
+
+static bool
+wants_input(const struct conn *c)
+{
+	if (c->state >= CONN_LAST)
+		return c->state == CONN_LINGER;
+	return !c->stalled && !c->session.closing && conn_has_room(c) &&
+	    conn_limit_may_grow(c);
 }
 
 /*
@@ -171,9 +186,7 @@ due(const struct conn *c)
 static void
 arrange(struct conn *c)
 {
-	bool reads = c->state == CONN_LINGER ||
-	    (c->state <= CONN_OPEN && !c->stalled && !c->session.closing &&
-		conn_has_room(c));
+	bool reads = wants_input(c);
 	bool writes = sender_pending(&c->out) > 0;
 	uint64_t at = due(c);
 
@@ -188,6 +201,7 @@ static void
 end(struct conn *c, int r)
 {
 	if (r == 0) {
+		conn_limit_count(c);
 		arrange(c);
 		return;
 	}
@@ -207,7 +221,7 @@ expire(struct conn *c)
 		return 0;
 	}
 	if (c->state != CONN_OPEN || ss->closing ||
-	    (now < c->born + LIFE_MS &&
+	    (now < life_end(c) &&
 		(c->partial_at != 0 || sender_pending(&c->out) > 0)))
 		return err_set(ERR_TIMEOUT, "too slow");
 	turn_finish(c->set->serve, ss);
@@ -238,7 +252,7 @@ on_ready(void *arg, unsigned events)
 		r = err_set(ERR_UNREACHABLE, "hung up");
 	if (events & LOOP_WRITE)
 		r = flush(c);
-	if (r == 0 && (events & LOOP_READ)) {
+	if (r == 0 && (events & LOOP_READ) && wants_input(c)) {
 		r = conn_read(c);
 		/* a handshake has nothing that must be durable first */
 		if (r == 0 && c->state != CONN_OPEN)
@@ -265,17 +279,22 @@ set_up(struct conn *c)
 }
 
 void
-conn_accept(struct conn_set *cs, int fd)
+conn_accept(struct conn_set *cs, int fd,
+    const uint8_t origin[static ORIGIN_LEN])
 {
-	struct conn *c = cs->n < cs->max ? calloc(1, sizeof(*c)) : NULL;
+	struct conn *c = NULL, *victim = conn_limit_victim(cs, origin);
 
+	if (victim)
+		drop(victim);
+	if (cs->n < cs->max)
+		c = calloc(1, sizeof(*c));
 	if (!c) {
 		close(fd);
 		return;
 	}
-	if (cs->unbound_n == CONN_UNBOUND_MAX)
-		drop(TAILQ_FIRST(&cs->unbound));
 	c->set = cs;
+	memcpy(c->origin, origin, ORIGIN_LEN);
+	c->out.limits = cs->limits;
 	c->watch = (struct loop_fd){ fd, LOOP_READ, on_ready, c };
 	c->timer = (struct loop_timer){ .fn = on_timer, .arg = c };
 	c->born = loop_now(cs->loop);
@@ -283,6 +302,8 @@ conn_accept(struct conn_set *cs, int fd)
 	TAILQ_INSERT_TAIL(&cs->unbound, c, link);
 	cs->unbound_n++;
 	cs->n++;
+	if (cs->n == cs->max)
+		notice_put(NOTICE_CONNECTIONS, origin, c->born);
 	if (set_up(c) < 0)
 		drop(c);
 }
@@ -296,8 +317,10 @@ let_go(struct conn *c)
 
 	ss->held = NULL;
 	ss->held_n = 0;
-	if (held)
+	if (held) {
+		pace_reply(&c->set->serve->pace, ss, buf_len(held));
 		r = sender_take(&c->out, held);
+	}
 	if (ss->failed)
 		r = err_set(ERR_NOMEM, "reply");
 	if (ss->closing && c->state == CONN_OPEN)
@@ -310,6 +333,29 @@ let_go(struct conn *c)
 	return r;
 }
 
+/*
+ * Who holds most is not read while there is too little memory; the oldest
+ * that is not bound goes, one a turn; when there is enough, all are read again.
+ */
+static void
+keep_to_budget(struct conn_set *cs)
+{
+	struct conn *c, *oldest = TAILQ_FIRST(&cs->unbound);
+
+	if (cs->buffers > cs->limits->max_buffers) {
+		cs->short_of = true;
+		notice_put(NOTICE_BUFFERS, NULL, loop_now(cs->loop));
+		if (oldest)
+			drop(oldest);
+	} else if (cs->short_of) {
+		cs->short_of = false;
+		TAILQ_FOREACH(c, &cs->bound, link)
+			arrange(c);
+		TAILQ_FOREACH(c, &cs->unbound, link)
+			arrange(c);
+	}
+}
+
 void
 conn_release(struct conn_set *cs)
 {
@@ -320,6 +366,7 @@ conn_release(struct conn_set *cs)
 
 		end(c, let_go(c));
 	}
+	keep_to_budget(cs);
 }
 
 void

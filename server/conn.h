@@ -17,11 +17,11 @@
 
 #include "base/attr.h"
 #include "base/buf.h"
+#include "server/limits.h"
 #include "server/loop.h"
+#include "server/origin.h"
 #include "server/sender.h"
 #include "server/serve.h"
-
-#define CONN_UNBOUND_MAX 256
 
 struct vault;
 
@@ -51,6 +51,9 @@ struct conn {
 	struct buf *frames; /* a frame begun; NULL = none */
 	struct sender out;
 
+	uint8_t origin[ORIGIN_LEN];
+	size_t counted; /* memory, as it stands in the set's sum */
+
 	uint64_t born;       /* all times: monotonic ms */
 	uint64_t active_at;  /* of the last whole request, or output */
 	uint64_t partial_at; /* since when a frame is incomplete; 0 = none */
@@ -66,14 +69,20 @@ struct conn_set {
 	const uint8_t *relay_sk; /* 32 bytes in locked memory, the caller's */
 	struct vault *keys;
 	uint8_t *scratch; /* where one connection's bytes are looked at */
+	const struct limits *limits;
 	size_t n;
 	size_t max;
 	size_t unbound_n;
+	uint64_t buffers; /* memory of them all */
+	bool short_of;    /* some of it is to come back before all are read */
 	struct conn_list unbound; /* the oldest first */
 	struct conn_list bound;
 };
 
-/* ERR_NOMEM.  loop, serve and relay_sk must outlive the set. */
+/*
+ * ERR_NOMEM.  loop, serve and relay_sk must outlive the set, and so must the
+ * limits that serve has; max: connections.
+ */
 int conn_start(struct conn_set *cs, struct loop *loop, struct serve *serve,
     const uint8_t *relay_sk, size_t max) MUST_USE;
 
@@ -81,10 +90,11 @@ int conn_start(struct conn_set *cs, struct loop *loop, struct serve *serve,
 void conn_stop(struct conn_set *cs);
 
 /*
- * A new connection, whose descriptor is taken.  Over CONN_UNBOUND_MAX that
- * are not bound, the one that has taken longest makes room.
+ * A new connection, whose descriptor is taken.  Another that is not bound may
+ * have to make room for it: conn_limit_victim.
  */
-void conn_accept(struct conn_set *cs, int fd);
+void conn_accept(struct conn_set *cs, int fd,
+    const uint8_t origin[static ORIGIN_LEN]);
 
 /* Let go what the sessions hold. */
 void conn_release(struct conn_set *cs);
@@ -102,5 +112,23 @@ bool conn_has_room(const struct conn *c);
 #define CONN_READ_SCRATCH (256 * 1024)
 int conn_read(struct conn *c) MUST_USE;
 int conn_read_again(struct conn *c) MUST_USE;
+
+/*
+ * conn_limit.c.  Which of those that are not bound is to go before another
+ * comes from there: the oldest of as many from the same address as there may
+ * be; or, the likelier the fuller it is from three quarters on, any of them.
+ * NULL: none.
+ */
+struct conn *conn_limit_victim(struct conn_set *cs,
+    const uint8_t origin[static ORIGIN_LEN]);
+
+/* Bring what c counts for up to date. */
+void conn_limit_count(struct conn *c);
+
+/*
+ * Whether c may take more memory: there is some, or c has less than its share
+ * of it.
+ */
+bool conn_limit_may_grow(const struct conn *c);
 
 #endif

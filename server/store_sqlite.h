@@ -7,6 +7,7 @@
  *	messages   toClient, ID, fromClient, type, storedAt, content (of
  *	           type 4 the place, see chunks.h)
  *	blocks     client, blocked
+ *	invites    nonce, expires: those that were used
  *
  * Clients have a small number, by which the other tables name them.  A row in
  * clients is never deleted, so that neither its number nor the message ids of
@@ -53,6 +54,9 @@ enum store_sqlite_query {
 	QUERY_DELETE,
 	QUERY_PLACES,
 	QUERY_OLDEST,
+	QUERY_IS_USED,
+	QUERY_USE,
+	QUERY_FORGET_USED,
 	QUERY_N,
 };
 
@@ -83,13 +87,19 @@ void store_sqlite_registered(struct store_sqlite *s,
 int store_sqlite_bytes(struct store_sqlite *s, enum store_sqlite_query q, int i,
     void *out, size_t len) MUST_USE;
 
+/* REASON_INVITE when it was used; and use it, in the open group. */
+int store_sqlite_invites_check(struct store_sqlite *s,
+    const struct invite *invite) MUST_USE;
+int store_sqlite_invites_use(struct store_sqlite *s,
+    const struct invite *invite, uint64_t now) MUST_USE;
+
 /* The calls of the seam, see store.h. */
 int store_sqlite_clients_find(struct store *st, struct body_key *out,
     const uint8_t *id) MUST_USE;
 int store_sqlite_clients_list(struct store *st, const struct body_list *q,
     store_client_fn fn, void *arg) MUST_USE;
 int store_sqlite_clients_enrol(struct store *st, const struct body_key *c,
-    uint64_t now) MUST_USE;
+    const struct invite *invite, uint64_t now) MUST_USE;
 int store_sqlite_clients_unregister(struct store *st,
     const uint8_t *id) MUST_USE;
 int store_sqlite_clients_block(struct store *st, const uint8_t *id,

@@ -5,6 +5,14 @@
 #define FILES_INDEX \
 	"CREATE INDEX messagesInFiles ON messages (content) WHERE type = 4;"
 
+/* Since version 3. */
+#define INVITES_TABLE               \
+	"CREATE TABLE invites ("    \
+	" nonce BLOB PRIMARY KEY,"  \
+	" expires INTEGER NOT NULL" \
+	") STRICT, WITHOUT ROWID;"  \
+	"CREATE INDEX invitesByExpiry ON invites (expires);"
+
 static const char schema[] =
     "CREATE TABLE clients ("
     " number INTEGER PRIMARY KEY,"
@@ -36,7 +44,7 @@ static const char schema[] =
     " client INTEGER NOT NULL,"
     " blocked BLOB NOT NULL,"
     " PRIMARY KEY (client, blocked)"
-    ") STRICT, WITHOUT ROWID;";
+    ") STRICT, WITHOUT ROWID;" INVITES_TABLE;
 
 /* What is told of a row that is deleted. */
 #define GONE \
@@ -91,13 +99,16 @@ static const char *const queries[QUERY_N] = {
 	[QUERY_OLDEST] = "SELECT c.ID, m.ID, m.storedAt FROM messages AS m"
 			 " JOIN clients AS c ON c.number = m.toClient"
 			 " WHERE m.type = 4 ORDER BY m.content LIMIT ?1",
+	[QUERY_IS_USED] = "SELECT 1 FROM invites WHERE nonce = ?1",
+	[QUERY_USE] = "INSERT INTO invites VALUES (?1, ?2)",
+	[QUERY_FORGET_USED] = "DELETE FROM invites WHERE expires < ?1",
 };
 
-static const char *const upgrades[] = { FILES_INDEX };
+static const char *const upgrades[] = { FILES_INDEX, INVITES_TABLE };
 
 const struct sql_plan store_sqlite_plan = {
 	.application_id = 0x534e544c, /* "SNTL" */
-	.version = 2,
+	.version = 3,
 	.schema = schema,
 	.upgrades = upgrades,
 	.queries = queries,

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: ISC */
+#include <string.h>
+
+#include "base/secret.h"
+#include "server/conn.h"
+#include "server/notice.h"
+
+static bool
+is_from(const struct conn *c, const uint8_t origin[static ORIGIN_LEN])
+{
+	return memcmp(c->origin, origin, ORIGIN_LEN) == 0;
+}
+
+/* The oldest from there, when no more may come. */
+static struct conn *
+oldest_of_many(struct conn_set *cs, const uint8_t origin[static ORIGIN_LEN])
+{
+	struct conn *oldest = NULL, *c;
+	uint64_t n = 0;
+
+	TAILQ_FOREACH(c, &cs->unbound, link) {
+		if (!is_from(c, origin))
+			continue;
+		if (!oldest)
+			oldest = c;
+		n++;
+	}
+	return n >= cs->limits->max_source_unbound ? oldest : NULL;
+}
+
+static struct conn *
+any(struct conn_set *cs, size_t skip)
+{
+	struct conn *c = TAILQ_FIRST(&cs->unbound);
+
+	while (skip-- > 0)
+		c = TAILQ_NEXT(c, link);
+	return c;
+}
+
+struct conn *
+conn_limit_victim(struct conn_set *cs, const uint8_t origin[static ORIGIN_LEN])
+{
+	const uint64_t max = cs->limits->max_unbound, early = max / 4 * 3;
+	struct conn *oldest = oldest_of_many(cs, origin);
+	uint32_t dice[2];
+
+	if (oldest) {
+		notice_put(NOTICE_SOURCE_UNBOUND, origin, loop_now(cs->loop));
+		return oldest;
+	}
+	secret_random(dice, sizeof(dice));
+	if (cs->unbound_n < early ||
+	    dice[0] % (max - early) >= cs->unbound_n - early)
+		return NULL;
+	notice_put(NOTICE_UNBOUND, origin, loop_now(cs->loop));
+	return any(cs, dice[1] % cs->unbound_n);
+}
+
+void
+conn_limit_count(struct conn *c)
+{
+	size_t now = buf_size(c->raw) + buf_size(c->frames) +
+	    buf_size(c->session.held) + sender_size(&c->out);
+
+	c->set->buffers += now;
+	c->set->buffers -= c->counted;
+	c->counted = now;
+}
+
+bool
+conn_limit_may_grow(const struct conn *c)
+{
+	const struct conn_set *cs = c->set;
+
+	return cs->buffers <= cs->limits->max_buffers ||
+	    c->counted <= cs->limits->max_buffers / cs->n;
+}
