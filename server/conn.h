@@ -74,7 +74,9 @@ struct conn_set {
 	size_t max;
 	size_t unbound_n;
 	uint64_t buffers; /* memory of them all */
-	bool short_of;    /* some of it is to come back before all are read */
+	uint64_t most;    /* of it, since the last trim */
+	struct loop_timer trim;
+	bool short_of; /* some of it is to come back before all are read */
 	struct conn_list unbound; /* the oldest first */
 	struct conn_list bound;
 };
@@ -130,5 +132,12 @@ void conn_limit_count(struct conn *c);
  * of it.
  */
 bool conn_limit_may_grow(const struct conn *c);
+
+/*
+ * Once a turn: what the connections have given back, when it is much, is
+ * handed to the system a second later.
+ */
+int conn_limit_start(struct conn_set *cs) MUST_USE;
+void conn_limit_trim(struct conn_set *cs);
 
 #endif

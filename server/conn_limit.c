@@ -1,9 +1,14 @@
 /* SPDX-License-Identifier: ISC */
+#include <malloc.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/secret.h"
 #include "server/conn.h"
 #include "server/notice.h"
+
+#define TRIM_LEAST (1024 * 1024)
+#define TRIM_MS    1000
 
 static bool
 is_from(const struct conn *c, const uint8_t origin[static ORIGIN_LEN])
@@ -75,4 +80,31 @@ conn_limit_may_grow(const struct conn *c)
 
 	return cs->buffers <= cs->limits->max_buffers ||
 	    c->counted <= cs->limits->max_buffers / cs->n;
+}
+
+/* malloc keeps it where anything that lives stands behind it. */
+static void
+on_trim(void *arg)
+{
+	struct conn_set *cs = arg;
+
+	malloc_trim(0);
+	cs->most = cs->buffers;
+}
+
+int
+conn_limit_start(struct conn_set *cs)
+{
+	cs->trim = (struct loop_timer){ .fn = on_trim, .arg = cs };
+	return loop_timer_add(cs->loop, &cs->trim, CLOCK_NEVER);
+}
+
+void
+conn_limit_trim(struct conn_set *cs)
+{
+	if (cs->buffers > cs->most)
+		cs->most = cs->buffers;
+	if (cs->most - cs->buffers >= TRIM_LEAST && cs->trim.at == CLOCK_NEVER)
+		loop_timer_set(cs->loop, &cs->trim,
+		    loop_now(cs->loop) + TRIM_MS);
 }

@@ -19,7 +19,7 @@
 
 #define BACK_MS  10000
 #define LOOK_MS  20
-#define SLACK(x) ((x) + (x) / 10 + 512) /* KiB: what counts as back */
+#define SLACK(x) ((x) + (x) / 10 + 2048) /* KiB: what counts as back */
 
 void
 siege_tell(struct siege *sg, const char *key, uint64_t value)
