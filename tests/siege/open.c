@@ -17,6 +17,8 @@ enum stage { PREAMBLE, MESSAGE_1, MESSAGE_3, HEADER, PAYLOAD, STAGES };
 
 #define EVERY (-1) /* stage */
 
+enum manner { FROM_EVERYWHERE, ONE_SOURCE, AGAIN };
+
 /* A connection at its stage, and the bytes that would follow. */
 struct begun {
 	struct plug plug;
@@ -228,16 +230,31 @@ slow(struct siege *sg)
 /* --- C3, C16: connections, and nothing said
  * ----------------------------------- */
 
+/* Those the relay has ended, from the next addresses; how many now. */
+static unsigned
+come_again(const struct siege *sg, unsigned made)
+{
+	for (unsigned i = 0; i < sg->n; i++) {
+		if (all[i].ended == 0)
+			continue;
+		plug_close(&all[i].plug);
+		all[i] = (struct begun){ 0 };
+		plug_connect(&all[i].plug, sg, made++);
+	}
+	return made;
+}
+
+/* how: ONE_SOURCE, or AGAIN: who is turned away comes back at once */
 static void
 empty(struct siege *sg)
 {
-	unsigned most = 0, held;
+	unsigned most = 0, held, made = sg->n;
 	uint64_t deadline;
 
 	MUST(sg->n <= PLUGS_MAX);
 	for (unsigned i = 0; i < sg->n; i++) {
 		all[i] = (struct begun){ 0 };
-		plug_connect(&all[i].plug, sg, sg->how == 1 ? 0 : i);
+		plug_connect(&all[i].plug, sg, sg->how == ONE_SOURCE ? 0 : i);
 	}
 	deadline = clock_deadline(sg->ms);
 	clock_sleep(300); /* the relay has seen them all */
@@ -245,8 +262,12 @@ empty(struct siege *sg)
 		held = sg->n - count_ended(sg->n);
 		if (held > most)
 			most = held;
-		clock_sleep(LOOK_MS);
+		if (sg->how == AGAIN)
+			made = come_again(sg, made);
+		else
+			clock_sleep(LOOK_MS);
 	} while (clock_left(deadline) > 0);
+	siege_tell(sg, "made", made);
 	siege_tell(sg, "held", most);
 	close_all(sg->n);
 }
@@ -268,7 +289,8 @@ half_open(struct siege *sg)
 
 			if (made >= PLUGS_MAX)
 				plug_close(&b->plug);
-			begin(b, sg, PREAMBLE, sg->how == 1 ? 0 : made);
+			begin(b, sg, PREAMBLE,
+			    sg->how == ONE_SOURCE ? 0 : made);
 			if (b->len > 0)
 				send_rest(b);
 		}
@@ -290,7 +312,7 @@ nonsense(struct siege *sg)
 	struct plug p;
 
 	for (unsigned i = 0; i < sg->n; i++) {
-		if (plug_connect(&p, sg, sg->how == 1 ? 0 : i))
+		if (plug_connect(&p, sg, sg->how == ONE_SOURCE ? 0 : i))
 			plug_send(&p, garbage, sizeof(garbage) - 1);
 		if (i % 8 == 0) /* wait for it now and then */
 			plug_has_ended(&p, clock_deadline(1000));
@@ -306,11 +328,12 @@ const struct attack open_attacks[] = {
 	{ "slow_message_3", prepare_people, slow, 200, 13000, MESSAGE_3 },
 	{ "slow_header", prepare_people, slow, 200, 30000, HEADER },
 	{ "slow_payload", prepare_people, slow, 200, 30000, PAYLOAD },
-	{ "empty", NULL, empty, 2000, 6000, 0 },
-	{ "empty_one_source", NULL, empty, 2000, 6000, 1 },
-	{ "half_open", NULL, half_open, 1000, 10000, 0 },
-	{ "half_open_one_source", NULL, half_open, 1000, 10000, 1 },
-	{ "nonsense", NULL, nonsense, 10000, 0, 1 },
-	{ "sources", NULL, nonsense, 70000, 0, 0 },
+	{ "empty", NULL, empty, 2000, 6000, FROM_EVERYWHERE },
+	{ "empty_one_source", NULL, empty, 2000, 6000, ONE_SOURCE },
+	{ "empty_again", NULL, empty, 300, 6000, AGAIN },
+	{ "half_open", NULL, half_open, 1000, 10000, FROM_EVERYWHERE },
+	{ "half_open_one_source", NULL, half_open, 1000, 10000, ONE_SOURCE },
+	{ "nonsense", NULL, nonsense, 10000, 0, ONE_SOURCE },
+	{ "sources", NULL, nonsense, 70000, 0, FROM_EVERYWHERE },
 	{ 0 },
 };
