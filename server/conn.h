@@ -118,7 +118,8 @@ int conn_read_again(struct conn *c) MUST_USE;
 /*
  * conn_limit.c.  Which of those that are not bound is to go before another
  * comes from there: the oldest of as many from the same address as there may
- * be; or, the likelier the fuller it is from three quarters on, any of them.
+ * be; or, the likelier the fuller it is from three quarters on, any of them,
+ * before all others any that has not said hello: a good client does at once.
  * NULL: none.
  */
 struct conn *conn_limit_victim(struct conn_set *cs,

@@ -33,13 +33,20 @@ oldest_of_many(struct conn_set *cs, const uint8_t origin[static ORIGIN_LEN])
 	return n >= cs->limits->max_source_unbound ? oldest : NULL;
 }
 
+/* Any of those that have not said hello yet; when all have, any of all. */
 static struct conn *
-any(struct conn_set *cs, size_t skip)
+any(struct conn_set *cs, uint32_t dice)
 {
-	struct conn *c = TAILQ_FIRST(&cs->unbound);
+	size_t silent = 0, skip;
+	struct conn *c;
 
-	while (skip-- > 0)
-		c = TAILQ_NEXT(c, link);
+	TAILQ_FOREACH(c, &cs->unbound, link)
+		silent += c->state == CONN_HELLO;
+	skip = dice % (silent > 0 ? silent : cs->unbound_n);
+	TAILQ_FOREACH(c, &cs->unbound, link) {
+		if ((silent == 0 || c->state == CONN_HELLO) && skip-- == 0)
+			break;
+	}
 	return c;
 }
 
@@ -59,7 +66,7 @@ conn_limit_victim(struct conn_set *cs, const uint8_t origin[static ORIGIN_LEN])
 	    dice[0] % (max - early) >= cs->unbound_n - early)
 		return NULL;
 	notice_put(NOTICE_UNBOUND, origin, loop_now(cs->loop));
-	return any(cs, dice[1] % cs->unbound_n);
+	return any(cs, dice[1]);
 }
 
 void
