@@ -120,7 +120,7 @@ static const struct attack *
 find(const char *name, size_t len)
 {
 	static const struct attack *const tables[] = { open_attacks,
-		size_attacks, read_attacks, mail_attacks };
+		size_attacks, read_attacks, mail_attacks, soak_attacks };
 
 	for (size_t i = 0; i < ARRAY_LEN(tables); i++) {
 		for (const struct attack *a = tables[i]; a->name; a++) {

@@ -57,5 +57,6 @@ extern const struct attack open_attacks[];
 extern const struct attack size_attacks[];
 extern const struct attack read_attacks[];
 extern const struct attack mail_attacks[];
+extern const struct attack soak_attacks[]; /* none, but a long life */
 
 #endif
