@@ -25,16 +25,13 @@ static struct args {
 	const char *registration;
 	const char *log_format;
 	const char *log_level;
-	uint64_t file_quota;
-	uint64_t file_ttl_ms;
+	struct store_limits limits;
 	struct limits traffic;
 	uint64_t invites;
 	uint64_t invite_ttl_ms;
 	bool check_config;
 	bool print_address;
 } args = {
-	.file_quota = STORE_CHUNK_BYTES,
-	.file_ttl_ms = STORE_CHUNK_TTL_MS,
 	.invite_ttl_ms = 7 * CLOCK_DAY,
 	.log_format = "auto",
 	.log_level = "info",
@@ -56,10 +53,24 @@ static const struct opt opts[] = {
 	OPT_CHOICE(0, "registration", "open|invite|closed",
 	    "who may register (invite; open on loopback)", struct args,
 	    registration),
+	OPT_UINT(0, "mailbox-messages", "N", "messages in one mailbox (100000)",
+	    struct args, limits.messages),
+	OPT_SIZE(0, "mailbox-size", "SIZE", "bytes of them (256M)", struct args,
+	    limits.message_bytes),
+	OPT_UINT(0, "mailbox-requests", "N",
+	    "of these, key requests of one client (8)", struct args,
+	    limits.requests),
+	OPT_DUR(0, "message-ttl", "DUR", "how long messages are kept (30d)",
+	    struct args, limits.message_ttl_ms),
 	OPT_SIZE(0, "file-quota", "SIZE",
-	    "pieces of files in one mailbox (64G)", struct args, file_quota),
+	    "pieces of files in one mailbox (64G)", struct args,
+	    limits.chunk_bytes),
 	OPT_DUR(0, "file-ttl", "DUR", "how long they are kept (7d)",
-	    struct args, file_ttl_ms),
+	    struct args, limits.chunk_ttl_ms),
+	OPT_SIZE(0, "max-store", "SIZE", "all of the store (no bound)",
+	    struct args, limits.store_bytes),
+	OPT_IN(UINT, "min-free", "PERCENT", "of the disk, left to others (5)",
+	    struct args, limits.free_percent, 0, 100),
 	LIMIT(UINT, "max-connections", "N", "connections in all (16384)",
 	    max_connections, 1, 1 << 20),
 	LIMIT(UINT, "max-client-connections", "N", "of one client (128)",
@@ -213,7 +224,7 @@ configure(struct relay_config *config)
 		.listen = listens ? args.listen.values : here,
 		.listen_n = listens ? args.listen.n : ARRAY_LEN(here),
 		.store = args.store,
-		.limits = { args.file_quota, args.file_ttl_ms },
+		.limits = args.limits,
 		.traffic = args.traffic,
 		.key = args.key,
 		.ready = print_ready,
@@ -262,6 +273,7 @@ main(int argc, char **argv)
 		.run = run,
 	};
 
+	args.limits = store_limits_usual;
 	args.traffic = limits_default;
 	return app_main(&app, argc, argv);
 }

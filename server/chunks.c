@@ -44,6 +44,7 @@ struct chunks {
 	uint64_t next;        /* number of the one after it */
 	uint64_t end;         /* where it is appended to */
 	bool dirty;           /* not synced */
+	uint64_t bytes;       /* of contents */
 	struct {
 		uint64_t number;
 		int fd; /* -1: none */
@@ -264,9 +265,11 @@ chunks_claim(struct chunks *c, const struct chunks_place *p)
 {
 	int r = p->segment < c->next ? 0 : add_segment(c, p->segment);
 
-	if (r == 0)
-		c->segments[c->segments_n - 1].live++;
-	return r;
+	if (r < 0)
+		return r;
+	c->segments[c->segments_n - 1].live++;
+	c->bytes += room_for(p->len);
+	return 0;
 }
 
 /* The number of a segment's name; false for other names. */
@@ -378,6 +381,7 @@ chunks_put(struct chunks *c, struct chunks_place *out, const uint8_t *bytes,
 	(void)sync_file_range(c->writer, (off_t)place.offset, len,
 	    SYNC_FILE_RANGE_WRITE);
 	c->end += room_for(len);
+	c->bytes += room_for(len);
 	c->dirty = true;
 	c->segments[c->segments_n - 1].live++;
 	*out = place;
@@ -444,9 +448,11 @@ settle(struct chunks *c, bool put)
 	struct changes *g = &c->group;
 
 	for (size_t i = 0; i < g->n; i++) {
+		if (g->rows[i].put != put)
+			continue;
+		c->bytes -= room_for(g->rows[i].place.len);
 		/* without memory their space comes back at the next start */
-		if (g->rows[i].put == put &&
-		    note(&c->due, &g->rows[i].place, false) < 0)
+		if (note(&c->due, &g->rows[i].place, false) < 0)
 			break;
 	}
 	g->n = 0;
@@ -484,6 +490,12 @@ give_back(struct chunks *c, const struct chunks_place *p)
 	(void)fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
 	    (off_t)p->offset, (off_t)room_for(p->len));
 	close(fd);
+}
+
+uint64_t
+chunks_bytes(const struct chunks *c)
+{
+	return c->bytes;
 }
 
 void

@@ -71,6 +71,9 @@ int chunks_sync(struct chunks *c) MUST_USE;
 void chunks_keep(struct chunks *c);
 void chunks_undo(struct chunks *c);
 
+/* What the contents take on the disk, without what is to be given back. */
+uint64_t chunks_bytes(const struct chunks *c);
+
 /* Give back the space of what is gone for good, between two groups. */
 void chunks_rest(struct chunks *c);
 

@@ -125,6 +125,16 @@ earlier(uint64_t a, uint64_t b)
 	return a < b ? a : b;
 }
 
+/* For a frame begun; none for one that takes what others need. */
+static uint64_t
+allowance(const struct conn *c)
+{
+	if (!conn_limit_may_grow(c))
+		return 0;
+	return (uint64_t)c->session.frame * 1000 /
+	    c->set->limits->transfer_rate;
+}
+
 static uint64_t
 due_open(const struct conn *c)
 {
@@ -141,8 +151,7 @@ due_open(const struct conn *c)
 	if (sending)
 		return sender_due(&c->out);
 	if (c->partial_at != 0)
-		return c->partial_at + limits->transfer_grace +
-		    (uint64_t)ss->frame * 1000 / limits->transfer_rate;
+		return c->partial_at + limits->transfer_grace + allowance(c);
 	return c->active_at + limits->idle_timeout;
 }
 
@@ -333,27 +342,36 @@ let_go(struct conn *c)
 	return r;
 }
 
+static void
+arrange_all(struct conn_set *cs)
+{
+	struct conn *c;
+
+	TAILQ_FOREACH(c, &cs->bound, link)
+		arrange(c);
+	TAILQ_FOREACH(c, &cs->unbound, link)
+		arrange(c);
+}
+
 /*
- * Who holds most is not read while there is too little memory; the oldest
- * that is not bound goes, one a turn; when there is enough, all are read again.
+ * While there is too little memory those that hold more than their share are
+ * not read, and of those not bound the oldest that holds some goes, one a
+ * turn.
  */
 static void
 keep_to_budget(struct conn_set *cs)
 {
-	struct conn *c, *oldest = TAILQ_FIRST(&cs->unbound);
+	const bool was_short = cs->is_short;
+	struct conn *c;
 
-	if (cs->buffers > cs->limits->max_buffers) {
-		cs->short_of = true;
+	cs->is_short = conn_limit_is_short(cs);
+	if (cs->is_short)
 		notice_put(NOTICE_BUFFERS, NULL, loop_now(cs->loop));
-		if (oldest)
-			drop(oldest);
-	} else if (cs->short_of) {
-		cs->short_of = false;
-		TAILQ_FOREACH(c, &cs->bound, link)
-			arrange(c);
-		TAILQ_FOREACH(c, &cs->unbound, link)
-			arrange(c);
-	}
+	c = cs->is_short ? conn_limit_hoarder(cs) : NULL;
+	if (c)
+		drop(c);
+	if (cs->is_short != was_short)
+		arrange_all(cs);
 }
 
 void

@@ -74,9 +74,9 @@ struct conn_set {
 	size_t max;
 	size_t unbound_n;
 	uint64_t buffers; /* memory of them all */
-	uint64_t most;    /* of it, since the last trim */
+	bool is_short;    /* of that */
+	uint64_t most;    /* of buffers, since the last trim */
 	struct loop_timer trim;
-	bool short_of; /* some of it is to come back before all are read */
 	struct conn_list unbound; /* the oldest first */
 	struct conn_list bound;
 };
@@ -129,10 +129,14 @@ struct conn *conn_limit_victim(struct conn_set *cs,
 void conn_limit_count(struct conn *c);
 
 /*
- * Whether c may take more memory: there is some, or c has less than its share
- * of it.
+ * Whether there is too little memory, which ends when an eighth of it is back;
+ * and whether c may take more of it: it has less than its share then.
  */
+bool conn_limit_is_short(const struct conn_set *cs);
 bool conn_limit_may_grow(const struct conn *c);
+
+/* The oldest of those not bound that holds memory, or NULL. */
+struct conn *conn_limit_hoarder(struct conn_set *cs);
 
 /*
  * Once a turn: what the connections have given back, when it is much, is

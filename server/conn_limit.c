@@ -81,12 +81,32 @@ conn_limit_count(struct conn *c)
 }
 
 bool
+conn_limit_is_short(const struct conn_set *cs)
+{
+	const uint64_t max = cs->limits->max_buffers;
+
+	return cs->buffers > (cs->is_short ? max / 8 * 7 : max);
+}
+
+bool
 conn_limit_may_grow(const struct conn *c)
 {
 	const struct conn_set *cs = c->set;
 
-	return cs->buffers <= cs->limits->max_buffers ||
+	return !conn_limit_is_short(cs) ||
 	    c->counted <= cs->limits->max_buffers / cs->n;
+}
+
+struct conn *
+conn_limit_hoarder(struct conn_set *cs)
+{
+	struct conn *c;
+
+	TAILQ_FOREACH(c, &cs->unbound, link) {
+		if (c->counted > 0)
+			return c;
+	}
+	return NULL;
 }
 
 /* malloc keeps it where anything that lives stands behind it. */

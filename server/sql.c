@@ -9,13 +9,14 @@
 
 #define LIBRARY_AT_LEAST 3037000         /* STRICT */
 #define VALUE_MAX        (2 * FRAME_MAX) /* a content and its row */
-#define CHECKPOINT_PAGES 8192            /* 32 MiB of log */
+#define PAGE_LEN         4096
+#define CHECKPOINT_PAGES 8192 /* 32 MiB of log */
 
 /* Statements of every plan, kept behind its own. */
-enum { BEGIN, COMMIT, ROLLBACK, OWN_N };
+enum { BEGIN, COMMIT, ROLLBACK, PAGES, PAGES_FREE, OWN_N };
 
-static const char *const own[OWN_N] = { "BEGIN IMMEDIATE", "COMMIT",
-	"ROLLBACK" };
+static const char *const own[OWN_N] = { "BEGIN IMMEDIATE", "COMMIT", "ROLLBACK",
+	"PRAGMA page_count", "PRAGMA freelist_count" };
 
 struct sql {
 	sqlite3 *db;
@@ -28,7 +29,8 @@ struct sql {
 	int log_pages;
 };
 
-static const char settings[] = "PRAGMA locking_mode = EXCLUSIVE;"
+static const char settings[] = "PRAGMA page_size = 4096;"
+			       "PRAGMA locking_mode = EXCLUSIVE;"
 			       "PRAGMA journal_mode = WAL;"
 			       "PRAGMA synchronous = FULL;"
 			       "PRAGMA wal_autocheckpoint = 0;"
@@ -349,15 +351,11 @@ sql_commit(struct sql *s)
 	return r;
 }
 
-int
-sql_checkpoint(struct sql *s)
+static int
+checkpoint(struct sql *s, int mode)
 {
-	int rc, r;
+	int r, rc = sqlite3_wal_checkpoint_v2(s->db, NULL, mode, NULL, NULL);
 
-	if (s->log_pages < CHECKPOINT_PAGES)
-		return 0;
-	rc = sqlite3_wal_checkpoint_v2(s->db, NULL, SQLITE_CHECKPOINT_PASSIVE,
-	    NULL, NULL);
 	s->log_pages = 0;
 	if (rc == SQLITE_OK)
 		return 0;
@@ -365,6 +363,65 @@ sql_checkpoint(struct sql *s)
 	r = fault(s, rc);
 	sql_undo(s);
 	return r == ERR_IO ? r : 0;
+}
+
+int
+sql_checkpoint(struct sql *s)
+{
+	if (s->log_pages < CHECKPOINT_PAGES)
+		return 0;
+	return checkpoint(s, SQLITE_CHECKPOINT_PASSIVE);
+}
+
+int
+sql_empty_log(struct sql *s)
+{
+	return checkpoint(s, SQLITE_CHECKPOINT_TRUNCATE);
+}
+
+/* The number that a statement of our own answers. */
+static int
+ask_own(struct sql *s, int which, uint64_t *out)
+{
+	int rc = sqlite3_step(s->own[which]);
+
+	if (rc == SQLITE_ROW)
+		*out = (uint64_t)sqlite3_column_int64(s->own[which], 0);
+	sqlite3_reset(s->own[which]);
+	return rc == SQLITE_ROW ? 0 : fault(s, rc);
+}
+
+/* The length of the database's file, or of its log; 0 when there is none. */
+static uint64_t
+file_len(struct sql *s, int which)
+{
+	sqlite3_file *file = NULL;
+	sqlite3_int64 len = 0;
+
+	if (sqlite3_file_control(s->db, NULL, which, &file) != SQLITE_OK ||
+	    !file || !file->pMethods ||
+	    file->pMethods->xFileSize(file, &len) != SQLITE_OK)
+		return 0;
+	return (uint64_t)len;
+}
+
+int
+sql_size(struct sql *s, struct sql_size *out)
+{
+	uint64_t pages, unused = 0, file;
+	int r = sql_state(s);
+
+	if (r == 0)
+		r = ask_own(s, PAGES, &pages);
+	if (r == 0)
+		r = ask_own(s, PAGES_FREE, &unused);
+	if (r < 0)
+		return r;
+	file = file_len(s, SQLITE_FCNTL_FILE_POINTER);
+	out->used = (pages - unused) * PAGE_LEN;
+	out->log = file_len(s, SQLITE_FCNTL_JOURNAL_POINTER);
+	out->due = pages * PAGE_LEN > file ? pages * PAGE_LEN - file : 0;
+	return 0;
 }
 
 /* Binding what is borrowed cannot fail. */

@@ -60,6 +60,21 @@ void sql_undo(struct sql *s);
  */
 int sql_checkpoint(struct sql *s) MUST_USE;
 
+/* What the database takes on the disk, in bytes. */
+struct sql_size {
+	uint64_t used; /* pages that hold something */
+	uint64_t log;  /* the file of the log */
+	uint64_t due;  /* by which the database file grows with the log */
+};
+
+int sql_size(struct sql *s, struct sql_size *out) MUST_USE;
+
+/*
+ * A checkpoint whatever the log holds, after which it takes no space.  To be
+ * called outside a transaction; ERR_IO.
+ */
+int sql_empty_log(struct sql *s) MUST_USE;
+
 /*
  * Values for query q, numbered from 1; bytes and text are borrowed until it
  * is done.

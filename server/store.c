@@ -5,6 +5,30 @@
 
 #include "base/err.h"
 
+#define MIB (1024ULL * 1024)
+
+const struct store_limits store_limits_usual = {
+	.messages = 100000,
+	.message_bytes = 256 * MIB,
+	.message_ttl_ms = 30 * CLOCK_DAY,
+	.requests = 8,
+	.chunk_bytes = 64 * 1024 * MIB,
+	.chunk_ttl_ms = 7 * CLOCK_DAY,
+	.store_bytes = UINT64_MAX,
+	.free_percent = 5,
+};
+
+const struct store_limits store_limits_none = {
+	.messages = UINT64_MAX,
+	.message_bytes = UINT64_MAX,
+	.message_ttl_ms = UINT64_MAX,
+	.requests = UINT64_MAX,
+	.chunk_bytes = UINT64_MAX,
+	.chunk_ttl_ms = UINT64_MAX,
+	.store_bytes = UINT64_MAX,
+	.free_percent = 0,
+};
+
 int
 store_open(struct store **out, const char *where,
     const struct store_limits *limits)

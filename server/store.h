@@ -26,14 +26,24 @@
 
 struct store;
 
-/* What it may hold. */
+/* What it may hold; of one sender, half of what a mailbox may. */
 struct store_limits {
-	uint64_t chunk_bytes;  /* of type 4 in one mailbox */
-	uint64_t chunk_ttl_ms; /* how long type 4 is kept */
+	uint64_t messages;       /* of types 1 to 3 in one mailbox */
+	uint64_t message_bytes;  /* their contents */
+	uint64_t message_ttl_ms; /* how long they are kept */
+	uint64_t requests;       /* of type 1, from one sender */
+	uint64_t chunk_bytes;    /* of type 4 in one mailbox, see quota.h */
+	uint64_t chunk_ttl_ms;
+	uint64_t store_bytes;  /* all of it on the disk */
+	uint64_t free_percent; /* of the disk, to be left to others */
 };
 
-#define STORE_CHUNK_BYTES  (64ULL * 1024 * 1024 * 1024)
-#define STORE_CHUNK_TTL_MS (7 * CLOCK_DAY)
+/* What a relay has that is told nothing, and one without limits. */
+extern const struct store_limits store_limits_usual;
+extern const struct store_limits store_limits_none;
+
+#define STORE_BLOCKS_MAX 10000 /* of one client */
+#define STORE_ACK_MAX    32768 /* messages, by one request */
 
 /* Called per row; false = no more. */
 typedef bool (*store_client_fn)(void *arg, const struct body_client *c);
@@ -62,8 +72,8 @@ int store_list(struct store *st, const struct body_list *q, store_client_fn fn,
 
 /*
  * Register, or replace what is registered under c->id.  REASON_NAME_TAKEN;
- * REASON_STALE: one with a later issued_at is held, or another of the same.
- * The same again is done without effect.
+ * REASON_STALE: one with a later issued_at is held, or another of the same;
+ * REASON_BUSY: the store is full.  The same again is done without effect.
  */
 int store_register(struct store *st, const struct body_key *c,
     uint64_t now) MUST_USE;
@@ -75,18 +85,27 @@ int store_register(struct store *st, const struct body_key *c,
 int store_register_invited(struct store *st, const struct body_key *c,
     const struct invite *invite, uint64_t now) MUST_USE;
 
-/* Forget name, key, mailbox and blocks; message ids go on where they were. */
+/*
+ * Forget name, key, mailbox and blocks; message ids go on where they were.
+ * REASON_BUSY: of a mailbox with more than STORE_ACK_MAX messages, so many are
+ * gone, and the client has to ask again.
+ */
 int store_unregister(struct store *st,
     const uint8_t id[static ID_LEN]) MUST_USE;
 
-/* Whom id takes nothing from, or again; whoever that is. */
+/*
+ * Whom id takes nothing from, or again; whoever that is.  REASON_BUSY: the
+ * store is full; REASON_DENIED: so many are blocked that no more may be.
+ * Neither keeps a block from being taken away.
+ */
 int store_block(struct store *st, const uint8_t id[static ID_LEN],
     const struct body_block *op) MUST_USE;
 
 /*
  * Append to the mailbox of m->to.  REASON_UNKNOWN_CLIENT, REASON_DENIED
  * (blocked), REASON_MAILBOX_FULL (a limit, or the last message id, is
- * reached); ERR_BUSY alone: this one cannot be stored, the group stands.
+ * reached), REASON_BUSY (the store is full); ERR_BUSY alone: this one cannot
+ * be stored, the group stands.
  */
 int store_put(struct store *st, const struct body_send *m,
     const uint8_t from[static ID_LEN], uint64_t now) MUST_USE;
@@ -99,7 +118,12 @@ int store_put(struct store *st, const struct body_send *m,
 int store_pull(struct store *st, const uint8_t id[static ID_LEN],
     const struct body_pull *q, store_message_fn fn, void *arg) MUST_USE;
 
-/* Delete those of one range that are there, and add their number to *n. */
+/*
+ * Delete those of one range that are there, and add their number to *n.
+ * REASON_BUSY: *n, which counts all ranges of a request, came to
+ * STORE_ACK_MAX, that many are gone, and the rest has to be asked for again.
+ * A store may go on beyond, if nobody waits for it.
+ */
 int store_ack(struct store *st, const uint8_t id[static ID_LEN],
     const struct body_range *range, uint32_t *n) MUST_USE;
 
@@ -160,6 +184,7 @@ int store_sqlite_open(struct store **out, const char *path,
     const struct store_limits *limits) MUST_USE;
 
 /* Nothing durable, for tests: the first message of a mailbox is first_id. */
-int store_mem_open(struct store **out, uint32_t first_id) MUST_USE;
+int store_mem_open(struct store **out, uint32_t first_id,
+    const struct store_limits *limits) MUST_USE;
 
 #endif

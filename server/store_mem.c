@@ -4,11 +4,12 @@
 #include <sys/queue.h>
 
 #include "base/err.h"
-#include "server/store.h"
+#include "server/quota.h"
 #include "wire/codes.h"
 
 struct message {
 	TAILQ_ENTRY(message) link;
+	uint64_t stored_at;
 	struct body_message body;
 	uint8_t content[];
 };
@@ -35,12 +36,15 @@ struct client {
 	uint32_t next_message;
 	struct message_list messages;
 	struct block_list blocks;
+	unsigned blocks_n;
 };
 
 /* Clients stand in the order of their ids. */
 struct mem {
 	struct store store;
 	uint32_t first_id;
+	struct store_limits limits;
+	uint64_t bytes; /* of messages and clients */
 	struct client_list clients;
 	struct used_list used;
 };
@@ -115,6 +119,12 @@ is_taken(struct mem *s, const char *name, const uint8_t *id)
 	return false;
 }
 
+static bool
+has_room(const struct mem *s)
+{
+	return s->bytes < s->limits.store_bytes;
+}
+
 static struct client *
 add_client(struct mem *s, const uint8_t *id)
 {
@@ -123,6 +133,7 @@ add_client(struct mem *s, const uint8_t *id)
 
 	if (!c)
 		return NULL;
+	s->bytes += sizeof(*c);
 	memcpy(c->key.id, id, ID_LEN);
 	c->next_message = s->first_id;
 	TAILQ_INIT(&c->messages);
@@ -179,6 +190,8 @@ enrol(struct store *st, const struct body_key *key, const struct invite *invite,
 		return REASON_NAME_TAKEN;
 	if (invite && is_used(s, invite))
 		return REASON_INVITE;
+	if (!has_room(s))
+		return REASON_BUSY;
 	if (!c)
 		c = add_client(s, key->id);
 	if (!c)
@@ -188,32 +201,37 @@ enrol(struct store *st, const struct body_key *key, const struct invite *invite,
 	return invite ? use(s, invite) : 0;
 }
 
-static void
-empty(struct client *c)
+static void delete (struct mem *s, struct client *c, struct message *m)
 {
-	struct message *m, *next_m;
+	TAILQ_REMOVE(&c->messages, m, link);
+	s->bytes -= sizeof(*m) + m->body.content_len;
+	free(m);
+}
+
+static void
+empty(struct mem *s, struct client *c)
+{
 	struct block *b, *next_b;
 
-	for (m = TAILQ_FIRST(&c->messages); m; m = next_m) {
-		next_m = TAILQ_NEXT(m, link);
-		free(m);
-	}
+	while (!TAILQ_EMPTY(&c->messages))
+		delete (s, c, TAILQ_FIRST(&c->messages));
 	for (b = LIST_FIRST(&c->blocks); b; b = next_b) {
 		next_b = LIST_NEXT(b, link);
 		free(b);
 	}
-	TAILQ_INIT(&c->messages);
 	LIST_INIT(&c->blocks);
+	c->blocks_n = 0;
 }
 
 static int
 unregister(struct store *st, const uint8_t *id)
 {
-	struct client *c = client(of(st), id);
+	struct mem *s = of(st);
+	struct client *c = client(s, id);
 
 	if (!c)
 		return REASON_UNKNOWN_CLIENT;
-	empty(c);
+	empty(s, c);
 	c->registered = false;
 	return 0;
 }
@@ -238,18 +256,77 @@ block(struct store *st, const uint8_t *id, const struct body_block *op)
 
 	if (!c)
 		return REASON_UNKNOWN_CLIENT;
+	if (op->block && c->blocks_n >= STORE_BLOCKS_MAX)
+		return REASON_DENIED;
 	b = find_block(c, op->id);
 	if (b && !op->block) {
 		LIST_REMOVE(b, link);
+		c->blocks_n--;
 		free(b);
 	}
 	if (b || !op->block)
 		return 0;
+	if (!has_room(of(st)))
+		return REASON_BUSY;
 	b = calloc(1, sizeof(*b));
 	if (!b)
 		return err_set(ERR_NOMEM, "block");
 	memcpy(b->id, op->id, ID_LEN);
 	LIST_INSERT_HEAD(&c->blocks, b, link);
+	c->blocks_n++;
+	return 0;
+}
+
+/* What c holds of one kind, and the part of it that is from one sender. */
+struct load {
+	struct quota all, share;
+	uint64_t requests; /* of that sender */
+};
+
+static void
+add(struct quota *q, const struct message *m)
+{
+	q->n++;
+	q->bytes += m->body.content_len;
+}
+
+static void
+weigh(struct load *l, const struct client *c, enum quota_kind kind,
+    const uint8_t *from)
+{
+	const struct message *m;
+
+	TAILQ_FOREACH(m, &c->messages, link) {
+		if (quota_kind(m->body.type) != kind)
+			continue;
+		add(&l->all, m);
+		if (memcmp(m->body.from, from, ID_LEN) != 0)
+			continue;
+		add(&l->share, m);
+		l->requests += m->body.type == MESSAGE_REQUEST;
+	}
+}
+
+/* Whether c takes this message, and from this sender. */
+static int
+admit(const struct mem *s, const struct client *c, const struct body_send *msg,
+    const uint8_t *from)
+{
+	enum quota_kind kind = quota_kind(msg->type);
+	uint32_t len = msg->content_len;
+	struct load l = { .requests = 0 };
+
+	if (c->next_message == UINT32_MAX)
+		return REASON_MAILBOX_FULL;
+	if (find_block(c, from))
+		return REASON_DENIED;
+	if (!has_room(s))
+		return REASON_BUSY;
+	weigh(&l, c, kind, from);
+	if (!quota_fits(&s->limits, kind, l.all, len, 1) ||
+	    !quota_fits(&s->limits, kind, l.share, len, 2) ||
+	    (msg->type == MESSAGE_REQUEST && l.requests >= s->limits.requests))
+		return REASON_MAILBOX_FULL;
 	return 0;
 }
 
@@ -257,21 +334,23 @@ static int
 put(struct store *st, const struct body_send *msg, const uint8_t *from,
     uint64_t now)
 {
-	struct client *c = client(of(st), msg->to);
+	struct mem *s = of(st);
+	struct client *c = client(s, msg->to);
 	struct message *m;
+	int r;
 
-	(void)now;
-	if (!client(of(st), from))
+	if (!client(s, from))
 		return REASON_NOT_REGISTERED;
 	if (!c)
 		return REASON_UNKNOWN_CLIENT;
-	if (c->next_message == UINT32_MAX)
-		return REASON_MAILBOX_FULL;
-	if (find_block(c, from))
-		return REASON_DENIED;
+	r = admit(s, c, msg, from);
+	if (r != 0)
+		return r;
 	m = calloc(1, sizeof(*m) + msg->content_len);
 	if (!m)
 		return err_set(ERR_NOMEM, "message");
+	s->bytes += sizeof(*m) + msg->content_len;
+	m->stored_at = now;
 	memcpy(m->content, msg->content, msg->content_len);
 	memcpy(m->body.from, from, ID_LEN);
 	m->body.id = c->next_message++;
@@ -316,8 +395,7 @@ ack(struct store *st, const uint8_t *id, const struct body_range *range,
 		next = TAILQ_NEXT(m, link);
 		if (m->body.id < range->first || m->body.id > range->last)
 			continue;
-		TAILQ_REMOVE(&c->messages, m, link);
-		free(m);
+		delete (of(st), c, m);
 		++*n;
 	}
 	return 0;
@@ -338,12 +416,31 @@ nothing(struct store *st)
 	return 0;
 }
 
-/* Nothing is kept for long here. */
+static bool
+is_overdue(const struct mem *s, const struct message *m, uint64_t now)
+{
+	uint64_t ttl = quota_kind(m->body.type) == QUOTA_PIECES
+	    ? s->limits.chunk_ttl_ms
+	    : s->limits.message_ttl_ms;
+
+	return ttl <= now && m->stored_at < now - ttl;
+}
+
+/* All at once: nobody waits for a test. */
 static int
 sweep(struct store *st, uint64_t now, bool *more)
 {
-	(void)st;
-	(void)now;
+	struct mem *s = of(st);
+	struct message *m, *next;
+	struct client *c;
+
+	LIST_FOREACH(c, &s->clients, link) {
+		for (m = TAILQ_FIRST(&c->messages); m; m = next) {
+			next = TAILQ_NEXT(m, link);
+			if (is_overdue(s, m, now))
+				delete (s, c, m);
+		}
+	}
 	*more = false;
 	return 0;
 }
@@ -357,7 +454,7 @@ finish(struct store *st)
 
 	while ((c = LIST_FIRST(&s->clients))) {
 		LIST_REMOVE(c, link);
-		empty(c);
+		empty(s, c);
 		free(c);
 	}
 	while ((u = SLIST_FIRST(&s->used))) {
@@ -384,7 +481,8 @@ static const struct store_ops ops = {
 };
 
 int
-store_mem_open(struct store **out, uint32_t first_id)
+store_mem_open(struct store **out, uint32_t first_id,
+    const struct store_limits *limits)
 {
 	struct mem *s = calloc(1, sizeof(*s));
 
@@ -392,6 +490,7 @@ store_mem_open(struct store **out, uint32_t first_id)
 		return err_set(ERR_NOMEM, "store");
 	s->store.ops = &ops;
 	s->first_id = first_id;
+	s->limits = limits ? *limits : store_limits_none;
 	*out = &s->store;
 	return 0;
 }

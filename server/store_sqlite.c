@@ -112,6 +112,7 @@ load(struct store_sqlite *s, struct mailbox **out, const uint8_t *id)
 	m.chunks = sql_get_int(s->sql, QUERY_MAILBOX, 6);
 	m.chunk_bytes = sql_get_int(s->sql, QUERY_MAILBOX, 7);
 	m.blocks = sql_get_int(s->sql, QUERY_MAILBOX, 8);
+	m.shared = sql_get_int(s->sql, QUERY_MAILBOX, 9) != 0;
 	sql_settle(s->sql, QUERY_MAILBOX);
 	return keep(s, out, &m);
 }
@@ -178,6 +179,7 @@ commit(struct store *st)
 	} else {
 		chunks_keep(s->chunks);
 	}
+	store_sqlite_space_settle(s, r < 0);
 	return r;
 }
 
@@ -186,8 +188,11 @@ rest(struct store *st)
 {
 	struct store_sqlite *s = store_sqlite_of(st);
 
+	int r;
+
 	chunks_rest(s->chunks);
-	return sql_checkpoint(s->sql);
+	r = store_sqlite_space_compact(s);
+	return r == 0 ? sql_checkpoint(s->sql) : r;
 }
 
 /* What was seen since the last group, in one of its own. */
@@ -213,6 +218,7 @@ finish(struct store *st)
 	mailbox_free(s->boxes);
 	chunks_close(s->chunks);
 	free(s->piece);
+	free(s->path);
 	free(s);
 }
 
@@ -228,7 +234,7 @@ static const struct store_ops ops = {
 	.seen = seen,
 	.commit = commit,
 	.rest = rest,
-	.sweep = store_sqlite_mail_sweep,
+	.sweep = store_sqlite_sweep,
 	.close = finish,
 };
 
@@ -257,8 +263,7 @@ store_sqlite_open(struct store **out, const char *path,
 	if (!s)
 		return err_set(ERR_NOMEM, "store");
 	s->store.ops = &ops;
-	s->limits =
-	    limits ? *limits : (struct store_limits){ INT64_MAX, UINT64_MAX };
+	s->limits = limits ? *limits : store_limits_none;
 	r = sql_open(&s->sql, path, &store_sqlite_plan);
 	if (r < 0) {
 		free(s);
@@ -266,8 +271,9 @@ store_sqlite_open(struct store **out, const char *path,
 	}
 	s->boxes = mailbox_new();
 	s->piece = malloc(CONTENT_MAX);
-	r = s->boxes && s->piece ? open_chunks(s, path)
-				 : err_set(ERR_NOMEM, "store");
+	s->path = strdup(path);
+	r = s->boxes && s->piece && s->path ? open_chunks(s, path)
+					    : err_set(ERR_NOMEM, "store");
 	if (r < 0) {
 		finish(&s->store);
 		return r;

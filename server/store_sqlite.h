@@ -7,6 +7,7 @@
  *	messages   toClient, ID, fromClient, type, storedAt, content (of
  *	           type 4 the place, see chunks.h)
  *	blocks     client, blocked
+ *	shares     client, kind, sender, messages, bytes (store_sqlite_count.c)
  *	invites    nonce, expires: those that were used
  *
  * Clients have a small number, by which the other tables name them.  A row in
@@ -24,12 +25,24 @@
 #include "server/sql.h"
 #include "server/store.h"
 
+/* What is known of the room that is left, see store_sqlite_space_take. */
+struct store_sqlite_space {
+	uint64_t looked_at; /* 0: not yet */
+	uint64_t granted;   /* bytes that may be taken without another look */
+	uint64_t pending;   /* by the open group, at most */
+	bool full;
+	bool compact; /* the log is to be given back */
+};
+
 struct store_sqlite {
 	struct store store; /* first: the seam hands out its address */
 	struct sql *sql;
 	struct mailbox_table *boxes;
 	struct chunks *chunks;
 	struct store_limits limits;
+	struct store_sqlite_space space;
+	int64_t swept;  /* rows that the sweep has gone through */
+	char *path;     /* of the database */
 	uint8_t *piece; /* CONTENT_MAX bytes: one content, read back */
 };
 
@@ -41,7 +54,6 @@ enum store_sqlite_query {
 	QUERY_REGISTER,
 	QUERY_ADD_MAILBOX,
 	QUERY_FORGET_CLIENT,
-	QUERY_FORGET_MESSAGES,
 	QUERY_FORGET_BLOCKS,
 	QUERY_MAILBOX,
 	QUERY_SET_COUNTERS,
@@ -52,7 +64,16 @@ enum store_sqlite_query {
 	QUERY_PUT,
 	QUERY_PULL,
 	QUERY_DELETE,
+	QUERY_NTH,
 	QUERY_PLACES,
+	QUERY_REQUESTS,
+	QUERY_SHARE,
+	QUERY_ADD_SHARE,
+	QUERY_CUT_SHARE,
+	QUERY_END_SHARE,
+	QUERY_MAKE_SHARES,
+	QUERY_END_SHARES,
+	QUERY_OLDEST_TEXTS,
 	QUERY_OLDEST,
 	QUERY_IS_USED,
 	QUERY_USE,
@@ -83,6 +104,33 @@ void store_sqlite_counted(struct store_sqlite *s, struct mailbox *m);
 void store_sqlite_registered(struct store_sqlite *s,
     const uint8_t id[static ID_LEN]);
 
+/* REASON_BUSY: there is no room for another row and len bytes. */
+int store_sqlite_space_take(struct store_sqlite *s, uint32_t len) MUST_USE;
+
+/* The open group was committed, or is lost. */
+void store_sqlite_space_settle(struct store_sqlite *s, bool lost);
+
+/* Give back what a full store can do without, between two groups.  ERR_IO. */
+int store_sqlite_space_compact(struct store_sqlite *s) MUST_USE;
+
+/*
+ * REASON_MAILBOX_FULL: m is full, or holds as much of this sender (a client's
+ * number) as it may.
+ */
+int store_sqlite_count_admit(struct store_sqlite *s, struct mailbox *m,
+    int64_t sender, const struct body_send *msg) MUST_USE;
+
+/*
+ * A content of this type and length has come from sender, or is gone; and when
+ * all are gone that were to go.
+ */
+int store_sqlite_count_in(struct store_sqlite *s, struct mailbox *m,
+    int64_t sender, uint8_t type, uint32_t len) MUST_USE;
+int store_sqlite_count_out(struct store_sqlite *s, struct mailbox *m,
+    int64_t sender, uint8_t type, uint32_t len) MUST_USE;
+int store_sqlite_count_thin_out(struct store_sqlite *s,
+    struct mailbox *m) MUST_USE;
+
 /* A blob of exactly len bytes; anything else is damage. */
 int store_sqlite_bytes(struct store_sqlite *s, enum store_sqlite_query q, int i,
     void *out, size_t len) MUST_USE;
@@ -110,12 +158,7 @@ int store_sqlite_mail_pull(struct store *st, const uint8_t *id,
     const struct body_pull *q, store_message_fn fn, void *arg) MUST_USE;
 int store_sqlite_mail_ack(struct store *st, const uint8_t *id,
     const struct body_range *range, uint32_t *n) MUST_USE;
-int store_sqlite_mail_sweep(struct store *st, uint64_t now,
-    bool *more) MUST_USE;
-
-/* Run a DELETE whose rows are told, and count them out of m; *n of them. */
-int store_sqlite_mail_delete(struct store_sqlite *s, enum store_sqlite_query q,
-    struct mailbox *m, uint32_t *n) MUST_USE;
+int store_sqlite_sweep(struct store *st, uint64_t now, bool *more) MUST_USE;
 
 /* Tell s->chunks of all that is in it; once, at the start. */
 int store_sqlite_mail_claim(struct store_sqlite *s) MUST_USE;

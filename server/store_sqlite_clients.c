@@ -146,6 +146,8 @@ store_sqlite_clients_enrol(struct store *st, const struct body_key *c,
 	if (r == 0 && invite)
 		r = store_sqlite_invites_check(s, invite);
 	if (r == 0)
+		r = store_sqlite_space_take(s, BUNDLE_LEN + NAME_SIZE);
+	if (r == 0)
 		r = write_client(s, c, now);
 	if (r == 0 && invite)
 		r = store_sqlite_invites_use(s, invite, now);
@@ -163,12 +165,15 @@ forget(struct store_sqlite *s, enum store_sqlite_query q,
 int
 store_sqlite_clients_unregister(struct store *st, const uint8_t *id)
 {
+	const struct body_range all = { 0, UINT32_MAX };
 	struct store_sqlite *s = store_sqlite_of(st);
 	struct mailbox *m;
 	uint32_t n = 0;
 	int r;
 
-	r = store_sqlite_mailbox(s, &m, id);
+	r = store_sqlite_mail_ack(st, id, &all, &n);
+	if (r == 0)
+		r = store_sqlite_mailbox(s, &m, id);
 	if (r == 0)
 		r = sql_begin(s->sql);
 	if (r == 0)
@@ -177,11 +182,10 @@ store_sqlite_clients_unregister(struct store *st, const uint8_t *id)
 		r = forget(s, QUERY_FORGET_BLOCKS, m);
 	if (r != 0)
 		return r;
-	sql_set_int(s->sql, QUERY_FORGET_MESSAGES, 1, m->number);
-	r = store_sqlite_mail_delete(s, QUERY_FORGET_MESSAGES, m, &n);
 	m->registered = false;
 	m->blocks = 0;
-	return r;
+	store_sqlite_counted(s, m);
+	return 0;
 }
 
 int
@@ -194,6 +198,10 @@ store_sqlite_clients_block(struct store *st, const uint8_t *id,
 	int r;
 
 	r = store_sqlite_mailbox(s, &m, id);
+	if (r == 0 && op->block && m->blocks >= STORE_BLOCKS_MAX)
+		r = REASON_DENIED;
+	if (r == 0 && op->block)
+		r = store_sqlite_space_take(s, ID_LEN);
 	if (r == 0)
 		r = sql_begin(s->sql);
 	if (r != 0)

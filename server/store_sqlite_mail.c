@@ -3,32 +3,13 @@
 #include "server/store_sqlite.h"
 #include "wire/codes.h"
 
-#define SWEEP_MAX 64 /* rows of one store_sweep */
-
-static void
-count(struct mailbox *m, bool chunks, int64_t n, int64_t bytes)
-{
-	if (chunks) {
-		m->chunks += n;
-		m->chunk_bytes += bytes;
-	} else {
-		m->messages += n;
-		m->message_bytes += bytes;
-	}
-}
-
-/* Whether m takes this message, and from this sender. */
+/* REASON_DENIED: m takes nothing from this sender. */
 static int
-admit(struct store_sqlite *s, const struct mailbox *m,
-    const struct body_send *msg, const uint8_t *from)
+check_block(struct store_sqlite *s, const struct mailbox *m,
+    const uint8_t *from)
 {
 	int r;
 
-	if (m->next_message == UINT32_MAX)
-		return REASON_MAILBOX_FULL;
-	if (msg->type == MESSAGE_CHUNK &&
-	    (uint64_t)m->chunk_bytes + msg->content_len > s->limits.chunk_bytes)
-		return REASON_MAILBOX_FULL;
 	if (m->blocks == 0)
 		return 0;
 	sql_set_int(s->sql, QUERY_IS_BLOCKED, 1, m->number);
@@ -38,6 +19,21 @@ admit(struct store_sqlite *s, const struct mailbox *m,
 		return r;
 	sql_settle(s->sql, QUERY_IS_BLOCKED);
 	return REASON_DENIED;
+}
+
+/* Whether m takes this message, and from this sender. */
+static int
+admit(struct store_sqlite *s, struct mailbox *m, int64_t sender,
+    const struct body_send *msg, const uint8_t *from)
+{
+	int r;
+
+	if (m->next_message == UINT32_MAX)
+		return REASON_MAILBOX_FULL;
+	r = check_block(s, m, from);
+	if (r == 0)
+		r = store_sqlite_space_take(s, msg->content_len);
+	return r == 0 ? store_sqlite_count_admit(s, m, sender, msg) : r;
 }
 
 static int
@@ -80,7 +76,7 @@ store_sqlite_mail_put(struct store *st, const struct body_send *msg,
 	sender = m->number;
 	r = store_sqlite_mailbox(s, &m, msg->to);
 	if (r == 0)
-		r = admit(s, m, msg, from);
+		r = admit(s, m, sender, msg, from);
 	if (r == 0)
 		r = sql_begin(s->sql);
 	if (r == 0)
@@ -88,14 +84,13 @@ store_sqlite_mail_put(struct store *st, const struct body_send *msg,
 	if (r != 0)
 		return r;
 	m->next_message++;
-	count(m, msg->type == MESSAGE_CHUNK, 1, msg->content_len);
 	store_sqlite_counted(s, m);
-	return 0;
+	return store_sqlite_count_in(s, m, sender, msg->type, msg->content_len);
 }
 
 /* A place is of that length; what is not, stands in the row itself. */
 static bool
-is_place(int64_t type, size_t len)
+is_place(uint8_t type, size_t len)
 {
 	return type == MESSAGE_CHUNK && len == CHUNKS_PLACE_LEN;
 }
@@ -171,45 +166,74 @@ store_sqlite_mail_pull(struct store *st, const uint8_t *id,
 
 /* The row that a DELETE has told of, out of the counters and the files. */
 static int
-take_out(struct store_sqlite *s, enum store_sqlite_query q, struct mailbox *m)
+take_out(struct store_sqlite *s, struct mailbox *m)
 {
-	int64_t type = sql_get_int(s->sql, q, 0);
-	int64_t bytes = sql_get_int(s->sql, q, 1);
+	const enum store_sqlite_query q = QUERY_DELETE;
+	uint8_t type = (uint8_t)sql_get_int(s->sql, q, 0);
+	size_t len = (size_t)sql_get_int(s->sql, q, 1);
 	struct chunks_place place;
 	const uint8_t *packed;
-	size_t len;
 	int r = 0;
 
-	if (is_place(type, (size_t)bytes)) {
+	if (is_place(type, len)) {
 		r = sql_get_blob(s->sql, q, 2, &packed, &len);
 		if (r < 0)
 			return r;
 		chunks_unpack(&place, packed);
-		bytes = place.len;
+		len = place.len;
 		r = chunks_drop(s->chunks, &place);
 	}
-	count(m, type == MESSAGE_CHUNK, -1, -bytes);
-	return r;
+	if (r < 0)
+		return r;
+	return store_sqlite_count_out(s, m, sql_get_int(s->sql, q, 3), type,
+	    (uint32_t)len);
 }
 
-int
-store_sqlite_mail_delete(struct store_sqlite *s, enum store_sqlite_query q,
-    struct mailbox *m, uint32_t *n)
+/*
+ * Shorten a range until no more than so many messages are in it; REASON_BUSY
+ * when some are left out.  One that is narrow costs nothing to look at.
+ */
+static int
+cut_range(struct store_sqlite *s, struct body_range *range,
+    const struct mailbox *m, uint32_t most)
+{
+	int r;
+
+	if (range->last - range->first < most)
+		return 0;
+	sql_set_int(s->sql, QUERY_NTH, 1, m->number);
+	sql_set_int(s->sql, QUERY_NTH, 2, range->first);
+	sql_set_int(s->sql, QUERY_NTH, 3, range->last);
+	sql_set_int(s->sql, QUERY_NTH, 4, most);
+	r = sql_step(s->sql, QUERY_NTH);
+	if (r != 1)
+		return r;
+	range->last = (uint32_t)sql_get_int(s->sql, QUERY_NTH, 0) - 1;
+	sql_settle(s->sql, QUERY_NTH);
+	return REASON_BUSY;
+}
+
+static int
+delete_range(struct store_sqlite *s, struct mailbox *m,
+    const struct body_range *range, uint32_t *n)
 {
 	int r = sql_begin(s->sql);
 
 	if (r < 0)
 		return r;
 	store_sqlite_counted(s, m);
-	while ((r = sql_step(s->sql, q)) == 1) {
-		r = take_out(s, q, m);
+	sql_set_int(s->sql, QUERY_DELETE, 1, m->number);
+	sql_set_int(s->sql, QUERY_DELETE, 2, range->first);
+	sql_set_int(s->sql, QUERY_DELETE, 3, range->last);
+	while ((r = sql_step(s->sql, QUERY_DELETE)) == 1) {
+		r = take_out(s, m);
 		if (r < 0) {
-			sql_settle(s->sql, q);
-			break;
+			sql_settle(s->sql, QUERY_DELETE);
+			return r;
 		}
 		++*n;
 	}
-	return r;
+	return r == 0 ? store_sqlite_count_thin_out(s, m) : r;
 }
 
 int
@@ -217,65 +241,18 @@ store_sqlite_mail_ack(struct store *st, const uint8_t *id,
     const struct body_range *range, uint32_t *n)
 {
 	struct store_sqlite *s = store_sqlite_of(st);
+	struct body_range part = *range;
 	struct mailbox *m;
-	int r = store_sqlite_mailbox(s, &m, id);
+	int cut, r = store_sqlite_mailbox(s, &m, id);
 
 	if (r != 0 || m->messages + m->chunks == 0)
 		return r;
-	sql_set_int(s->sql, QUERY_DELETE, 1, m->number);
-	sql_set_int(s->sql, QUERY_DELETE, 2, range->first);
-	sql_set_int(s->sql, QUERY_DELETE, 3, range->last);
-	return store_sqlite_mail_delete(s, QUERY_DELETE, m, n);
-}
-
-/* The oldest pieces whose time is over, as acknowledgements of theirs. */
-struct overdue {
-	size_t n;
-	uint8_t ids[SWEEP_MAX][ID_LEN];
-	struct body_range ranges[SWEEP_MAX];
-};
-
-static int
-find_overdue(struct store_sqlite *s, struct overdue *o, uint64_t stored_before)
-{
-	int r;
-
-	sql_set_int(s->sql, QUERY_OLDEST, 1, SWEEP_MAX);
-	while ((r = sql_step(s->sql, QUERY_OLDEST)) == 1) {
-		struct body_range *range = &o->ranges[o->n];
-
-		r = store_sqlite_bytes(s, QUERY_OLDEST, 0, o->ids[o->n],
-		    ID_LEN);
-		range->first = range->last =
-		    (uint32_t)sql_get_int(s->sql, QUERY_OLDEST, 1);
-		if (r < 0 ||
-		    (uint64_t)sql_get_int(s->sql, QUERY_OLDEST, 2) >=
-			stored_before) {
-			sql_settle(s->sql, QUERY_OLDEST);
-			break;
-		}
-		o->n++;
-	}
-	return r;
-}
-
-int
-store_sqlite_mail_sweep(struct store *st, uint64_t now, bool *more)
-{
-	struct store_sqlite *s = store_sqlite_of(st);
-	uint64_t ttl = s->limits.chunk_ttl_ms;
-	struct overdue o = { .n = 0 };
-	uint32_t n = 0;
-	int r;
-
-	*more = false;
-	if (ttl > now)
-		return 0;
-	r = find_overdue(s, &o, now - ttl);
-	for (size_t i = 0; r == 0 && i < o.n; i++)
-		r = store_sqlite_mail_ack(st, o.ids[i], &o.ranges[i], &n);
-	*more = r == 0 && o.n == SWEEP_MAX;
-	return r;
+	cut = cut_range(s, &part, m, STORE_ACK_MAX - *n);
+	if (cut < 0)
+		return cut;
+	if (part.first <= part.last)
+		r = delete_range(s, m, &part, n);
+	return r == 0 ? cut : r;
 }
 
 int

@@ -5,7 +5,24 @@
 #define FILES_INDEX \
 	"CREATE INDEX messagesInFiles ON messages (content) WHERE type = 4;"
 
-/* Since version 3. */
+/*
+ * Since version 3: the requests that wait, and what a sender has in a mailbox,
+ * of one kind (see store_sqlite_count.c).
+ */
+#define REQUESTS_INDEX                                                      \
+	"CREATE INDEX messagesRequested ON messages (toClient, fromClient)" \
+	" WHERE type = 1;"
+#define SHARES_TABLE                          \
+	"CREATE TABLE shares ("               \
+	" client INTEGER NOT NULL,"           \
+	" kind INTEGER NOT NULL,"             \
+	" sender INTEGER NOT NULL,"           \
+	" messages INTEGER NOT NULL,"         \
+	" bytes INTEGER NOT NULL,"            \
+	" PRIMARY KEY (client, kind, sender)" \
+	") STRICT, WITHOUT ROWID;"
+
+/* Since version 4. */
 #define INVITES_TABLE               \
 	"CREATE TABLE invites ("    \
 	" nonce BLOB PRIMARY KEY,"  \
@@ -40,15 +57,16 @@ static const char schema[] =
     " content BLOB NOT NULL"
     ") STRICT;"
     "CREATE UNIQUE INDEX messagesByMailbox ON messages (toClient, ID);" FILES_INDEX
-    "CREATE TABLE blocks ("
+	REQUESTS_INDEX SHARES_TABLE "CREATE TABLE blocks ("
     " client INTEGER NOT NULL,"
     " blocked BLOB NOT NULL,"
     " PRIMARY KEY (client, blocked)"
     ") STRICT, WITHOUT ROWID;" INVITES_TABLE;
 
 /* What is told of a row that is deleted. */
-#define GONE \
-	" RETURNING type, length(content), CASE WHEN type = 4 THEN content END"
+#define GONE                                     \
+	" RETURNING type, length(content), CASE" \
+	" WHEN type = 4 THEN content END, fromClient"
 
 static const char *const queries[QUERY_N] = {
 	[QUERY_FIND] = "SELECT userName, publicKey, issuedAt FROM clients"
@@ -68,12 +86,11 @@ static const char *const queries[QUERY_N] = {
 	[QUERY_FORGET_CLIENT] = "UPDATE clients SET userName = NULL,"
 				" publicKey = NULL, issuedAt = 0"
 				" WHERE number = ?1",
-	[QUERY_FORGET_MESSAGES] =
-	    "DELETE FROM messages WHERE toClient = ?1" GONE,
 	[QUERY_FORGET_BLOCKS] = "DELETE FROM blocks WHERE client = ?1",
 	[QUERY_MAILBOX] = "SELECT number, userName IS NOT NULL, lastSeen,"
 			  " nextMessage, messages, messageBytes, chunks,"
-			  " chunkBytes, blocks FROM clients"
+			  " chunkBytes, blocks, EXISTS (SELECT 1 FROM shares"
+			  " WHERE client = number AND kind = 0) FROM clients"
 			  " JOIN mailboxes ON client = number WHERE ID = ?1",
 	[QUERY_SET_COUNTERS] = "UPDATE mailboxes SET nextMessage = ?2,"
 			       " messages = ?3, messageBytes = ?4,"
@@ -94,8 +111,34 @@ static const char *const queries[QUERY_N] = {
 		       " AND (?3 = 0 OR m.type <> 4) ORDER BY m.ID",
 	[QUERY_DELETE] = "DELETE FROM messages"
 			 " WHERE toClient = ?1 AND ID BETWEEN ?2 AND ?3" GONE,
+	[QUERY_NTH] = "SELECT ID FROM messages WHERE toClient = ?1"
+		      " AND ID BETWEEN ?2 AND ?3 ORDER BY ID"
+		      " LIMIT 1 OFFSET ?4",
 	[QUERY_PLACES] = "SELECT content FROM messages WHERE type = 4"
 			 " ORDER BY content",
+	[QUERY_REQUESTS] = "SELECT count(*) FROM messages WHERE toClient = ?1"
+			   " AND fromClient = ?2 AND type = 1",
+	[QUERY_SHARE] = "SELECT messages, bytes FROM shares"
+			" WHERE client = ?1 AND kind = ?2 AND sender = ?3",
+	[QUERY_ADD_SHARE] = "INSERT INTO shares VALUES (?1, ?2, ?3, 1, ?4)"
+			    " ON CONFLICT DO UPDATE SET"
+			    " messages = messages + 1, bytes = bytes + ?4",
+	[QUERY_CUT_SHARE] = "UPDATE shares SET"
+			    " messages = messages - 1, bytes = bytes - ?4"
+			    " WHERE client = ?1 AND kind = ?2 AND sender = ?3"
+			    " RETURNING messages",
+	[QUERY_END_SHARE] = "DELETE FROM shares"
+			    " WHERE client = ?1 AND kind = ?2 AND sender = ?3",
+	[QUERY_MAKE_SHARES] =
+	    "INSERT INTO shares SELECT toClient, 0, fromClient, count(*),"
+	    " sum(length(content)) FROM messages"
+	    " WHERE toClient = ?1 AND type < 4 GROUP BY fromClient",
+	[QUERY_END_SHARES] = "DELETE FROM shares"
+			     " WHERE client = ?1 AND kind = 0",
+	[QUERY_OLDEST_TEXTS] =
+	    "SELECT c.ID, m.ID, m.storedAt, m.type, m.rowid"
+	    " FROM messages AS m JOIN clients AS c ON c.number = m.toClient"
+	    " WHERE m.rowid > ?2 ORDER BY m.rowid LIMIT ?1",
 	[QUERY_OLDEST] = "SELECT c.ID, m.ID, m.storedAt FROM messages AS m"
 			 " JOIN clients AS c ON c.number = m.toClient"
 			 " WHERE m.type = 4 ORDER BY m.content LIMIT ?1",
@@ -104,11 +147,26 @@ static const char *const queries[QUERY_N] = {
 	[QUERY_FORGET_USED] = "DELETE FROM invites WHERE expires < ?1",
 };
 
-static const char *const upgrades[] = { FILES_INDEX, INVITES_TABLE };
+/* The length that stands at the end of a place, big-endian (chunks.h). */
+#define DIGIT(at, bits)                                                  \
+	" + (instr('123456789ABCDEF', substr(hex(content), " #at ", 1))" \
+	" << " #bits ")"
+#define PLACE_LEN                                                  \
+	"0" DIGIT(35, 20) DIGIT(36, 16) DIGIT(37, 12) DIGIT(38, 8) \
+	    DIGIT(39, 4) DIGIT(40, 0)
+
+static const char shares_of_pieces[] = REQUESTS_INDEX SHARES_TABLE
+    "INSERT INTO shares SELECT toClient, 1, fromClient, count(*),"
+    " sum(CASE length(content) WHEN 20 THEN " PLACE_LEN
+    " ELSE length(content) END)"
+    " FROM messages WHERE type = 4 GROUP BY toClient, fromClient;";
+
+static const char *const upgrades[] = { FILES_INDEX, shares_of_pieces,
+	INVITES_TABLE };
 
 const struct sql_plan store_sqlite_plan = {
 	.application_id = 0x534e544c, /* "SNTL" */
-	.version = 3,
+	.version = 4,
 	.schema = schema,
 	.upgrades = upgrades,
 	.queries = queries,

@@ -49,7 +49,7 @@ relay_run() {
 
 	: >"$ready"
 	"${RELAY_PROGRAM:-$SENTINEL_BIN/sentinel-relay}" --listen "$1" \
-	    --store "sqlite:$RELAY_STORE" --key "$RELAY_KEY" \
+	    --store "sqlite:$RELAY_STORE" --key "$RELAY_KEY" --min-free 0 \
 	    "${RELAY_OPTIONS[@]}" >"$ready" 2>>"$BATS_TEST_TMPDIR/relay.log" \
 	    </dev/null 3>&- &
 	RELAY_PID=$!

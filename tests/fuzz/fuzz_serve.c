@@ -103,13 +103,13 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *in, size_t len)
 {
 	struct limits limits = limits_default;
-	const struct serve_config config = { &limits, SERVE_OPEN };
+	const struct serve_config config = { &limits, SERVE_OPEN, NULL };
 	struct session people[PEOPLE];
 	struct store *st;
 	struct serve sv;
 
 	must(secret_start() == 0);
-	must(store_mem_open(&st, 1) == 0);
+	must(store_mem_open(&st, 1, NULL) == 0);
 	limits.max_frame = FRAME_MAX_LEAST;
 	must(serve_start(&sv, st, &config) == 0);
 	enrol(st, 0);

@@ -178,6 +178,9 @@ test_budget(void **state)
 	assert_true(conn_limit_may_grow(small) && conn_limit_may_grow(large));
 	fill(large, 128 * 1024);
 	assert_true(set.buffers > limits.max_buffers);
+	set.is_short = conn_limit_is_short(&set);
+	assert_true(set.is_short);
+	assert_ptr_equal(conn_limit_hoarder(&set), small);
 	/* over it: whoever has less than a fourth of it goes on */
 	assert_true(conn_limit_may_grow(small));
 	assert_false(conn_limit_may_grow(large));
@@ -188,11 +191,18 @@ test_budget(void **state)
 	buf_free(large->raw);
 	large->raw = NULL;
 	conn_limit_count(large);
+	assert_false(conn_limit_is_short(&set));
 	assert_true(conn_limit_may_grow(large));
 	buf_free(small->raw);
 	small->raw = NULL;
 	conn_limit_count(small);
 	assert_int_equal(set.buffers, 0);
+	assert_null(conn_limit_hoarder(&set));
+	/* an eighth has to be back before all is well again */
+	set.buffers = limits.max_buffers / 16 * 15;
+	assert_true(conn_limit_is_short(&set));
+	set.is_short = false;
+	assert_false(conn_limit_is_short(&set));
 }
 
 int

@@ -39,7 +39,7 @@ start(struct fixture *f, enum serve_registration registration)
 		serve_stop(&f->sv);
 		store_close(f->st);
 	}
-	assert_int_equal(store_mem_open(&f->st, 1), 0);
+	assert_int_equal(store_mem_open(&f->st, 1, NULL), 0);
 	assert_int_equal(store_register(f->st, &alice.key, 1), 0);
 	assert_int_equal(store_register(f->st, &bob.key, 1), 0);
 	assert_int_equal(serve_start(&f->sv, f->st, &config), 0);
@@ -312,6 +312,7 @@ test_registrations(void **state)
 	struct fixture *f = *state;
 	struct caller rekeyed = alice, spoilt = dave;
 	struct session from_here = { 0 };
+	const struct bucket *b;
 	struct body_error e;
 
 	memcpy(from_here.origin, here, ORIGIN_LEN);
@@ -322,7 +323,11 @@ test_registrations(void **state)
 	for (unsigned i = 0; i < 5; i++)
 		assert_int_equal(enrol(f, &spoilt, here, NULL).reason,
 		    REASON_MALFORMED);
+	b = &rate_find(f->sv.pace.sources, here)[RATE_REGISTRATIONS];
+	assert_int_equal(b->full_at, 0);
 	assert_int_equal(enrol(f, &carol, here, NULL).reason, 0);
+	b = &rate_find(f->sv.pace.sources, here)[RATE_REGISTRATIONS];
+	assert_true(b->full_at > 0);
 	/* all that may come now, so that no clock can bring it back */
 	for (unsigned i = 0; i < 60; i++)
 		pace_registered(&f->sv.pace, &from_here);

@@ -58,7 +58,7 @@ configure(const struct fixture *f)
 		.listen = listen,
 		.listen_n = 1,
 		.store = f->store,
-		.limits = { STORE_CHUNK_BYTES, STORE_CHUNK_TTL_MS },
+		.limits = store_limits_none,
 		.traffic = limits_default,
 		.key = f->key,
 		.log_format = LOG_JSON,

@@ -60,9 +60,10 @@ set_up(void **state)
 {
 	struct fixture *f = calloc(1, sizeof(*f));
 	const struct caller *all[] = { &alice, &bob, &carol };
-	const struct serve_config config = { &limits_default, SERVE_OPEN };
+	const struct serve_config config = { &limits_default, SERVE_OPEN,
+		NULL };
 
-	if (!f || store_mem_open(&f->st, 1) < 0)
+	if (!f || store_mem_open(&f->st, 1, NULL) < 0)
 		return -1;
 	brittle_ops = *f->st->ops;
 	brittle_ops.commit = commit;
@@ -984,7 +985,7 @@ test_mailbox_full(void **state)
 	struct store *full;
 
 	serve_close(&f->sv, &f->a);
-	assert_int_equal(store_mem_open(&full, UINT32_MAX), 0);
+	assert_int_equal(store_mem_open(&full, UINT32_MAX, NULL), 0);
 	assert_int_equal(store_register(full, &alice.key, 1), 0);
 	assert_int_equal(store_register(full, &bob.key, 1), 0);
 	f->sv.store = full;

@@ -1,171 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /* What every store must do; each test runs on each of them. */
-#include <dirent.h>
-#include <setjmp.h>
 #include <signal.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/resource.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
-#include <cmocka.h>
-#include <sqlite3.h>
-
-#include "base/err.h"
-#include "base/secret.h"
-#include "caller.h"
-#include "server/chunks.h"
-#include "server/store.h"
-#include "tidy.h"
-#include "wire/codes.h"
-
-#define NOW 1700000000000
-
-enum kind { MEMORY, SQLITE };
-
-struct fixture {
-	enum kind kind;
-	struct store *st;
-	char dir[64];
-	char path[96];
-};
-
-static struct caller alice, bob, carol;
-
-static int
-set_up(void **state)
-{
-	struct fixture *f = calloc(1, sizeof(*f));
-
-	if (!f)
-		return -1;
-	f->kind = *(const enum kind *)*state;
-	snprintf(f->dir, sizeof(f->dir), "/tmp/test_store.XXXXXX");
-	if (!mkdtemp(f->dir))
-		return -1;
-	snprintf(f->path, sizeof(f->path), "%s/relay.db", f->dir);
-	*state = f;
-	return f->kind == MEMORY ? store_mem_open(&f->st, 1)
-				 : store_sqlite_open(&f->st, f->path, NULL);
-}
-
-static int
-tear_down(void **state)
-{
-	struct fixture *f = *state;
-
-	store_close(f->st);
-	tidy_dir(f->dir);
-	free(f);
-	return 0;
-}
-
-/* --- short words for the calls --- */
-
-static void
-enrol(struct store *st, const struct caller *c)
-{
-	assert_int_equal(store_register(st, &c->key, NOW), 0);
-}
-
-static void
-enrol_all(struct store *st)
-{
-	enrol(st, &alice);
-	enrol(st, &bob);
-	enrol(st, &carol);
-	assert_int_equal(store_commit(st), 0);
-}
-
-static int
-put(struct store *st, const struct caller *from, const struct caller *to,
-    uint8_t type, const char *content)
-{
-	struct body_send m = { .type = type,
-		.content = (const uint8_t *)content,
-		.content_len = (uint32_t)strlen(content) };
-
-	memcpy(m.to, to->key.id, ID_LEN);
-	return store_put(st, &m, from->key.id, NOW);
-}
-
-/* What a pull brings, as "id:type:content " each, with the senders checked. */
-struct pulled {
-	char text[4096];
-	const struct caller *from;
-	unsigned left;
-};
-
-static bool
-add_pulled(void *arg, const struct body_message *m)
-{
-	struct pulled *p = arg;
-	size_t n = strlen(p->text);
-
-	if (p->from)
-		assert_memory_equal(m->from, p->from->key.id, ID_LEN);
-	snprintf(p->text + n, sizeof(p->text) - n, "%u:%u:%.*s ", m->id,
-	    m->type, (int)m->content_len, (const char *)m->content);
-	return --p->left > 0;
-}
-
-static void
-expect_pull(struct store *st, const struct caller *c, struct body_pull q,
-    unsigned at_most, const struct caller *from, const char *expected)
-{
-	struct pulled p = { .from = from, .left = at_most };
-
-	assert_int_equal(store_pull(st, c->key.id, &q, add_pulled, &p), 0);
-	assert_string_equal(p.text, expected);
-}
-
-static void
-expect_all(struct store *st, const struct caller *c, const char *expected)
-{
-	expect_pull(st, c, (struct body_pull){ 0 }, 1000, NULL, expected);
-}
-
-static uint32_t
-ack(struct store *st, const struct caller *c, uint32_t first, uint32_t last)
-{
-	struct body_range range = { first, last };
-	uint32_t n = 0;
-
-	assert_int_equal(store_ack(st, c->key.id, &range, &n), 0);
-	return n;
-}
-
-static void
-block(struct store *st, const struct caller *c, bool on, const uint8_t *whom)
-{
-	struct body_block op = { .block = on };
-
-	memcpy(op.id, whom, ID_LEN);
-	assert_int_equal(store_block(st, c->key.id, &op), 0);
-}
-
-static void
-expect_unknown(struct store *st, const struct caller *c)
-{
-	struct body_key k;
-
-	assert_int_equal(store_find(st, &k, c->key.id), REASON_UNKNOWN_CLIENT);
-}
-
-static void
-expect_known(struct store *st, const struct caller *c)
-{
-	struct body_key k;
-
-	assert_int_equal(store_find(st, &k, c->key.id), 0);
-	assert_true(store_is_same(&k, &c->key));
-	assert_memory_equal(k.id, c->key.id, ID_LEN);
-}
+#include "stores.h"
 
 /* --- clients --- */
 
@@ -560,66 +397,6 @@ step_pull(struct model *m, struct store *st, unsigned a, unsigned b)
 	assert_int_equal(next_mail(&w), m->mail_n);
 }
 
-/* size(type, content): of a content, wherever it is. */
-static void
-size_of_content(sqlite3_context *ctx, int n, sqlite3_value **args)
-{
-	struct chunks_place place = { 0 };
-
-	(void)n;
-	place.len = (uint32_t)sqlite3_value_bytes(args[1]);
-	if (sqlite3_value_int(args[0]) == MESSAGE_CHUNK &&
-	    place.len == CHUNKS_PLACE_LEN)
-		chunks_unpack(&place, sqlite3_value_blob(args[1]));
-	sqlite3_result_int64(ctx, place.len);
-}
-
-/* One number that SQL knows of a store that is closed. */
-static int64_t
-ask(const char *path, const char *text)
-{
-	sqlite3_stmt *stmt;
-	sqlite3 *db;
-	int64_t n;
-
-	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
-	assert_int_equal(sqlite3_create_function(db, "size", 2, SQLITE_UTF8,
-			     NULL, size_of_content, NULL, NULL),
-	    SQLITE_OK);
-	assert_int_equal(sqlite3_prepare_v2(db, text, -1, &stmt, NULL),
-	    SQLITE_OK);
-	assert_int_equal(sqlite3_step(stmt), SQLITE_ROW);
-	n = sqlite3_column_int64(stmt, 0);
-	sqlite3_finalize(stmt);
-	sqlite3_close(db);
-	return n;
-}
-
-static void
-expect_exact_counters(const char *path)
-{
-	assert_int_equal(
-	    ask(path, "SELECT quick_check = 'ok' FROM pragma_quick_check"), 1);
-	assert_int_equal(ask(path,
-			     "SELECT count(*) FROM mailboxes WHERE messages <>"
-			     " (SELECT count(*) FROM messages WHERE toClient ="
-			     " client AND type < 4) OR chunks <>"
-			     " (SELECT count(*) FROM messages WHERE toClient ="
-			     " client AND type = 4)"),
-	    0);
-	assert_int_equal(
-	    ask(path,
-		"SELECT sum(messageBytes + chunkBytes) - (SELECT"
-		" coalesce(sum(size(type, content)), 0) FROM messages)"
-		" FROM mailboxes"),
-	    0);
-	assert_int_equal(ask(path,
-			     "SELECT count(*) FROM mailboxes WHERE blocks <>"
-			     " (SELECT count(*) FROM blocks WHERE"
-			     " blocks.client = mailboxes.client)"),
-	    0);
-}
-
 static void
 test_random_steps(void **state)
 {
@@ -656,26 +433,6 @@ test_random_steps(void **state)
 
 /* --- where the stores differ --- */
 
-/* SQL on a closed store. */
-static void
-run(const char *path, const char *text)
-{
-	sqlite3 *db;
-
-	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
-	assert_int_equal(sqlite3_exec(db, text, NULL, NULL, NULL), SQLITE_OK);
-	sqlite3_close(db);
-}
-
-/* The same on one that is open before and after. */
-static void
-change(struct fixture *f, const char *text)
-{
-	store_close(f->st);
-	run(f->path, text);
-	assert_int_equal(store_sqlite_open(&f->st, f->path, NULL), 0);
-}
-
 static void
 test_last_message_id(void **state)
 {
@@ -683,7 +440,8 @@ test_last_message_id(void **state)
 
 	if (f->kind == MEMORY) {
 		store_close(f->st);
-		assert_int_equal(store_mem_open(&f->st, UINT32_MAX - 1), 0);
+		assert_int_equal(store_mem_open(&f->st, UINT32_MAX - 1, NULL),
+		    0);
 	}
 	enrol_all(f->st);
 	if (f->kind == SQLITE)
@@ -773,9 +531,9 @@ test_not_a_store(void **state)
 	assert_int_equal(store_open(&st, "sqlite:", NULL), ERR_USAGE);
 	assert_int_equal(store_open(&st, "sqlite:/nowhere/x", NULL), ERR_IO);
 	/* of another version, another's, none */
-	run(f->path, "PRAGMA user_version = 4");
+	run(f->path, "PRAGMA user_version = 5");
 	assert_int_equal(store_sqlite_open(&st, f->path, NULL), ERR_CORRUPT);
-	run(f->path, "PRAGMA user_version = 3; PRAGMA application_id = 1");
+	run(f->path, "PRAGMA user_version = 4; PRAGMA application_id = 1");
 	assert_int_equal(store_sqlite_open(&st, f->path, NULL), ERR_CORRUPT);
 	file = fopen(f->path, "wb");
 	assert_non_null(file);
@@ -783,17 +541,6 @@ test_not_a_store(void **state)
 		fputs("no database", file);
 	fclose(file);
 	assert_int_equal(store_sqlite_open(&st, f->path, NULL), ERR_CORRUPT);
-}
-
-/* No more than so many bytes in a file: what a disk does when it breaks. */
-static void
-limit_files(rlim_t bytes)
-{
-	struct rlimit limit;
-
-	assert_int_equal(getrlimit(RLIMIT_FSIZE, &limit), 0);
-	limit.rlim_cur = bytes < limit.rlim_max ? bytes : limit.rlim_max;
-	assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
 }
 
 static void
@@ -848,86 +595,6 @@ test_shortage_loses_a_group_only(void **state)
 }
 
 /* --- pieces of files --- */
-
-#define PIECE_LEN 100000
-
-static void
-reopen(struct fixture *f, const struct store_limits *limits)
-{
-	store_close(f->st);
-	assert_int_equal(store_sqlite_open(&f->st, f->path, limits), 0);
-}
-
-/* A piece that is all of one byte. */
-static int
-put_piece(struct store *st, const struct caller *to, uint8_t fill, uint64_t now)
-{
-	static uint8_t content[PIECE_LEN];
-	struct body_send m = { .type = MESSAGE_CHUNK,
-		.content = content,
-		.content_len = sizeof(content) };
-
-	memset(content, fill, sizeof(content));
-	memcpy(m.to, to->key.id, ID_LEN);
-	return store_put(st, &m, alice.key.id, now);
-}
-
-static bool
-add_fill(void *arg, const struct body_message *m)
-{
-	char *fills = arg;
-
-	assert_int_equal(m->type, MESSAGE_CHUNK);
-	assert_int_equal(m->content_len, PIECE_LEN);
-	for (size_t i = 1; i < PIECE_LEN; i++)
-		assert_int_equal(m->content[i], m->content[0]);
-	fills[strlen(fills)] = (char)m->content[0];
-	return true;
-}
-
-static void
-expect_pieces(struct store *st, const struct caller *c, const char *expected)
-{
-	struct body_pull q = { 0 };
-	char fills[256] = "";
-
-	assert_int_equal(store_pull(st, c->key.id, &q, add_fill, fills), 0);
-	assert_string_equal(fills, expected);
-}
-
-/* Commit, and give back what is gone. */
-static void
-settle(struct store *st)
-{
-	assert_int_equal(store_commit(st), 0);
-	assert_int_equal(store_rest(st), 0);
-}
-
-/* Bytes on the disk of the files beside the store, and their number. */
-static int64_t
-files(const struct fixture *f, unsigned *n)
-{
-	const struct dirent *entry;
-	char dir[128];
-	int64_t bytes = 0;
-	DIR *list;
-
-	snprintf(dir, sizeof(dir), "%s.files", f->path);
-	list = opendir(dir);
-	assert_non_null(list);
-	for (*n = 0; (entry = readdir(list));) {
-		struct stat st;
-
-		if (entry->d_name[0] == '.')
-			continue;
-		assert_int_equal(fstatat(dirfd(list), entry->d_name, &st, 0),
-		    0);
-		bytes += st.st_blocks * 512;
-		++*n;
-	}
-	closedir(list);
-	return bytes;
-}
 
 static void
 expect_files(const struct fixture *f, unsigned expected)
@@ -1073,74 +740,6 @@ test_a_piece_that_is_damaged(void **state)
 }
 
 static void
-test_quota_of_pieces(void **state)
-{
-	const struct store_limits two = { 2 * PIECE_LEN, UINT64_MAX };
-	struct fixture *f = *state;
-
-	reopen(f, &two);
-	enrol_all(f->st);
-	assert_int_equal(put_piece(f->st, &bob, 'a', NOW), 0);
-	assert_int_equal(put_piece(f->st, &bob, 'b', NOW), 0);
-	assert_int_equal(put_piece(f->st, &bob, 'c', NOW), REASON_MAILBOX_FULL);
-	assert_int_equal(put_piece(f->st, &carol, 'c', NOW), 0);
-	settle(f->st);
-	reopen(f, &two);
-	assert_int_equal(put_piece(f->st, &bob, 'c', NOW), REASON_MAILBOX_FULL);
-	assert_int_equal(ack(f->st, &bob, 1, 1), 1);
-	assert_int_equal(put_piece(f->st, &bob, 'd', NOW), 0);
-	settle(f->st);
-	expect_pieces(f->st, &bob, "bd");
-	assert_int_equal(put(f->st, &alice, &bob, 3, "a text fits"), 0);
-	settle(f->st);
-	assert_int_equal(ack(f->st, &bob, 1, 9), 3);
-	assert_int_equal(ack(f->st, &carol, 1, 9), 1);
-	settle(f->st);
-}
-
-static void
-test_pieces_are_kept_for_their_time(void **state)
-{
-	enum { OLD = 150, TTL = 5000 };
-	const struct store_limits limits = { UINT64_MAX, TTL };
-	struct fixture *f = *state;
-	bool more = true;
-
-	reopen(f, &limits);
-	enrol_all(f->st);
-	for (unsigned i = 0; i < OLD; i++)
-		assert_int_equal(
-		    put(f->st, &alice, i % 2 ? &bob : &carol, 4, "old"), 0);
-	assert_int_equal(put(f->st, &alice, &bob, 3, "text"), 0);
-	assert_int_equal(put_piece(f->st, &bob, 'n', NOW + TTL), 0);
-	settle(f->st);
-	assert_int_equal(store_sweep(f->st, NOW + TTL, &more), 0);
-	assert_false(more);
-	settle(f->st);
-	expect_pull(f->st, &carol, (struct body_pull){ 0 }, 1, &alice,
-	    "1:4:old ");
-	for (unsigned i = 0; i < OLD / 64; i++) {
-		assert_int_equal(store_sweep(f->st, NOW + TTL + 1, &more), 0);
-		assert_true(more);
-		settle(f->st);
-	}
-	assert_int_equal(store_sweep(f->st, NOW + TTL + 1, &more), 0);
-	assert_false(more);
-	settle(f->st);
-	expect_all(f->st, &carol, "");
-	expect_pull(f->st, &bob, (struct body_pull){ 0 }, 1, &alice,
-	    "76:3:text ");
-	assert_int_equal(ack(f->st, &bob, 76, 76), 1);
-	expect_pieces(f->st, &bob, "n");
-	assert_int_equal(ack(f->st, &bob, 1, 99), 1);
-	settle(f->st);
-	expect_files(f, 0);
-	store_close(f->st);
-	f->st = NULL;
-	expect_exact_counters(f->path);
-}
-
-static void
 test_no_space_for_a_piece(void **state)
 {
 	struct fixture *f = *state;
@@ -1173,8 +772,8 @@ test_a_store_of_version_1(void **state)
 	assert_int_equal(put(f->st, &alice, &bob, 3, "text"), 0);
 	settle(f->st);
 	change(f,
-	    "DROP INDEX messagesInFiles; DROP TABLE invites;"
-	    "PRAGMA user_version = 1;"
+	    "DROP INDEX messagesInFiles; DROP INDEX messagesRequested;"
+	    "DROP TABLE shares; DROP TABLE invites; PRAGMA user_version = 1;"
 	    "UPDATE messages SET type = 4, content = x'6f6c64';"
 	    "UPDATE mailboxes SET messages = 0, messageBytes = 0, chunks = 1,"
 	    " chunkBytes = 3 WHERE messages = 1");
@@ -1189,101 +788,13 @@ test_a_store_of_version_1(void **state)
 	store_close(f->st);
 	f->st = NULL;
 	expect_exact_counters(f->path);
-	assert_int_equal(ask(f->path, "PRAGMA user_version"), 3);
-	assert_int_equal(ask(f->path, "SELECT count(*) FROM invites"), 0);
-}
-
-/* An invite is used up by who registers with it, and by nobody else. */
-static void
-test_invites(void **state)
-{
-	struct store *st = ((struct fixture *)*state)->st;
-	const struct invite one = { { 1 }, NOW + 5 }, two = { { 2 }, NOW };
-	struct caller a = alice;
-
-	enrol(st, &carol);
-	memcpy(a.key.name, carol.key.name, sizeof(a.key.name));
-	assert_int_equal(store_register_invited(st, &a.key, &one, NOW),
-	    REASON_NAME_TAKEN);
-	assert_int_equal(store_register_invited(st, &alice.key, &one, NOW), 0);
-	/* the same again, as after a lost reply */
-	assert_int_equal(store_register_invited(st, &alice.key, &one, NOW), 0);
-	assert_int_equal(store_commit(st), 0);
-	assert_int_equal(store_register_invited(st, &bob.key, &one, NOW),
-	    REASON_INVITE);
-	assert_int_equal(store_register_invited(st, &bob.key, &two, NOW), 0);
-	/* who has left is new, and the invite is not */
-	assert_int_equal(store_unregister(st, alice.key.id), 0);
-	assert_int_equal(store_register_invited(st, &alice.key, &one, NOW),
-	    REASON_INVITE);
-	assert_int_equal(store_commit(st), 0);
-}
-
-/* With the group that is lost the invite is good again. */
-static void
-test_invite_of_a_lost_group(void **state)
-{
-	const struct invite one = { { 1 }, NOW + 5 };
-	struct fixture *f = *state;
-
-	assert_int_equal(store_register_invited(f->st, &alice.key, &one, NOW),
-	    0);
-	reopen(f, NULL); /* not committed */
-	assert_int_equal(store_register_invited(f->st, &bob.key, &one, NOW), 0);
-	settle(f->st);
-	reopen(f, NULL);
-	assert_int_equal(store_register_invited(f->st, &alice.key, &one, NOW),
-	    REASON_INVITE);
-}
-
-/* Long after its end an invite need not be remembered. */
-static void
-test_old_invites_are_forgotten(void **state)
-{
-	struct fixture *f = *state;
-	const struct invite first = { { 1 }, NOW },
-			    next = { { 2 }, UINT32_MAX },
-			    last = { { 3 }, NOW + 3 * CLOCK_DAY };
-
-	assert_int_equal(store_register_invited(f->st, &alice.key, &first, NOW),
-	    0);
-	assert_int_equal(
-	    store_register_invited(f->st, &bob.key, &next, NOW + CLOCK_DAY), 0);
-	settle(f->st);
-	store_close(f->st);
-	f->st = NULL;
-	assert_int_equal(ask(f->path, "SELECT count(*) FROM invites"), 2);
-	assert_int_equal(store_sqlite_open(&f->st, f->path, NULL), 0);
-	assert_int_equal(store_register_invited(f->st, &carol.key, &last,
-			     NOW + CLOCK_DAY + 1),
-	    0);
-	settle(f->st);
-	store_close(f->st);
-	f->st = NULL;
-	assert_int_equal(ask(f->path, "SELECT count(*) FROM invites"), 1);
-}
-
-static int
-start(void **state)
-{
-	(void)state;
-	if (secret_start() < 0)
-		return -1;
-	caller_make(&alice, 1, "alice");
-	caller_make(&bob, 2, "bob");
-	caller_make(&carol, 3, "carol");
-	return 0;
+	assert_int_equal(ask(f->path, "PRAGMA user_version"), 4);
 }
 
 int
 main(void)
 {
 	static enum kind memory = MEMORY, sqlite = SQLITE;
-#define ON(kind, test)                                                 \
-	{                                                              \
-#test " (" #kind ")", test, set_up, tear_down, &(kind) \
-	}
-#define ON_BOTH(test) ON(memory, test), ON(sqlite, test)
 	const struct CMUnitTest tests[] = {
 		ON_BOTH(test_register_and_find),
 		ON_BOTH(test_names_are_unique),
@@ -1305,13 +816,8 @@ main(void)
 		ON(sqlite, test_pieces_of_a_lost_group),
 		ON(sqlite, test_orphans_go_at_the_start),
 		ON(sqlite, test_a_piece_that_is_damaged),
-		ON(sqlite, test_quota_of_pieces),
-		ON(sqlite, test_pieces_are_kept_for_their_time),
 		ON(sqlite, test_no_space_for_a_piece),
 		ON(sqlite, test_a_store_of_version_1),
-		ON_BOTH(test_invites),
-		ON(sqlite, test_invite_of_a_lost_group),
-		ON(sqlite, test_old_invites_are_forgotten),
 	};
 
 	return cmocka_run_group_tests(tests, start, NULL);
