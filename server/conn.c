@@ -33,11 +33,10 @@ conn_start(struct conn_set *cs, struct loop *loop, struct serve *serve,
 	};
 	TAILQ_INIT(&cs->unbound);
 	TAILQ_INIT(&cs->bound);
-	if (!cs->keys || !cs->scratch) {
-		conn_stop(cs);
-		return err_set(ERR_NOMEM, "connections");
-	}
-	return 0;
+	if (cs->keys && cs->scratch && conn_limit_start(cs) == 0)
+		return 0;
+	conn_stop(cs);
+	return err_set(ERR_NOMEM, "connections");
 }
 
 static void
@@ -71,6 +70,7 @@ conn_stop(struct conn_set *cs)
 
 	while ((c = TAILQ_FIRST(&cs->unbound)) || (c = TAILQ_FIRST(&cs->bound)))
 		drop(c);
+	loop_timer_remove(cs->loop, &cs->trim);
 	vault_free(cs->keys);
 	free(cs->scratch);
 	cs->keys = NULL;
@@ -385,6 +385,7 @@ conn_release(struct conn_set *cs)
 		end(c, let_go(c));
 	}
 	keep_to_budget(cs);
+	conn_limit_trim(cs);
 }
 
 void

@@ -1,9 +1,14 @@
 /* SPDX-License-Identifier: ISC */
+#include <malloc.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/secret.h"
 #include "server/conn.h"
 #include "server/notice.h"
+
+#define TRIM_LEAST (1024 * 1024)
+#define TRIM_MS    1000
 
 static bool
 is_from(const struct conn *c, const uint8_t origin[static ORIGIN_LEN])
@@ -28,13 +33,20 @@ oldest_of_many(struct conn_set *cs, const uint8_t origin[static ORIGIN_LEN])
 	return n >= cs->limits->max_source_unbound ? oldest : NULL;
 }
 
+/* Any of those that have not said hello yet; when all have, any of all. */
 static struct conn *
-any(struct conn_set *cs, size_t skip)
+any(struct conn_set *cs, uint32_t dice)
 {
-	struct conn *c = TAILQ_FIRST(&cs->unbound);
+	size_t silent = 0, skip;
+	struct conn *c;
 
-	while (skip-- > 0)
-		c = TAILQ_NEXT(c, link);
+	TAILQ_FOREACH(c, &cs->unbound, link)
+		silent += c->state == CONN_HELLO;
+	skip = dice % (silent > 0 ? silent : cs->unbound_n);
+	TAILQ_FOREACH(c, &cs->unbound, link) {
+		if ((silent == 0 || c->state == CONN_HELLO) && skip-- == 0)
+			break;
+	}
 	return c;
 }
 
@@ -54,7 +66,7 @@ conn_limit_victim(struct conn_set *cs, const uint8_t origin[static ORIGIN_LEN])
 	    dice[0] % (max - early) >= cs->unbound_n - early)
 		return NULL;
 	notice_put(NOTICE_UNBOUND, origin, loop_now(cs->loop));
-	return any(cs, dice[1] % cs->unbound_n);
+	return any(cs, dice[1]);
 }
 
 void
@@ -95,4 +107,31 @@ conn_limit_hoarder(struct conn_set *cs)
 			return c;
 	}
 	return NULL;
+}
+
+/* malloc keeps it where anything that lives stands behind it. */
+static void
+on_trim(void *arg)
+{
+	struct conn_set *cs = arg;
+
+	malloc_trim(0);
+	cs->most = cs->buffers;
+}
+
+int
+conn_limit_start(struct conn_set *cs)
+{
+	cs->trim = (struct loop_timer){ .fn = on_trim, .arg = cs };
+	return loop_timer_add(cs->loop, &cs->trim, CLOCK_NEVER);
+}
+
+void
+conn_limit_trim(struct conn_set *cs)
+{
+	if (cs->buffers > cs->most)
+		cs->most = cs->buffers;
+	if (cs->most - cs->buffers >= TRIM_LEAST && cs->trim.at == CLOCK_NEVER)
+		loop_timer_set(cs->loop, &cs->trim,
+		    loop_now(cs->loop) + TRIM_MS);
 }

@@ -123,6 +123,19 @@ test_many_sources(void **state)
 }
 
 static void
+test_silent_first(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < UNBOUND; i++)
+		add(i)->state = i % 8 == 3 ? CONN_HELLO : CONN_FINISH;
+	for (unsigned i = 0; i < 100; i++)
+		assert_int_equal(victim(1000)->state, CONN_HELLO);
+	for (unsigned i = 3; i < UNBOUND; i += 8)
+		conns[i].state = CONN_OPEN;
+	assert_non_null(victim(1000));
+}
+
+static void
 test_small_limits(void **state)
 {
 	(void)state;
@@ -199,6 +212,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		T(test_one_source),
 		T(test_many_sources),
+		T(test_silent_first),
 		T(test_small_limits),
 		T(test_budget),
 	};
