@@ -99,7 +99,7 @@ limits_logged() {
 @test "a list is waited for, within --timeout" {
 	relay_start --directory-rate 1 --rate-burst 1s
 	register alice bob
-	for time in 1 2; do
+	for _ in 1 2; do
 		run alice sentinel-clients --get name
 		assert_output bob
 	done
