@@ -47,13 +47,23 @@ limits_logged() {
 }
 
 @test "who keeps the relay waiting is let go, in order where there is one" {
-	relay_start --bind-timeout 0.3 --idle-timeout 0.4 \
-	    --transfer-grace 0.3 --transfer-rate 100K
-	run traffic ends
+	relay_start --bind-timeout 0.3 --idle-timeout 60s --transfer-grace 60s
+	run traffic ends nothing nameless
 	assert_success
-	assert_output '{"what": "nothing said", "end": 0}
-{"what": "no request", "end": "the relay closes"}
-{"what": "half a request", "end": "the stream was cut"}'
+	assert_output '{"nothing": "the stream was cut"}
+{"nameless": "the stream was cut"}'
+	relay_stop
+	RELAY_OPTIONS=(--bind-timeout 60s --idle-timeout 0.4
+	    --transfer-grace 60s)
+	relay_run 127.0.0.1:0
+	run traffic ends idle
+	assert_output '{"idle": "the relay closes"}'
+	relay_stop
+	RELAY_OPTIONS=(--bind-timeout 60s --idle-timeout 60s
+	    --transfer-grace 0.3 --transfer-rate 100K)
+	relay_run 127.0.0.1:0
+	run traffic ends half
+	assert_output '{"half": "the stream was cut"}'
 }
 
 @test "a connection has an end, and a pull that follows does not mind it" {
