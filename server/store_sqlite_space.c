@@ -126,11 +126,9 @@ store_sqlite_space_take(struct store_sqlite *s, enum quota_kind kind,
 }
 
 void
-store_sqlite_space_settle(struct store_sqlite *s, bool lost)
+store_sqlite_space_settle(struct store_sqlite *s)
 {
 	s->space.pending = 0;
-	if (lost)
-		s->space.looked_at = 0;
 }
 
 int
