@@ -112,17 +112,23 @@ pull_all(const struct siege *sg, unsigned of)
  * ------------ */
 
 static void
-rest(struct siege *sg)
+prepare_rest(struct siege *sg)
 {
 	const struct caller *who = plug_person(sg, HONEST);
 	struct answers a = { 0 };
 	struct plug p;
 
+	plug_empty(sg, VICTIM);
 	MUST(plug_open(&p, sg, HONEST, who));
 	MUST(pour(&p, who,
 	    letter_to_victim(sg, MESSAGE_RATCHET, CONTENT_MAX_LEN), sg->n, &a));
 	plug_close(&p);
 	MUST(pull_all(sg, VICTIM) == sg->n);
+}
+
+static void
+rest(struct siege *sg)
+{
 	clock_sleep(sg->ms);
 }
 
@@ -271,7 +277,7 @@ walk(struct siege *sg)
 }
 
 const struct attack mail_attacks[] = {
-	{ "rest", prepare_one, rest, 64, 1000, 0 },
+	{ "rest", prepare_rest, rest, 64, 1000, 0 },
 	{ "flood_one", prepare_one, flood_one, 110000, 10, MESSAGE_RATCHET },
 	{ "flood_one_big", prepare_one, flood_one, 4800, CONTENT_MAX_LEN,
 	    MESSAGE_RATCHET },

@@ -278,11 +278,14 @@ plug_empty(const struct siege *sg, unsigned n)
 {
 	const struct caller *who = plug_person(sg, n);
 	uint8_t range[BODY_RANGE_LEN];
+	unsigned answer;
 	struct plug p;
 
 	body_pack_range(range, &(struct body_range){ 1, UINT32_MAX });
 	MUST(plug_open(&p, sg, n, who));
-	MUST(plug_ask(&p, who, CODE_ACK, range, sizeof(range)) ==
-	    CODE_ACK + CODE_REPLY);
+	do {
+		answer = plug_ask(&p, who, CODE_ACK, range, sizeof(range));
+	} while (answer == REASON_BUSY); /* so many at a time */
+	MUST(answer == CODE_ACK + CODE_REPLY);
 	plug_close(&p);
 }
