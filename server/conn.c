@@ -347,10 +347,12 @@ arrange_all(struct conn_set *cs)
 {
 	struct conn *c;
 
-	TAILQ_FOREACH(c, &cs->bound, link)
+	TAILQ_FOREACH(c, &cs->bound, link) {
 		arrange(c);
-	TAILQ_FOREACH(c, &cs->unbound, link)
+	}
+	TAILQ_FOREACH(c, &cs->unbound, link) {
 		arrange(c);
+	}
 }
 
 /* What was not read in this turn for want of memory is in the next. */

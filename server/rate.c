@@ -24,6 +24,9 @@ struct rate_table {
 	struct entry sets[SETS][WAYS];
 };
 
+_Static_assert(sizeof(struct rate_table) <= 4 * 1024 * 1024,
+    "two of them may be had");
+
 struct rate
 rate_of(uint64_t per_s, uint64_t n)
 {
@@ -49,7 +52,7 @@ rate_wait(const struct bucket *b, const struct rate *r, uint64_t now_ms)
 	if (used == 0 || used + one <= burst)
 		return 0;
 	over = one < burst ? used + one - burst : used;
-	return over / NS_PER_MS + 1;
+	return (over + NS_PER_MS - 1) / NS_PER_MS;
 }
 
 void

@@ -99,7 +99,7 @@ limits_logged() {
 @test "a list is waited for, within --timeout" {
 	relay_start --directory-rate 1 --rate-burst 1s
 	register alice bob
-	for time in 1 2; do
+	for _ in 1 2; do
 		run alice sentinel-clients --get name
 		assert_output bob
 	done
@@ -112,6 +112,17 @@ limits_logged() {
 	assert_failure 13
 	[ "$(jq -r .code <<<"$stderr")" = relay_busy ]
 	[ "$(jq '.retry_after_seconds > 5' <<<"$stderr")" = true ]
+}
+
+@test "more texts than the rate: all come, in their order" {
+	relay_start --request-rate 50 --rate-burst 1s
+	register alice bob
+	handshake alice bob
+	seq 150 | alice sentinel-send --lines --get status bob >"$OUT"
+	[ "$(sort "$OUT" | uniq -c | tr -s ' ')" = ' 150 accepted' ]
+	run bob sentinel-pull --get body
+	assert_output "$(seq 150)"
+	[ "$(limits_logged rate | wc -l)" -ge 1 ]
 }
 
 @test "registrations of an address: so many at once, the next wait" {

@@ -232,6 +232,34 @@ test_served_again(void **state)
 	close_session(f, &a);
 }
 
+/* Once one is put off so is what follows it, for as long as it was told. */
+static void
+test_none_overtakes(void **state)
+{
+	struct fixture *f = *state;
+	struct session a;
+	struct body_error e;
+	uint64_t told;
+
+	f->limits.request_rate = 1000000; /* one comes back at once */
+	f->limits.rate_burst = 1;
+	start(f, SERVE_OPEN);
+	open_session(f, &a, &alice, here);
+	pace_reply(&f->sv.pace, &a, (size_t)f->limits.byte_rate / 1000 * 9);
+	e = ask(f, &a, CODE_PULL, NULL, 0);
+	told = clock_mono_ms();
+	assert_int_equal(e.reason, REASON_RATE_LIMITED);
+	assert_int_equal(e.retry_after_ms, 100);
+	while (clock_mono_ms() < told + 90) {
+		e = ask(f, &a, CODE_PULL, NULL, 0);
+		if (clock_mono_ms() < told + 99)
+			assert_int_equal(e.reason, REASON_RATE_LIMITED);
+	}
+	clock_sleep(20);
+	assert_int_equal(ask(f, &a, CODE_PULL, NULL, 0).reason, 0);
+	close_session(f, &a);
+}
+
 static void
 test_directory(void **state)
 {
@@ -427,6 +455,7 @@ main(void)
 		T(test_requests),
 		T(test_bad_requests_count),
 		T(test_served_again),
+		T(test_none_overtakes),
 		T(test_directory),
 		T(test_bytes),
 		T(test_channels_of_a_client),

@@ -71,8 +71,8 @@ test_small_bucket(void **state)
 
 	(void)state;
 	assert_int_equal(drain(&b, &r, NOW, 10), 1);
-	assert_int_equal(rate_wait(&b, &r, NOW), 501);
-	assert_int_equal(drain(&b, &r, NOW + 501, 10), 1);
+	assert_int_equal(rate_wait(&b, &r, NOW), 500);
+	assert_int_equal(drain(&b, &r, NOW + 500, 10), 1);
 	assert_int_equal(rate_of(1000, 1).burst_ms, 1);
 	assert_int_equal(rate_of(5000, 1).burst_ms, 1);
 }
