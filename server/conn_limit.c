@@ -50,10 +50,19 @@ any(struct conn_set *cs, uint32_t dice)
 	return c;
 }
 
+/* Never more than half of all there may be: the others are for clients. */
+static uint64_t
+most_unbound(const struct conn_set *cs)
+{
+	uint64_t half = (cs->max + 1) / 2;
+
+	return cs->limits->max_unbound < half ? cs->limits->max_unbound : half;
+}
+
 struct conn *
 conn_limit_victim(struct conn_set *cs, const uint8_t origin[static ORIGIN_LEN])
 {
-	const uint64_t max = cs->limits->max_unbound, early = max / 4 * 3;
+	const uint64_t max = most_unbound(cs), early = max / 4 * 3;
 	struct conn *oldest = oldest_of_many(cs, origin);
 	uint32_t dice[2];
 

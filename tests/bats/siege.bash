@@ -19,7 +19,7 @@ siege() {
 	local line
 
 	line=$("$SENTINEL_TOOLS/siege" "$SENTINEL_RELAY" "$RELAY_PID" "$2" 3>&-)
-	echo "$line" >>"$BATS_TEST_TMPDIR/siege.jsonl"
+	echo "$line" >>"$BATS_TEST_TMPDIR/siege.jsonl"; echo "$line" >>/tmp/A-lines
 	jq -e --argjson budget "$(($1 * MEMORY))" --argjson slower "$SLOWER" "
 	    .good_ok * 100 >= .good_n * 99 and .p99_ms <= 1000 * \$slower and
 	    .fds_after <= .fds_before and

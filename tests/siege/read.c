@@ -206,14 +206,14 @@ prepare_pipeline(struct siege *sg)
 static void
 prepare_never_ack(struct siege *sg)
 {
-	plug_empty(sg, 0);
-	fill(sg, 0, SMALL_N, SMALL_LEN);
+	plug_empty(sg, 1);
+	fill(sg, 1, SMALL_N, SMALL_LEN);
 }
 
 static void
 never_ack(struct siege *sg)
 {
-	const struct caller *who = plug_person(sg, 0);
+	const struct caller *who = plug_person(sg, 1);
 	struct answers a = { 0 };
 	uint64_t bytes = 0;
 	struct plug p;
@@ -234,7 +234,7 @@ never_ack(struct siege *sg)
 	siege_tell(sg, "others", a.others);
 	siege_tell(sg, "bytes", bytes);
 	plug_close(&p);
-	plug_empty(sg, 0);
+	plug_empty(sg, 1);
 }
 
 const struct attack read_attacks[] = {

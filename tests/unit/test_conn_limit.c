@@ -24,7 +24,7 @@ set_up(void **state)
 	(void)state;
 	limits = limits_default;
 	memset(conns, 0, sizeof(conns));
-	set = (struct conn_set){ .limits = &limits };
+	set = (struct conn_set){ .limits = &limits, .max = 16384 };
 	TAILQ_INIT(&set.unbound);
 	TAILQ_INIT(&set.bound);
 	return loop_new(&set.loop);
@@ -147,6 +147,12 @@ test_small_limits(void **state)
 		add(i);
 	assert_ptr_equal(victim(3), &conns[2]);
 	assert_non_null(victim(9));
+	/* or half of all there may be */
+	limits.max_unbound = 256;
+	set.max = 8;
+	assert_non_null(victim(9));
+	set.max = 16;
+	assert_null(victim(9));
 }
 
 static void
