@@ -14,12 +14,12 @@ MIB=1024 # KiB
 BUDGET=$((8 * MIB))
 
 # siege BUDGET ATTACK[:N[:MS]] [JQ]: the memory that it may cost, in KiB, and
-# what else must hold of its line
+# what else must hold of its line, which is kept in $SIEGE_LINES
 siege() {
 	local line
 
 	line=$("$SENTINEL_TOOLS/siege" "$SENTINEL_RELAY" "$RELAY_PID" "$2" 3>&-)
-	echo "$line" >>"$BATS_TEST_TMPDIR/siege.jsonl"; echo "$line" >>/tmp/A-lines
+	echo "$line" >>"${SIEGE_LINES:-$BATS_TEST_TMPDIR/siege.jsonl}"
 	jq -e --argjson budget "$(($1 * MEMORY))" --argjson slower "$SLOWER" "
 	    .good_ok * 100 >= .good_n * 99 and .p99_ms <= 1000 * \$slower and
 	    .fds_after <= .fds_before and

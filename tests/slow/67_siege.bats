@@ -1,15 +1,8 @@
 #!/usr/bin/env bats
-# tests/bats/67_siege.bats in the numbers of a bad day.  The lines of all
-# attacks are kept in $SIEGE_LINES, if that is set.
+# tests/bats/67_siege.bats in the numbers of a bad day.
 
 load ../bats/helper
 load ../bats/siege
-
-teardown() {
-	[ -z "${SIEGE_LINES-}" ] ||
-	    cat "$BATS_TEST_TMPDIR/siege.jsonl" >>"$SIEGE_LINES" || :
-	settle
-}
 
 @test "headers that promise bytes, then the end, 1000 times" {
 	relay_start
