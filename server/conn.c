@@ -33,11 +33,10 @@ conn_start(struct conn_set *cs, struct loop *loop, struct serve *serve,
 	};
 	TAILQ_INIT(&cs->unbound);
 	TAILQ_INIT(&cs->bound);
-	if (!cs->keys || !cs->scratch) {
-		conn_stop(cs);
-		return err_set(ERR_NOMEM, "connections");
-	}
-	return 0;
+	if (cs->keys && cs->scratch && conn_limit_start(cs) == 0)
+		return 0;
+	conn_stop(cs);
+	return err_set(ERR_NOMEM, "connections");
 }
 
 static void
@@ -71,6 +70,7 @@ conn_stop(struct conn_set *cs)
 
 	while ((c = TAILQ_FIRST(&cs->unbound)) || (c = TAILQ_FIRST(&cs->bound)))
 		drop(c);
+	loop_timer_remove(cs->loop, &cs->trim);
 	vault_free(cs->keys);
 	free(cs->scratch);
 	cs->keys = NULL;
@@ -125,12 +125,10 @@ earlier(uint64_t a, uint64_t b)
 	return a < b ? a : b;
 }
 
-/* For a frame begun; none for one that takes what others need. */
+/* For a frame begun. */
 static uint64_t
 allowance(const struct conn *c)
 {
-	if (!conn_limit_may_grow(c))
-		return 0;
 	return (uint64_t)c->session.frame * 1000 /
 	    c->set->limits->transfer_rate;
 }
@@ -187,7 +185,7 @@ wants_input(const struct conn *c)
 	if (c->state >= CONN_LAST)
 		return c->state == CONN_LINGER;
 	return !c->stalled && !c->session.closing && conn_has_room(c) &&
-	    conn_limit_may_grow(c);
+	    conn_limit_may_grow(c->set);
 }
 
 /*
@@ -245,10 +243,12 @@ on_timer(void *arg)
 	struct conn *c = arg;
 	int r = 0;
 
-	if (c->stalled && conn_has_room(c))
-		r = conn_read_again(c);
-	else if (due(c) <= loop_now(c->set->loop))
+	if (c->stalled && conn_has_room(c)) {
+		if (conn_limit_may_grow(c->set))
+			r = conn_read_again(c);
+	} else if (due(c) <= loop_now(c->set->loop)) {
 		r = expire(c);
+	}
 	end(c, r);
 }
 
@@ -357,25 +357,19 @@ arrange_all(struct conn_set *cs)
 	}
 }
 
-/*
- * While there is too little memory those that hold more than their share are
- * not read, and of those not bound the oldest that holds some goes, one a
- * turn.
- */
+/* What was not read in this turn for want of memory is in the next. */
 static void
 keep_to_budget(struct conn_set *cs)
 {
-	const bool was_short = cs->is_short;
 	struct conn *c;
 
-	cs->is_short = conn_limit_is_short(cs);
-	if (cs->is_short)
-		notice_put(NOTICE_BUFFERS, NULL, loop_now(cs->loop));
-	c = cs->is_short ? conn_limit_hoarder(cs) : NULL;
-	if (c)
+	if (!cs->was_short)
+		return;
+	notice_put(NOTICE_BUFFERS, NULL, loop_now(cs->loop));
+	while ((c = conn_limit_hoarder(cs)))
 		drop(c);
-	if (cs->is_short != was_short)
-		arrange_all(cs);
+	cs->was_short = false;
+	arrange_all(cs);
 }
 
 void
@@ -389,6 +383,7 @@ conn_release(struct conn_set *cs)
 		end(c, let_go(c));
 	}
 	keep_to_budget(cs);
+	conn_limit_trim(cs);
 }
 
 void

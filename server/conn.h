@@ -73,8 +73,10 @@ struct conn_set {
 	size_t n;
 	size_t max;
 	size_t unbound_n;
-	uint64_t buffers;         /* memory of them all */
-	bool is_short;            /* of that */
+	uint64_t buffers; /* memory of them all */
+	bool was_short;   /* of that, in this turn */
+	uint64_t most;    /* of buffers, since the last trim */
+	struct loop_timer trim;
 	struct conn_list unbound; /* the oldest first */
 	struct conn_list bound;
 };
@@ -116,7 +118,8 @@ int conn_read_again(struct conn *c) MUST_USE;
 /*
  * conn_limit.c.  Which of those that are not bound is to go before another
  * comes from there: the oldest of as many from the same address as there may
- * be; or, the likelier the fuller it is from three quarters on, any of them.
+ * be; or, the likelier the fuller it is from three quarters on, any of them,
+ * before all others any that has not said hello: a good client does at once.
  * NULL: none.
  */
 struct conn *conn_limit_victim(struct conn_set *cs,
@@ -126,13 +129,18 @@ struct conn *conn_limit_victim(struct conn_set *cs,
 void conn_limit_count(struct conn *c);
 
 /*
- * Whether there is too little memory, which ends when an eighth of it is back;
- * and whether c may take more of it: it has less than its share then.
+ * Whether anybody may take more memory.  When not, nobody is read for the rest
+ * of the turn; then the hoarder is dropped, who holds much of it and for long
+ * without moving, and the next, until an eighth of it is there again: NULL.
  */
-bool conn_limit_is_short(const struct conn_set *cs);
-bool conn_limit_may_grow(const struct conn *c);
-
-/* The oldest of those not bound that holds memory, or NULL. */
+bool conn_limit_may_grow(const struct conn_set *cs);
 struct conn *conn_limit_hoarder(struct conn_set *cs);
+
+/*
+ * Once a turn: what the connections have given back, when it is much, is
+ * handed to the system a second later.
+ */
+int conn_limit_start(struct conn_set *cs) MUST_USE;
+void conn_limit_trim(struct conn_set *cs);
 
 #endif

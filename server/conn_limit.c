@@ -1,9 +1,14 @@
 /* SPDX-License-Identifier: ISC */
+#include <malloc.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/secret.h"
 #include "server/conn.h"
 #include "server/notice.h"
+
+#define TRIM_LEAST (1024 * 1024)
+#define TRIM_MS    1000
 
 static bool
 is_from(const struct conn *c, const uint8_t origin[static ORIGIN_LEN])
@@ -28,20 +33,36 @@ oldest_of_many(struct conn_set *cs, const uint8_t origin[static ORIGIN_LEN])
 	return n >= cs->limits->max_source_unbound ? oldest : NULL;
 }
 
+/* Any of those that have not said hello yet; when all have, any of all. */
 static struct conn *
-any(struct conn_set *cs, size_t skip)
+any(struct conn_set *cs, uint32_t dice)
 {
-	struct conn *c = TAILQ_FIRST(&cs->unbound);
+	size_t silent = 0, skip;
+	struct conn *c;
 
-	while (skip-- > 0)
-		c = TAILQ_NEXT(c, link);
+	TAILQ_FOREACH(c, &cs->unbound, link)
+		silent += c->state == CONN_HELLO;
+	skip = dice % (silent > 0 ? silent : cs->unbound_n);
+	TAILQ_FOREACH(c, &cs->unbound, link) {
+		if ((silent == 0 || c->state == CONN_HELLO) && skip-- == 0)
+			break;
+	}
 	return c;
+}
+
+/* Never more than half of all there may be: the others are for clients. */
+static uint64_t
+most_unbound(const struct conn_set *cs)
+{
+	uint64_t half = (cs->max + 1) / 2;
+
+	return cs->limits->max_unbound < half ? cs->limits->max_unbound : half;
 }
 
 struct conn *
 conn_limit_victim(struct conn_set *cs, const uint8_t origin[static ORIGIN_LEN])
 {
-	const uint64_t max = cs->limits->max_unbound, early = max / 4 * 3;
+	const uint64_t max = most_unbound(cs), early = max / 4 * 3;
 	struct conn *oldest = oldest_of_many(cs, origin);
 	uint32_t dice[2];
 
@@ -54,7 +75,7 @@ conn_limit_victim(struct conn_set *cs, const uint8_t origin[static ORIGIN_LEN])
 	    dice[0] % (max - early) >= cs->unbound_n - early)
 		return NULL;
 	notice_put(NOTICE_UNBOUND, origin, loop_now(cs->loop));
-	return any(cs, dice[1] % cs->unbound_n);
+	return any(cs, dice[1]);
 }
 
 void
@@ -66,33 +87,74 @@ conn_limit_count(struct conn *c)
 	c->set->buffers += now;
 	c->set->buffers -= c->counted;
 	c->counted = now;
+	if (!conn_limit_may_grow(c->set))
+		c->set->was_short = true;
 }
 
 bool
-conn_limit_is_short(const struct conn_set *cs)
+conn_limit_may_grow(const struct conn_set *cs)
 {
-	const uint64_t max = cs->limits->max_buffers;
-
-	return cs->buffers > (cs->is_short ? max / 8 * 7 : max);
+	return cs->buffers <= cs->limits->max_buffers;
 }
 
-bool
-conn_limit_may_grow(const struct conn *c)
+/* What c holds, times the ms for which it has not moved. */
+static uint64_t
+weight(const struct conn *c)
 {
-	const struct conn_set *cs = c->set;
+	uint64_t now = loop_now(c->set->loop), since = now;
 
-	return !conn_limit_is_short(cs) ||
-	    c->counted <= cs->limits->max_buffers / cs->n;
+	if (c->out.moved_at != 0)
+		since = c->out.moved_at;
+	else if (c->partial_at != 0)
+		since = c->partial_at;
+	return c->counted * (now - since + 1);
+}
+
+static struct conn *
+heavier(struct conn *than, const struct conn_list *list)
+{
+	struct conn *c;
+
+	TAILQ_FOREACH(c, list, link) {
+		if (c->counted > 0 && (!than || weight(c) > weight(than)))
+			than = c;
+	}
+	return than;
 }
 
 struct conn *
 conn_limit_hoarder(struct conn_set *cs)
 {
-	struct conn *c;
+	const uint64_t max = cs->limits->max_buffers;
 
-	TAILQ_FOREACH(c, &cs->unbound, link) {
-		if (c->counted > 0)
-			return c;
-	}
-	return NULL;
+	if (cs->buffers <= max / 8 * 7)
+		return NULL;
+	return heavier(heavier(NULL, &cs->unbound), &cs->bound);
+}
+
+/* malloc keeps it where anything that lives stands behind it. */
+static void
+on_trim(void *arg)
+{
+	struct conn_set *cs = arg;
+
+	malloc_trim(0);
+	cs->most = cs->buffers;
+}
+
+int
+conn_limit_start(struct conn_set *cs)
+{
+	cs->trim = (struct loop_timer){ .fn = on_trim, .arg = cs };
+	return loop_timer_add(cs->loop, &cs->trim, CLOCK_NEVER);
+}
+
+void
+conn_limit_trim(struct conn_set *cs)
+{
+	if (cs->buffers > cs->most)
+		cs->most = cs->buffers;
+	if (cs->most - cs->buffers >= TRIM_LEAST && cs->trim.at == CLOCK_NEVER)
+		loop_timer_set(cs->loop, &cs->trim,
+		    loop_now(cs->loop) + TRIM_MS);
 }
