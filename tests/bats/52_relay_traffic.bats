@@ -171,9 +171,10 @@ limits_logged() {
 
 @test "connections in all are as many as there are descriptors for" {
 	relay_start --max-connections 10
-	traffic_start silent 20 127.0.0.1
-	until_true test -n "$(limits_logged connections)"
+	traffic_start hold 10 mallory
+	[ "$(limits_logged connections | wc -l)" = 1 ]
 	traffic_end
+	[ "$said" = '{"held":10}' ]
 	alice sentinel-register alice
 	relay_stop
 	ulimit -n 64

@@ -8,6 +8,7 @@
         waiting: with nothing said, without a name, a request, all of one
   traffic.py ADDRESS burst COUNT CODE NAME   so many empty requests at once
   traffic.py ADDRESS channels COUNT NAME     so many channels of one client
+  traffic.py ADDRESS hold COUNT NAME         so many, and no request
   traffic.py ADDRESS names COUNT             so many new clients
   traffic.py ADDRESS hoard COUNT SIZE        so many channels that begin a
         request of that size and do not end it; tells how the first ends
@@ -120,6 +121,14 @@ def channels(address, count, name):
         say(closed=True)
 
 
+def hold(address, count, name):
+    someone = registered(address, name)
+    held = [connect(address, someone) for _ in range(int(count))]
+    say(held=len(held))
+    sys.stdin.readline()
+    say(held=sum(is_open(channel.socket) for channel in held))
+
+
 def names(address, count):
     reasons = collections.Counter()
     for n in range(int(count)):
@@ -147,7 +156,7 @@ def hoard(address, count, size):
 
 
 ACTS = {act.__name__: act for act in (
-    silent, ends, burst, channels, names, hoard)}
+    silent, ends, burst, channels, hold, names, hoard)}
 
 
 def main():
