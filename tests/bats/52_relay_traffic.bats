@@ -32,6 +32,12 @@ limits_logged() {
 	    "$BATS_TEST_TMPDIR/relay.log"
 }
 
+# Whether alice's channels are as many as she may have.
+crowded() {
+	run alice "$SENTINEL_BIN/sentinel-clients" --timeout 0.5
+	[ "$status" = 13 ]
+}
+
 @test "each limit has its bounds, and the option says so" {
 	run --separate-stderr sentinel-relay --key x --max-unbound 3
 	assert_failure 2
@@ -88,6 +94,27 @@ limits_logged() {
 	[ "$(head -3 <<<"$output" | jq -r .reply | sort -u)" = 2104 ]
 	[ "$(tail -1 <<<"$output")" = '{"closed": true}' ]
 	[ "$(limits_logged client_connections | wc -l)" = 1 ]
+}
+
+@test "a client with too many channels: what it sends waits for one" {
+	relay_start --max-client-connections 1
+	register alice bob
+	handshake alice bob
+	start alice "$SENTINEL_BIN/sentinel-pull" -F
+	follower=$!
+	until_true crowded
+	run --separate-stderr alice sentinel-send --timeout 2 -m 'no' bob
+	assert_failure 13
+	[ "$(jq -r .code <<<"$stderr")" = relay_busy ]
+	[ "$(jq -r .in_doubt <<<"$stderr")" = null ]
+	start alice sh -c 'seq 5 | sentinel-send -l --get status bob' >"$OUT"
+	sending=$!
+	until_true crowded
+	kill "$follower"
+	wait "$sending"
+	[ "$(sort "$OUT" | uniq -c | tr -s ' ')" = ' 5 accepted' ]
+	run bob sentinel-pull --get body
+	assert_output "$(seq 5)"
 }
 
 @test "requests at a rate: the others are put off, on any channel" {
