@@ -18,7 +18,7 @@ load ../bats/siege
 		siege $BUDGET slow_$stage:200 '.ended == 200 and
 		    .shake_first_ms >= 4900 and .shake_last_ms <= 6000'
 	done
-	for stage in header payload; do
+	for stage in header payload refused; do
 		siege $BUDGET slow_$stage:200 '.ended == 200 and
 		    .frame_first_ms >= 9900 and .frame_last_ms <= 12000'
 	done
