@@ -33,6 +33,7 @@ struct begun {
 	uint8_t rest[512];
 	size_t len;
 	size_t at;
+	size_t step;    /* bytes that come at a time */
 	uint64_t ended; /* by the relay; 0 = not seen yet */
 };
 
@@ -79,6 +80,7 @@ put_crumbs(struct begun *b)
 	static const uint8_t crumb[1];
 	const size_t len = sizeof(crumb) + TRANSPORT_OVERHEAD;
 
+	b->step = len;
 	for (b->len = 0; b->len + len <= sizeof(b->rest); b->len += len)
 		MUST(transport_seal(&b->plug.t, b->rest + b->len,
 			 TRANSPORT_FRAMES, crumb, sizeof(crumb)) == 0);
@@ -97,7 +99,7 @@ begin(struct begun *b, const struct siege *sg, unsigned stage, unsigned i)
 	const struct caller *who = plug_person(sg, i % PEOPLE);
 	struct plug *p = &b->plug;
 
-	*b = (struct begun){ 0 };
+	*b = (struct begun){ .step = 1 };
 	if (!plug_connect(p, sg, i))
 		return;
 	if (stage < MESSAGE_3) {
@@ -180,10 +182,10 @@ send_drops(unsigned n)
 	for (unsigned i = 0; i < n; i++) {
 		struct begun *b = &all[i];
 
-		if (b->ended != 0 || b->at == b->len)
+		if (b->ended != 0 || b->at + b->step > b->len)
 			continue;
-		send(b->plug.fd, b->rest + b->at, 1, MSG_NOSIGNAL);
-		b->at++;
+		send(b->plug.fd, b->rest + b->at, b->step, MSG_NOSIGNAL);
+		b->at += b->step;
 	}
 }
 
