@@ -12,7 +12,7 @@ load ../bats/siege
 }
 
 @test "a byte a second at every stage, 200 times" {
-	relay_start
+	relay_start --max-unbound 512
 	siege $BUDGET rest
 	for stage in preamble message_1 message_3; do
 		siege $BUDGET slow_$stage:200 '.ended == 200 and
@@ -89,12 +89,12 @@ load ../bats/siege
 	siege_over
 }
 
-@test "10 000 registrations, from one address and from as many" {
+@test "10 000 registrations from one address, 1000 from as many" {
 	relay_start
 	siege $BUDGET rest
 	siege $BUDGET register_one_source:10000 \
 	    '.done <= 61 + .took_ms / 1000 and .done + .rate_limited == 10000'
-	siege $BUDGET register:10000 '.done == 10000'
+	siege $BUDGET register:1000 '.done == 1000'
 	siege_over
 }
 
