@@ -142,6 +142,8 @@ due_open(const struct conn *c)
 
 	if (c->stalled && conn_has_room(c))
 		return loop_now(c->set->loop);
+	if (!ss->bound && !ss->closing)
+		return c->born + limits->bind_timeout;
 	if (ss->waiting && sending)
 		return earlier(ss->wait_until, sender_due(&c->out));
 	if (ss->waiting)

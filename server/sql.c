@@ -35,6 +35,7 @@ static const char settings[] = "PRAGMA page_size = 4096;"
 			       "PRAGMA synchronous = FULL;"
 			       "PRAGMA wal_autocheckpoint = 0;"
 			       "PRAGMA journal_size_limit = 67108864;"
+			       "PRAGMA secure_delete = FAST;"
 			       "PRAGMA cell_size_check = ON;"
 			       "PRAGMA secure_delete = FAST;"
 			       "PRAGMA mmap_size = 0;"
@@ -373,6 +374,12 @@ sql_checkpoint(struct sql *s)
 	return checkpoint(s, SQLITE_CHECKPOINT_PASSIVE);
 }
 
+uint64_t
+sql_log_len(const struct sql *s)
+{
+	return (uint64_t)s->log_pages * PAGE_LEN;
+}
+
 int
 sql_empty_log(struct sql *s)
 {
@@ -419,6 +426,7 @@ sql_size(struct sql *s, struct sql_size *out)
 		return r;
 	file = file_len(s, SQLITE_FCNTL_FILE_POINTER);
 	out->used = (pages - unused) * PAGE_LEN;
+	out->unused = unused * PAGE_LEN;
 	out->log = file_len(s, SQLITE_FCNTL_JOURNAL_POINTER);
 	out->due = pages * PAGE_LEN > file ? pages * PAGE_LEN - file : 0;
 	return 0;

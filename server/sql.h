@@ -10,6 +10,10 @@
  * database can no longer be trusted to hold what it was told; this is for
  * good).
  *
+ * What is deleted is overwritten where that costs nothing: whole pages that
+ * become free are not written for it, so that deleting takes little of a disk
+ * that is full.
+ *
  * One connection reads, writes and checkpoints, and keeps every other one
  * away; so the WAL-reset bug of SQLite before 3.51.3 has no place to occur.
  */
@@ -62,12 +66,16 @@ int sql_checkpoint(struct sql *s) MUST_USE;
 
 /* What the database takes on the disk, in bytes. */
 struct sql_size {
-	uint64_t used; /* pages that hold something */
-	uint64_t log;  /* the file of the log */
-	uint64_t due;  /* by which the database file grows with the log */
+	uint64_t used;   /* pages that hold something */
+	uint64_t unused; /* pages of the file that do not */
+	uint64_t log;    /* the file of the log */
+	uint64_t due;    /* by which the database file grows with the log */
 };
 
 int sql_size(struct sql *s, struct sql_size *out) MUST_USE;
+
+/* Bytes of the log that are not in the database file yet. */
+uint64_t sql_log_len(const struct sql *s);
 
 /*
  * A checkpoint whatever the log holds, after which it takes no space.  To be

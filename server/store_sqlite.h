@@ -22,16 +22,21 @@
 #include "base/attr.h"
 #include "server/chunks.h"
 #include "server/mailbox.h"
+#include "server/quota.h"
 #include "server/sql.h"
 #include "server/store.h"
 
-/* What is known of the room that is left, see store_sqlite_space_take. */
-struct store_sqlite_space {
-	uint64_t looked_at; /* 0: not yet */
-	uint64_t granted;   /* bytes that may be taken without another look */
-	uint64_t pending;   /* by the open group, at most */
+/* What is known of the room that is left, see store_sqlite_space.c. */
+struct store_sqlite_room {
+	uint64_t granted; /* bytes that may be taken without another look */
 	bool full;
-	bool compact; /* the log is to be given back */
+};
+
+struct store_sqlite_space {
+	uint64_t looked_at; /* 0: look before anything is taken */
+	uint64_t pending;   /* what the open group takes at most */
+	struct store_sqlite_room rooms[2]; /* for each kind: rows, and pieces */
+	bool compact;                      /* the log is to be given back */
 };
 
 struct store_sqlite {
@@ -104,11 +109,15 @@ void store_sqlite_counted(struct store_sqlite *s, struct mailbox *m);
 void store_sqlite_registered(struct store_sqlite *s,
     const uint8_t id[static ID_LEN]);
 
-/* REASON_BUSY: there is no room for another row and len bytes. */
-int store_sqlite_space_take(struct store_sqlite *s, uint32_t len) MUST_USE;
+/*
+ * REASON_BUSY: there is no room for another row with len bytes, which are in
+ * the row or a piece beside it.
+ */
+int store_sqlite_space_take(struct store_sqlite *s, enum quota_kind kind,
+    uint32_t len) MUST_USE;
 
 /* The open group was committed, or is lost. */
-void store_sqlite_space_settle(struct store_sqlite *s, bool lost);
+void store_sqlite_space_settle(struct store_sqlite *s);
 
 /* Give back what a full store can do without, between two groups.  ERR_IO. */
 int store_sqlite_space_compact(struct store_sqlite *s) MUST_USE;

@@ -146,7 +146,8 @@ store_sqlite_clients_enrol(struct store *st, const struct body_key *c,
 	if (r == 0 && invite)
 		r = store_sqlite_invites_check(s, invite);
 	if (r == 0)
-		r = store_sqlite_space_take(s, BUNDLE_LEN + NAME_SIZE);
+		r = store_sqlite_space_take(s, QUOTA_TEXTS,
+		    BUNDLE_LEN + NAME_SIZE);
 	if (r == 0)
 		r = write_client(s, c, now);
 	if (r == 0 && invite)
@@ -201,7 +202,7 @@ store_sqlite_clients_block(struct store *st, const uint8_t *id,
 	if (r == 0 && op->block && m->blocks >= STORE_BLOCKS_MAX)
 		r = REASON_DENIED;
 	if (r == 0 && op->block)
-		r = store_sqlite_space_take(s, ID_LEN);
+		r = store_sqlite_space_take(s, QUOTA_TEXTS, ID_LEN);
 	if (r == 0)
 		r = sql_begin(s->sql);
 	if (r != 0)

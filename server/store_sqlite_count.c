@@ -12,7 +12,6 @@
  * along, and because they are still there, exact, after a restart.
  */
 #include "base/err.h"
-#include "server/quota.h"
 #include "server/store_sqlite.h"
 #include "wire/codes.h"
 

@@ -32,7 +32,8 @@ admit(struct store_sqlite *s, struct mailbox *m, int64_t sender,
 		return REASON_MAILBOX_FULL;
 	r = check_block(s, m, from);
 	if (r == 0)
-		r = store_sqlite_space_take(s, msg->content_len);
+		r = store_sqlite_space_take(s, quota_kind(msg->type),
+		    msg->content_len);
 	return r == 0 ? store_sqlite_count_admit(s, m, sender, msg) : r;
 }
 

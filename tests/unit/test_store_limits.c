@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /* What every store must refuse, and let go of by itself. */
+#include <fcntl.h>
+#include <sys/statvfs.h>
+
 #include "base/clock.h"
 #include "stores.h"
 
@@ -247,7 +250,7 @@ test_deletions_of_a_request(void **state)
 	assert_int_equal(ack(f->st, &bob, 1, 5), 5);
 	/* all ranges of a request count */
 	n = STORE_ACK_MAX - 2;
-	range.last = 8;
+	range = (struct body_range){ 6, 8 };
 	assert_int_equal(store_ack(f->st, bob.key.id, &range, &n), REASON_BUSY);
 	assert_int_equal(n, STORE_ACK_MAX);
 	assert_int_equal(store_ack(f->st, bob.key.id, &range, &n), REASON_BUSY);
@@ -257,7 +260,7 @@ test_deletions_of_a_request(void **state)
 	assert_int_equal(n, STORE_ACK_MAX);
 	/* of 2 * MAX + 3 */
 	n = 0;
-	range.last = UINT32_MAX;
+	range = (struct body_range){ 0, UINT32_MAX };
 	assert_int_equal(store_ack(f->st, bob.key.id, &range, &n), REASON_BUSY);
 	assert_int_equal(n, STORE_ACK_MAX);
 	assert_int_equal(store_unregister(f->st, bob.key.id), REASON_BUSY);
@@ -759,26 +762,34 @@ test_store_is_full(void **state)
 	close_exact(f);
 }
 
-static void
-test_disk_is_nearly_full(void **state)
-{
-	struct store_limits limits = store_limits_none;
-	struct fixture *f = begin(state, &limits);
+/* Of the size of this, of which so much is free but for a store; or a real one.
+ */
+static struct {
+	const struct fixture *f;
+	int64_t size, free;
+} drive;
 
-	block(f->st, &bob, true, dave.key.id);
-	assert_int_equal(put(f->st, &alice, &bob, 3, "the first"), 0);
-	settle(f->st);
-	limits.free_percent = 100; /* no disk is that empty */
-	reopen(f, &limits);
-	expect_full(f->st);
-	limits.free_percent = 0;
-	reopen(f, &limits);
-	await_room(f->st);
-	close_exact(f);
+/* In the place of the system's. */
+int
+statvfs(const char *path, struct statvfs *out)
+{
+	int fd, r;
+
+	if (drive.size > 0) {
+		*out = (struct statvfs){ .f_frsize = 1 };
+		out->f_blocks = (uint64_t)drive.size;
+		out->f_bavail = (uint64_t)(drive.free - on_disk(drive.f));
+		return 0;
+	}
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -1;
+	r = fstatvfs(fd, out);
+	close(fd);
+	return r;
 }
 
-/* --- a disk without room for one page more --- */
-
+/* And its files, when they may not grow any more. */
 static struct {
 	sqlite3_vfs vfs;
 	sqlite3_vfs *below;
@@ -789,17 +800,26 @@ static struct {
 	bool full;
 } disk;
 
+static bool
+is_beyond(sqlite3_file *file, int64_t end)
+{
+	sqlite3_int64 size;
+
+	if (file->pMethods->xFileSize(file, &size) != SQLITE_OK || end <= size)
+		return false;
+	return disk.full ||
+	    (drive.size > 0 && on_disk(drive.f) + end - size > drive.free);
+}
+
 /* What is there already may be written again. */
 static int
 disk_write(sqlite3_file *file, const void *bytes, int len, sqlite3_int64 at)
 {
-	sqlite3_int64 size = 0;
 	size_t i = 0;
 
 	while (file->pMethods != &disk.kinds[i].own)
 		i++;
-	if (disk.full && file->pMethods->xFileSize(file, &size) == SQLITE_OK &&
-	    at + len > size)
+	if (is_beyond(file, at + len))
 		return SQLITE_FULL;
 	return disk.kinds[i].below->xWrite(file, bytes, len, at);
 }
@@ -836,6 +856,64 @@ disk_use(bool ours)
 	} else {
 		sqlite3_vfs_unregister(&disk.vfs);
 	}
+}
+
+/* What was once taken is used again, though the file does not shrink. */
+static void
+test_pages_are_used_again(void **state)
+{
+	enum { MIB = 1024 * 1024, MAX = 8 * MIB, KEPT = 2 * MIB };
+	struct store_limits limits = store_limits_none;
+	struct fixture *f;
+	unsigned n;
+
+	limits.free_percent = 2;
+	disk_use(true);
+	drive.f = *state;
+	drive.size = (int64_t)100 * MIB;
+	drive.free = KEPT + MAX;
+	f = begin(state, &limits);
+	n = fill_disk(f, 3, MAX);
+	assert_in_range(n, MAX / 20000 / 2, MAX / 20000);
+	assert_int_equal(ack(f->st, &bob, 0, UINT32_MAX), n);
+	settle(f->st);
+	assert_true(file_len(f->path, "") > MAX / 2);
+	await_room(f->st);
+	/* not for pieces of files, which stand beside it */
+	assert_int_equal(put(f->st, &alice, &bob, 4, "x"), REASON_BUSY);
+	/* where there is no room to grow the log is short */
+	assert_in_range(fill_disk(f, 3, MAX), n / 2, n + 10);
+	assert_true(file_len(f->path, "-wal") < MIB);
+	/* not without room for the log, whatever is free in the file */
+	assert_int_equal(store_unregister(f->st, bob.key.id), 0);
+	settle(f->st);
+	limits.free_percent = 0;
+	reopen(f, &limits);
+	drive.free = on_disk(f) + MIB / 2;
+	assert_int_equal(put(f->st, &alice, &carol, 3, "x"), REASON_BUSY);
+	drive.free = on_disk(f) + 2 * MIB;
+	await_room(f->st);
+	disk_use(false);
+	drive.size = 0;
+	close_exact(f);
+}
+
+static void
+test_disk_is_nearly_full(void **state)
+{
+	struct store_limits limits = store_limits_none;
+	struct fixture *f = begin(state, &limits);
+
+	block(f->st, &bob, true, dave.key.id);
+	assert_int_equal(put(f->st, &alice, &bob, 3, "the first"), 0);
+	settle(f->st);
+	limits.free_percent = 100; /* no disk is that empty */
+	reopen(f, &limits);
+	expect_full(f->st);
+	limits.free_percent = 0;
+	reopen(f, &limits);
+	await_room(f->st);
+	close_exact(f);
 }
 
 static void
@@ -891,6 +969,26 @@ test_log_is_bounded(void **state)
 			most = file_len(f->path, "-wal");
 	}
 	assert_in_range(most, MAX / 4, MAX);
+	close_exact(f);
+}
+
+/* Else there might be no room to make room. */
+static void
+test_deleting_takes_little(void **state)
+{
+	enum { MANY = 50 };
+	struct fixture *f = begin(state, NULL);
+	static char content[20000];
+
+	memset(content, 'x', sizeof(content) - 1);
+	for (unsigned i = 0; i < MANY; i++)
+		assert_int_equal(put(f->st, &alice, &bob, 3, content), 0);
+	settle(f->st);
+	reopen(f, NULL);
+	assert_int_equal(ack(f->st, &bob, 0, UINT32_MAX), MANY);
+	settle(f->st);
+	assert_in_range(file_len(f->path, "-wal"), 1,
+	    MANY * sizeof(content) / 4);
 	close_exact(f);
 }
 
@@ -966,9 +1064,11 @@ main(void)
 		ON_BOTH(test_texts_are_kept_for_their_time),
 		ON_BOTH(test_random_steps),
 		ON_BOTH(test_store_is_full),
+		ON(sqlite, test_pages_are_used_again),
 		ON(sqlite, test_disk_is_nearly_full),
 		ON(sqlite, test_disk_is_full),
 		ON(sqlite, test_log_is_bounded),
+		ON(sqlite, test_deleting_takes_little),
 		ON(sqlite, test_a_store_of_version_2),
 	};
 
