@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034
 # Attacks with a good client beside (tests/siege), and what must hold of each.
 
 # A sanitizer makes everything slower, and keeps memory that was given back:

@@ -12,13 +12,13 @@ load ../bats/siege
 }
 
 @test "a byte a second at every stage, 200 times" {
-	relay_start
+	relay_start --max-unbound 512
 	siege $BUDGET rest
 	for stage in preamble message_1 message_3; do
 		siege $BUDGET slow_$stage:200 '.ended == 200 and
 		    .shake_first_ms >= 4900 and .shake_last_ms <= 6000'
 	done
-	for stage in header payload; do
+	for stage in header payload refused; do
 		siege $BUDGET slow_$stage:200 '.ended == 200 and
 		    .frame_first_ms >= 9900 and .frame_last_ms <= 12000'
 	done
@@ -89,12 +89,12 @@ load ../bats/siege
 	siege_over
 }
 
-@test "10 000 registrations, from one address and from as many" {
+@test "10 000 registrations from one address, 1000 from as many" {
 	relay_start
 	siege $BUDGET rest
 	siege $BUDGET register_one_source:10000 \
 	    '.done <= 61 + .took_ms / 1000 and .done + .rate_limited == 10000'
-	siege $BUDGET register:10000 '.done == 10000'
+	siege $BUDGET register:1000 '.done == 1000'
 	siege_over
 }
 
