@@ -59,7 +59,7 @@ static int
 enroll(struct client *c, const char *name, bool found)
 {
 	char text[INVITE_LEN + 1], *invite = args.invite_file ? text : NULL;
-	struct passphrase *pass;
+	struct passphrase *pass = NULL;
 	bool again;
 	int r = invite ? enroll_read_invite(text, args.invite_file) : 0;
 

@@ -22,7 +22,8 @@
 
 struct segment {
 	uint64_t number;
-	uint64_t live; /* contents in it, those of the open group included */
+	uint64_t live;  /* contents in it, those of the open group included */
+	uint64_t bytes; /* that they take, and what is to be given back */
 };
 
 /* A row of the open group. */
@@ -47,7 +48,7 @@ struct chunks {
 	uint64_t next;        /* number of the one after it */
 	uint64_t end;         /* where it is appended to */
 	bool dirty;           /* not synced */
-	uint64_t bytes;       /* of contents */
+	uint64_t bytes;       /* of all segments */
 	struct {
 		uint64_t number;
 		int fd; /* -1: none */
@@ -149,7 +150,8 @@ add_segment(struct chunks *c, uint64_t number)
 	    &c->segments_room, sizeof(*c->segments));
 
 	if (r == 0)
-		c->segments[c->segments_n++] = (struct segment){ number, 0 };
+		c->segments[c->segments_n++] =
+		    (struct segment){ .number = number };
 	if (r == 0 && c->next <= number)
 		c->next = number + 1;
 	return r;
@@ -205,6 +207,7 @@ remove_segment(struct chunks *c, struct segment *s)
 	size_t after = c->segments_n - (size_t)(s - c->segments) - 1;
 	char name[NAME_LEN + 1];
 
+	c->bytes -= s->bytes;
 	name_of(name, s->number);
 	unlinkat(c->dir, name, 0); /* else it is removed at the next start */
 	close_reader(c, s->number);
@@ -214,25 +217,44 @@ remove_segment(struct chunks *c, struct segment *s)
 	c->segments_n--;
 }
 
-static void
+/* Where holes are not known the space waits for its segment. */
+static bool
 punch(const struct chunks *c, const struct chunks_place *p)
 {
-	int fd = open_segment(c, p->segment, O_WRONLY);
+	int r, fd = open_segment(c, p->segment, O_WRONLY);
 
-	/* where holes are not known the space waits for its segment */
 	if (fd < 0)
-		return;
-	(void)fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+		return false;
+	r = fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
 	    (off_t)p->offset, (off_t)room_for(p->len));
 	close(fd);
+	return r == 0;
 }
 
 /* The first n holes. */
 static void
-give_back(const struct chunks *c, size_t n)
+give_back(struct chunks *c, size_t n)
 {
-	for (size_t i = 0; i < n; i++)
-		punch(c, &c->holes.rows[i].place);
+	for (size_t i = 0; i < n; i++) {
+		const struct chunks_place *p = &c->holes.rows[i].place;
+		struct segment *s = find_segment(c, p->segment);
+
+		if (!s || !punch(c, p))
+			continue;
+		s->bytes -= room_for(p->len);
+		c->bytes -= room_for(p->len);
+	}
+}
+
+/* One more content, in the newest segment. */
+static void
+take(struct chunks *c, uint32_t len)
+{
+	struct segment *s = &c->segments[c->segments_n - 1];
+
+	s->live++;
+	s->bytes += room_for(len);
+	c->bytes += room_for(len);
 }
 
 /* --- opening --- */
@@ -292,8 +314,7 @@ chunks_claim(struct chunks *c, const struct chunks_place *p)
 
 	if (r < 0)
 		return r;
-	c->segments[c->segments_n - 1].live++;
-	c->bytes += room_for(p->len);
+	take(c, p->len);
 	return 0;
 }
 
@@ -406,9 +427,8 @@ chunks_put(struct chunks *c, struct chunks_place *out, const uint8_t *bytes,
 	(void)sync_file_range(c->writer, (off_t)place.offset, len,
 	    SYNC_FILE_RANGE_WRITE);
 	c->end += room_for(len);
-	c->bytes += room_for(len);
 	c->dirty = true;
-	c->segments[c->segments_n - 1].live++;
+	take(c, len);
 	*out = place;
 	return 0;
 }
@@ -476,10 +496,8 @@ bury(struct chunks *c, const struct chunks_place *p)
 		return;
 	if (--s->live == 0)
 		c->dead = true;
-	else if (note(&c->holes, p, false) == 0)
-		return;
-	/* without memory its space comes back with the segment */
-	c->bytes -= room_for(p->len);
+	else if (note(&c->holes, p, false) < 0)
+		return; /* its space comes back with the segment */
 }
 
 /* So are those of the group that were put, or dropped. */
@@ -508,20 +526,16 @@ chunks_undo(struct chunks *c)
 	chunks_rest(c);
 }
 
-/* The first n holes, and those whose segment has gone, are none any more. */
+/* Forget the first n holes, and those whose segment has gone. */
 static void
 forget_holes(struct chunks *c, size_t n)
 {
 	struct changes *h = &c->holes;
 	size_t kept = 0;
 
-	for (size_t i = 0; i < h->n; i++) {
-		const struct chunks_place *p = &h->rows[i].place;
-
-		if (i >= n && find_segment(c, p->segment))
+	for (size_t i = n; i < h->n; i++) {
+		if (find_segment(c, h->rows[i].place.segment))
 			h->rows[kept++] = h->rows[i];
-		else
-			c->bytes -= room_for(p->len);
 	}
 	h->n = kept;
 }
@@ -532,28 +546,29 @@ chunks_bytes(const struct chunks *c)
 	return c->bytes;
 }
 
-void
-chunks_rest(struct chunks *c)
+/* Segments that are empty, and the first n holes. */
+static void
+clean(struct chunks *c, size_t n)
 {
-	size_t once = c->holes.n > HOLES_MAX ? HOLES_ONCE : 0;
-
-	if (!c->dead && once == 0)
+	if (!c->dead && n == 0)
 		return;
 	for (size_t i = c->segments_n; c->dead && i > 0; i--) {
 		if (c->segments[i - 1].live == 0)
 			remove_segment(c, &c->segments[i - 1]);
 	}
 	c->dead = false;
-	give_back(c, once);
-	forget_holes(c, once);
+	give_back(c, n);
+	forget_holes(c, n);
 }
 
-bool
+void
+chunks_rest(struct chunks *c)
+{
+	clean(c, c->holes.n > HOLES_MAX ? HOLES_ONCE : 0);
+}
+
+void
 chunks_compact(struct chunks *c)
 {
-	bool some = c->holes.n > 0;
-
-	give_back(c, c->holes.n);
-	forget_holes(c, c->holes.n);
-	return some;
+	clean(c, c->holes.n);
 }

@@ -16,7 +16,6 @@
 #ifndef SERVER_CHUNKS_H
 #define SERVER_CHUNKS_H
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -70,20 +69,18 @@ int chunks_drop(struct chunks *c, const struct chunks_place *p) MUST_USE;
  */
 int chunks_sync(struct chunks *c) MUST_USE;
 
-/*
- * The open group was committed, or is lost for certain; where nothing can be
- * said of it, neither: its contents stay until the next start.
- */
+/* The open group was committed, or is lost. */
 void chunks_keep(struct chunks *c);
 void chunks_undo(struct chunks *c);
 
-/* What the contents take on the disk, with holes not given back. */
+/* What all of it takes on the disk. */
 uint64_t chunks_bytes(const struct chunks *c);
 
-/* Give back segments, and holes when there are many, between two groups. */
+/*
+ * Give back segments, and holes when there are many, between two groups; and
+ * all holes, however few.
+ */
 void chunks_rest(struct chunks *c);
-
-/* Give back every hole, when the space is needed: whether there was one. */
-bool chunks_compact(struct chunks *c);
+void chunks_compact(struct chunks *c);
 
 #endif

@@ -125,12 +125,10 @@ earlier(uint64_t a, uint64_t b)
 	return a < b ? a : b;
 }
 
-/* For a frame begun; none for one that takes what others need. */
+/* For a frame begun. */
 static uint64_t
 allowance(const struct conn *c)
 {
-	if (!conn_limit_may_grow(c))
-		return 0;
 	return (uint64_t)c->session.frame * 1000 /
 	    c->set->limits->transfer_rate;
 }
@@ -144,6 +142,8 @@ due_open(const struct conn *c)
 
 	if (c->stalled && conn_has_room(c))
 		return loop_now(c->set->loop);
+	if (!ss->bound && !ss->closing)
+		return c->born + limits->bind_timeout;
 	if (ss->waiting && sending)
 		return earlier(ss->wait_until, sender_due(&c->out));
 	if (ss->waiting)
@@ -185,7 +185,7 @@ wants_input(const struct conn *c)
 	if (c->state >= CONN_LAST)
 		return c->state == CONN_LINGER;
 	return !c->stalled && !c->session.closing && conn_has_room(c) &&
-	    conn_limit_may_grow(c);
+	    conn_limit_may_grow(c->set);
 }
 
 /*
@@ -243,10 +243,12 @@ on_timer(void *arg)
 	struct conn *c = arg;
 	int r = 0;
 
-	if (c->stalled && conn_has_room(c))
-		r = conn_read_again(c);
-	else if (due(c) <= loop_now(c->set->loop))
+	if (c->stalled && conn_has_room(c)) {
+		if (conn_limit_may_grow(c->set))
+			r = conn_read_again(c);
+	} else if (due(c) <= loop_now(c->set->loop)) {
 		r = expire(c);
+	}
 	end(c, r);
 }
 
@@ -347,31 +349,27 @@ arrange_all(struct conn_set *cs)
 {
 	struct conn *c;
 
-	TAILQ_FOREACH(c, &cs->bound, link)
+	TAILQ_FOREACH(c, &cs->bound, link) {
 		arrange(c);
-	TAILQ_FOREACH(c, &cs->unbound, link)
+	}
+	TAILQ_FOREACH(c, &cs->unbound, link) {
 		arrange(c);
+	}
 }
 
-/*
- * While there is too little memory those that hold more than their share are
- * not read, and of those not bound the oldest that holds some goes, one a
- * turn.
- */
+/* What was not read in this turn for want of memory is in the next. */
 static void
 keep_to_budget(struct conn_set *cs)
 {
-	const bool was_short = cs->is_short;
 	struct conn *c;
 
-	cs->is_short = conn_limit_is_short(cs);
-	if (cs->is_short)
-		notice_put(NOTICE_BUFFERS, NULL, loop_now(cs->loop));
-	c = cs->is_short ? conn_limit_hoarder(cs) : NULL;
-	if (c)
+	if (!cs->was_short)
+		return;
+	notice_put(NOTICE_BUFFERS, NULL, loop_now(cs->loop));
+	while ((c = conn_limit_hoarder(cs)))
 		drop(c);
-	if (cs->is_short != was_short)
-		arrange_all(cs);
+	cs->was_short = false;
+	arrange_all(cs);
 }
 
 void

@@ -74,7 +74,7 @@ struct conn_set {
 	size_t max;
 	size_t unbound_n;
 	uint64_t buffers; /* memory of them all */
-	bool is_short;    /* of that */
+	bool was_short;   /* of that, in this turn */
 	uint64_t most;    /* of buffers, since the last trim */
 	struct loop_timer trim;
 	struct conn_list unbound; /* the oldest first */
@@ -129,13 +129,11 @@ struct conn *conn_limit_victim(struct conn_set *cs,
 void conn_limit_count(struct conn *c);
 
 /*
- * Whether there is too little memory, which ends when an eighth of it is back;
- * and whether c may take more of it: it has less than its share then.
+ * Whether anybody may take more memory.  When not, nobody is read for the rest
+ * of the turn; then the hoarder is dropped, who holds much of it and for long
+ * without moving, and the next, until an eighth of it is there again: NULL.
  */
-bool conn_limit_is_short(const struct conn_set *cs);
-bool conn_limit_may_grow(const struct conn *c);
-
-/* The oldest of those not bound that holds memory, or NULL. */
+bool conn_limit_may_grow(const struct conn_set *cs);
 struct conn *conn_limit_hoarder(struct conn_set *cs);
 
 /*

@@ -50,10 +50,19 @@ any(struct conn_set *cs, uint32_t dice)
 	return c;
 }
 
+/* Never more than half of all there may be: the others are for clients. */
+static uint64_t
+most_unbound(const struct conn_set *cs)
+{
+	uint64_t half = (cs->max + 1) / 2;
+
+	return cs->limits->max_unbound < half ? cs->limits->max_unbound : half;
+}
+
 struct conn *
 conn_limit_victim(struct conn_set *cs, const uint8_t origin[static ORIGIN_LEN])
 {
-	const uint64_t max = cs->limits->max_unbound, early = max / 4 * 3;
+	const uint64_t max = most_unbound(cs), early = max / 4 * 3;
 	struct conn *oldest = oldest_of_many(cs, origin);
 	uint32_t dice[2];
 
@@ -78,35 +87,49 @@ conn_limit_count(struct conn *c)
 	c->set->buffers += now;
 	c->set->buffers -= c->counted;
 	c->counted = now;
+	if (!conn_limit_may_grow(c->set))
+		c->set->was_short = true;
 }
 
 bool
-conn_limit_is_short(const struct conn_set *cs)
+conn_limit_may_grow(const struct conn_set *cs)
 {
-	const uint64_t max = cs->limits->max_buffers;
-
-	return cs->buffers > (cs->is_short ? max / 8 * 7 : max);
+	return cs->buffers <= cs->limits->max_buffers;
 }
 
-bool
-conn_limit_may_grow(const struct conn *c)
+/* What c holds, times the ms for which it has not moved. */
+static uint64_t
+weight(const struct conn *c)
 {
-	const struct conn_set *cs = c->set;
+	uint64_t now = loop_now(c->set->loop), since = now;
 
-	return !conn_limit_is_short(cs) ||
-	    c->counted <= cs->limits->max_buffers / cs->n;
+	if (c->out.moved_at != 0)
+		since = c->out.moved_at;
+	else if (c->partial_at != 0)
+		since = c->partial_at;
+	return c->counted * (now - since + 1);
+}
+
+static struct conn *
+heavier(struct conn *than, const struct conn_list *list)
+{
+	struct conn *c;
+
+	TAILQ_FOREACH(c, list, link) {
+		if (c->counted > 0 && (!than || weight(c) > weight(than)))
+			than = c;
+	}
+	return than;
 }
 
 struct conn *
 conn_limit_hoarder(struct conn_set *cs)
 {
-	struct conn *c;
+	const uint64_t max = cs->limits->max_buffers;
 
-	TAILQ_FOREACH(c, &cs->unbound, link) {
-		if (c->counted > 0)
-			return c;
-	}
-	return NULL;
+	if (cs->buffers <= max / 8 * 7)
+		return NULL;
+	return heavier(heavier(NULL, &cs->unbound), &cs->bound);
 }
 
 /* malloc keeps it where anything that lives stands behind it. */

@@ -24,6 +24,9 @@ struct rate_table {
 	struct entry sets[SETS][WAYS];
 };
 
+_Static_assert(sizeof(struct rate_table) <= 4 * 1024 * 1024,
+    "two of them may be had");
+
 struct rate
 rate_of(uint64_t per_s, uint64_t n)
 {

@@ -131,6 +131,7 @@ note_blocked(struct sender *s, uint64_t now)
 {
 	if (s->all_by != 0)
 		return;
+	s->moved_at = now;
 	s->some_by = now + s->limits->transfer_grace;
 	s->all_by = s->some_by + allowance(s, sender_pending(s));
 }
@@ -149,6 +150,7 @@ sender_flush(struct sender *s, int fd, struct transport *t, uint64_t now)
 		n = send(fd, buf_peek(s->wire), buf_len(s->wire), MSG_NOSIGNAL);
 		if (n >= 0) {
 			buf_drop(s->wire, (size_t)n);
+			s->moved_at = now;
 			s->some_by = now + s->limits->transfer_grace;
 		} else if (errno == EAGAIN) {
 			note_blocked(s, now);

@@ -19,9 +19,10 @@
 struct sender {
 	const struct limits *limits; /* set once */
 	struct buf *frames;          /* not sealed yet; NULL = none */
-	struct buf *wire; /* sealed, or of the handshake; NULL = none */
-	uint64_t all_by;  /* monotonic ms; 0 = the socket takes all */
-	uint64_t some_by; /* and before that, something */
+	struct buf *wire;  /* sealed, or of the handshake; NULL = none */
+	uint64_t all_by;   /* monotonic ms; 0 = the socket takes all */
+	uint64_t some_by;  /* and before that, something */
+	uint64_t moved_at; /* when it took something, or was first full */
 };
 
 /* Zeroed but for the limits it is empty.  Gives the memory back. */

@@ -38,7 +38,6 @@ struct store_sqlite_space {
 	uint64_t pending;   /* what the open group takes at most */
 	struct store_sqlite_room rooms[2]; /* for each kind: rows, and pieces */
 	bool compact;                      /* the log is to be given back */
-	bool punch;                        /* holes are to be given back */
 };
 
 struct store_sqlite {

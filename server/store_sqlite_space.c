@@ -101,7 +101,6 @@ look(struct store_sqlite *s, uint64_t now)
 	grant(&sp->rooms[QUOTA_PIECES], least(grows, room.store), QUOTA_PIECES);
 	grant(&sp->rooms[QUOTA_TEXTS], least(rows, room.store), QUOTA_TEXTS);
 	sp->compact = sp->rooms[QUOTA_TEXTS].full && size.log + sp->pending > 0;
-	sp->punch = sp->rooms[QUOTA_PIECES].full;
 	sp->looked_at = now;
 	return 0;
 }
@@ -141,9 +140,8 @@ store_sqlite_space_compact(struct store_sqlite *s)
 {
 	struct store_sqlite_space *sp = &s->space;
 
-	if (sp->punch && chunks_compact(s->chunks))
-		sp->looked_at = 0;
-	sp->punch = false;
+	if (sp->rooms[QUOTA_PIECES].full)
+		chunks_compact(s->chunks);
 	if (!sp->compact &&
 	    !(sp->rooms[QUOTA_PIECES].full && sql_log_len(s->sql) >= LOG_MAX))
 		return 0;

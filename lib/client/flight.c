@@ -165,12 +165,32 @@ send_put_off(struct client *c, struct flight_message *m, size_t n)
 
 			if (!sleep_for(&m[i], deadline))
 				return;
-			r = try(c, &m[i], 1, &done);
+			r = client_reconnect(c);
+			if (r == 0)
+				r = try(c, &m[i], 1, &done);
 			if (r < 0) {
 				fail(&m[i], 1, r);
 				return;
 			}
 		}
+	}
+}
+
+/* A client with too many channels was put off on this one for good. */
+static bool
+is_put_off_for_good(struct client *c, const struct flight_message *last, int r)
+{
+	return r == ERR_UNREACHABLE && last->put_off &&
+	    !chan_is_in_doubt(client_chan(c));
+}
+
+static void
+put_off(struct flight_message *m, size_t n, const struct flight_message *like)
+{
+	for (size_t i = 0; i < n; i++) {
+		m[i].sent = like->sent;
+		m[i].why = like->why;
+		m[i].refused = m[i].put_off = true;
 	}
 }
 
@@ -189,6 +209,11 @@ flight_talk(struct client *c, struct flight_message *m, size_t n)
 		n -= done;
 		if (r == 0)
 			break;
+		if (done > 0 && is_put_off_for_good(c, m - 1, r)) {
+			put_off(m, n, m - 1);
+			r = 0;
+			break;
+		}
 		if (r == ERR_UNREACHABLE && (!fresh || done > 0) &&
 		    !chan_is_in_doubt(client_chan(c))) {
 			client_hang_up(c);

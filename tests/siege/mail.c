@@ -112,17 +112,23 @@ pull_all(const struct siege *sg, unsigned of)
  * ------------ */
 
 static void
-rest(struct siege *sg)
+prepare_rest(struct siege *sg)
 {
 	const struct caller *who = plug_person(sg, HONEST);
 	struct answers a = { 0 };
 	struct plug p;
 
+	plug_empty(sg, VICTIM);
 	MUST(plug_open(&p, sg, HONEST, who));
 	MUST(pour(&p, who,
 	    letter_to_victim(sg, MESSAGE_RATCHET, CONTENT_MAX_LEN), sg->n, &a));
 	plug_close(&p);
 	MUST(pull_all(sg, VICTIM) == sg->n);
+}
+
+static void
+rest(struct siege *sg)
+{
 	clock_sleep(sg->ms);
 }
 
@@ -230,48 +236,60 @@ prepare_one_person(struct siege *sg)
 	plug_person(sg, VICTIM);
 }
 
-/* Pages until the last; one that is refused for now is asked for again. */
+struct walk {
+	struct body_list ask;
+	unsigned clients;
+	unsigned pages;
+	unsigned limited;
+};
+
+/* Whether there is another; one that is refused for now is asked for again. */
+static bool
+next_page(struct walk *w, struct plug *p, const struct caller *who)
+{
+	uint8_t payload[BODY_LIST_MAX];
+	struct frame_reply head;
+	const uint8_t *in;
+	size_t len;
+
+	body_pack_list(payload, &len, &w->ask);
+	MUST(plug_put(p, who, CODE_LIST, payload, len) &&
+	    plug_get(p, &head, &in));
+	if (head.code == CODE_ERROR) {
+		MUST(le_get16(in) == REASON_RATE_LIMITED);
+		clock_sleep(le_get32(in + 2));
+		w->limited++;
+		return true;
+	}
+	MUST(head.size % BODY_CLIENT_LEN == 0);
+	if (head.size == 0)
+		return false;
+	w->pages++;
+	w->clients += head.size / BODY_CLIENT_LEN;
+	memcpy(w->ask.after, in + head.size - BODY_CLIENT_LEN, ID_LEN);
+	return true;
+}
+
 static void
 walk(struct siege *sg)
 {
 	const struct caller *who = plug_person(sg, VICTIM);
-	struct body_list ask = { .limit = LIST_PAGE_MAX };
-	unsigned clients = 0, pages = 0, limited = 0;
+	struct walk w = { .ask.limit = LIST_PAGE_MAX };
 	uint64_t start = clock_mono_ms();
 	struct plug p;
 
 	MUST(plug_open(&p, sg, VICTIM, who));
-	for (;;) {
-		uint8_t payload[BODY_LIST_MAX];
-		struct frame_reply head;
-		const uint8_t *in;
-		size_t len;
-
-		body_pack_list(payload, &len, &ask);
-		MUST(plug_put(&p, who, CODE_LIST, payload, len) &&
-		    plug_get(&p, &head, &in));
-		if (head.code == CODE_ERROR) {
-			MUST(le_get16(in) == REASON_RATE_LIMITED);
-			clock_sleep(le_get32(in + 2));
-			limited++;
-			continue;
-		}
-		if (head.size == 0)
-			break;
-		MUST(head.size % BODY_CLIENT_LEN == 0);
-		pages++;
-		clients += head.size / BODY_CLIENT_LEN;
-		memcpy(ask.after, in + head.size - BODY_CLIENT_LEN, ID_LEN);
+	while (next_page(&w, &p, who)) {
 	}
-	siege_tell(sg, "clients", clients);
-	siege_tell(sg, "pages", pages);
-	siege_tell(sg, "limited", limited);
+	siege_tell(sg, "clients", w.clients);
+	siege_tell(sg, "pages", w.pages);
+	siege_tell(sg, "limited", w.limited);
 	siege_tell(sg, "walk_ms", clock_mono_ms() - start);
 	plug_close(&p);
 }
 
 const struct attack mail_attacks[] = {
-	{ "rest", prepare_one, rest, 64, 1000, 0 },
+	{ "rest", prepare_rest, rest, 64, 1000, 0 },
 	{ "flood_one", prepare_one, flood_one, 110000, 10, MESSAGE_RATCHET },
 	{ "flood_one_big", prepare_one, flood_one, 4800, CONTENT_MAX_LEN,
 	    MESSAGE_RATCHET },

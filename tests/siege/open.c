@@ -13,7 +13,15 @@
 #define PEOPLE    4 /* behind bound channels, of which each may have 128 */
 
 /* What has not come yet. */
-enum stage { PREAMBLE, MESSAGE_1, MESSAGE_3, HEADER, PAYLOAD, STAGES };
+enum stage {
+	PREAMBLE,
+	MESSAGE_1,
+	MESSAGE_3,
+	HEADER,
+	PAYLOAD,
+	REFUSED, /* payload of a request that was refused by its header */
+	STAGES
+};
 
 #define EVERY (-1) /* stage */
 
@@ -25,6 +33,7 @@ struct begun {
 	uint8_t rest[512];
 	size_t len;
 	size_t at;
+	size_t step;    /* bytes that come at a time */
 	uint64_t ended; /* by the relay; 0 = not seen yet */
 };
 
@@ -56,11 +65,11 @@ put_finish(struct begun *b, const struct caller *who)
 }
 
 static void
-put_header(struct begun *b, const struct caller *who)
+put_header(struct begun *b, const struct caller *who, uint16_t code)
 {
 	uint8_t record[TRANSPORT_LENGTH_LEN + TRANSPORT_RECORD_MAX];
 
-	b->len = plug_pack(&b->plug, who, CODE_SEND, 4096, NULL, 0, record);
+	b->len = plug_pack(&b->plug, who, code, 4096, NULL, 0, record);
 	memcpy(b->rest, record, b->len);
 }
 
@@ -71,6 +80,7 @@ put_crumbs(struct begun *b)
 	static const uint8_t crumb[1];
 	const size_t len = sizeof(crumb) + TRANSPORT_OVERHEAD;
 
+	b->step = len;
 	for (b->len = 0; b->len + len <= sizeof(b->rest); b->len += len)
 		MUST(transport_seal(&b->plug.t, b->rest + b->len,
 			 TRANSPORT_FRAMES, crumb, sizeof(crumb)) == 0);
@@ -89,7 +99,7 @@ begin(struct begun *b, const struct siege *sg, unsigned stage, unsigned i)
 	const struct caller *who = plug_person(sg, i % PEOPLE);
 	struct plug *p = &b->plug;
 
-	*b = (struct begun){ 0 };
+	*b = (struct begun){ .step = 1 };
 	if (!plug_connect(p, sg, i))
 		return;
 	if (stage < MESSAGE_3) {
@@ -104,7 +114,7 @@ begin(struct begun *b, const struct siege *sg, unsigned stage, unsigned i)
 	put_finish(b, who);
 	if (stage == MESSAGE_3 || !send_rest(b))
 		return;
-	put_header(b, who);
+	put_header(b, who, stage == REFUSED ? CODE_KEY : CODE_SEND);
 	if (stage == HEADER || !send_rest(b))
 		return;
 	put_crumbs(b);
@@ -172,10 +182,10 @@ send_drops(unsigned n)
 	for (unsigned i = 0; i < n; i++) {
 		struct begun *b = &all[i];
 
-		if (b->ended != 0 || b->at == b->len)
+		if (b->ended != 0 || b->at + b->step > b->len)
 			continue;
-		send(b->plug.fd, b->rest + b->at, 1, MSG_NOSIGNAL);
-		b->at++;
+		send(b->plug.fd, b->rest + b->at, b->step, MSG_NOSIGNAL);
+		b->at += b->step;
 	}
 }
 
@@ -222,7 +232,7 @@ slow(struct siege *sg)
 	siege_tell(sg, "ended", count_ended(sg->n));
 	tell_ends(sg, "shake_first_ms", "shake_last_ms", PREAMBLE, MESSAGE_3,
 	    start);
-	tell_ends(sg, "frame_first_ms", "frame_last_ms", HEADER, PAYLOAD,
+	tell_ends(sg, "frame_first_ms", "frame_last_ms", HEADER, REFUSED,
 	    start);
 	close_all(sg->n);
 }
@@ -328,6 +338,7 @@ const struct attack open_attacks[] = {
 	{ "slow_message_3", prepare_people, slow, 200, 13000, MESSAGE_3 },
 	{ "slow_header", prepare_people, slow, 200, 30000, HEADER },
 	{ "slow_payload", prepare_people, slow, 200, 30000, PAYLOAD },
+	{ "slow_refused", prepare_people, slow, 200, 30000, REFUSED },
 	{ "empty", NULL, empty, 2000, 6000, FROM_EVERYWHERE },
 	{ "empty_one_source", NULL, empty, 2000, 6000, ONE_SOURCE },
 	{ "empty_again", NULL, empty, 300, 6000, AGAIN },

@@ -262,6 +262,7 @@ plug_person(const struct siege *sg, unsigned n)
 {
 	static struct caller people[PEOPLE_MAX];
 	struct caller *who = &people[n];
+	unsigned answer;
 	char name[32];
 
 	MUST(n < PEOPLE_MAX);
@@ -269,7 +270,10 @@ plug_person(const struct siege *sg, unsigned n)
 		return who;
 	snprintf(name, sizeof(name), "person-%u", n);
 	caller_make(who, n, name);
-	MUST(plug_register(sg, n, who) == CODE_REGISTER + CODE_REPLY);
+	/* who was busy a moment ago has to wait */
+	while ((answer = plug_register(sg, n, who)) == REASON_RATE_LIMITED)
+		clock_sleep(100);
+	MUST(answer == CODE_REGISTER + CODE_REPLY);
 	return who;
 }
 
@@ -278,11 +282,14 @@ plug_empty(const struct siege *sg, unsigned n)
 {
 	const struct caller *who = plug_person(sg, n);
 	uint8_t range[BODY_RANGE_LEN];
+	unsigned answer;
 	struct plug p;
 
 	body_pack_range(range, &(struct body_range){ 1, UINT32_MAX });
 	MUST(plug_open(&p, sg, n, who));
-	MUST(plug_ask(&p, who, CODE_ACK, range, sizeof(range)) ==
-	    CODE_ACK + CODE_REPLY);
+	do {
+		answer = plug_ask(&p, who, CODE_ACK, range, sizeof(range));
+	} while (answer == REASON_BUSY || answer == REASON_RATE_LIMITED);
+	MUST(answer == CODE_ACK + CODE_REPLY);
 	plug_close(&p);
 }

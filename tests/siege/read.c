@@ -9,6 +9,7 @@
 #include "base/le.h"
 #include "base/secret.h"
 #include "plug.h"
+#include "watch.h"
 #include "wire/codes.h"
 
 #define PLUGS_MAX  1000
@@ -18,7 +19,6 @@
 #define PULLS      10
 #define SMALL_N    1000
 #define SMALL_LEN  100
-#define LOOK_MS    50
 #define QUIET_MS   300 /* then it takes no more */
 
 static struct plug plugs[PLUGS_MAX];
@@ -62,32 +62,17 @@ ask_much(struct plug *p, struct siege *sg, unsigned i)
 		plug_put(p, who, CODE_PULL, NULL, 0);
 }
 
-/* Closed by the other side: even what it has sent is not read. */
-static unsigned
-count_ended(unsigned n)
-{
-	unsigned sum = 0;
-
-	for (unsigned i = 0; i < n; i++) {
-		struct pollfd f = { .fd = plugs[i].fd, .events = POLLRDHUP };
-
-		sum += plugs[i].fd < 0 ||
-		    (poll(&f, 1, 0) == 1 && (f.revents & ~POLLIN) != 0);
-	}
-	return sum;
-}
-
 static void
 slow_readers(struct siege *sg)
 {
-	uint64_t start = clock_mono_ms();
+	struct watch w;
 
 	MUST(sg->n <= PLUGS_MAX);
 	for (unsigned i = 0; i < sg->n; i++)
 		ask_much(&plugs[i], sg, i);
-	while (clock_mono_ms() - start < sg->ms && count_ended(sg->n) < sg->n)
-		clock_sleep(LOOK_MS);
-	siege_tell(sg, "ended", count_ended(sg->n));
+	clock_sleep(sg->ms);
+	watch_read(&w, sg->pid);
+	siege_tell(sg, "fds_then", w.fds);
 	for (unsigned i = 0; i < sg->n; i++)
 		plug_close(&plugs[i]);
 	for (unsigned i = 0; i * PER_PERSON < sg->n; i++)
@@ -221,14 +206,14 @@ prepare_pipeline(struct siege *sg)
 static void
 prepare_never_ack(struct siege *sg)
 {
-	plug_empty(sg, 0);
-	fill(sg, 0, SMALL_N, SMALL_LEN);
+	plug_empty(sg, 1);
+	fill(sg, 1, SMALL_N, SMALL_LEN);
 }
 
 static void
 never_ack(struct siege *sg)
 {
-	const struct caller *who = plug_person(sg, 0);
+	const struct caller *who = plug_person(sg, 1);
 	struct answers a = { 0 };
 	uint64_t bytes = 0;
 	struct plug p;
@@ -249,7 +234,7 @@ never_ack(struct siege *sg)
 	siege_tell(sg, "others", a.others);
 	siege_tell(sg, "bytes", bytes);
 	plug_close(&p);
-	plug_empty(sg, 0);
+	plug_empty(sg, 1);
 }
 
 const struct attack read_attacks[] = {

@@ -19,7 +19,7 @@
 #define NEWCOMERS 128
 #define KINDS     20
 #define LEN       300
-#define QUIET_MS  2000 /* until all has ended at the relay too */
+#define QUIET_MS  1200 /* until all has ended at the relay too */
 
 struct visit {
 	const struct siege *sg;

@@ -4,9 +4,11 @@
 
   traffic.py ADDRESS silent COUNT SOURCE...  so many connections from each
         address that say nothing; tells how many are left in the end
-  traffic.py ADDRESS ends       how channels end that keep the relay waiting
+  traffic.py ADDRESS ends WHAT...   how connections end that keep the relay
+        waiting: with nothing said, without a name, a request, all of one
   traffic.py ADDRESS burst COUNT CODE NAME   so many empty requests at once
   traffic.py ADDRESS channels COUNT NAME     so many channels of one client
+  traffic.py ADDRESS hold COUNT NAME         so many, and no request
   traffic.py ADDRESS names COUNT             so many new clients
   traffic.py ADDRESS hoard COUNT SIZE        so many channels that begin a
         request of that size and do not end it; tells how the first ends
@@ -69,16 +71,30 @@ def how_it_ends(channel):
     return "a reply"
 
 
-def ends(address):
-    mallory = registered(address, "mallory")
-    name, port = relay_host(address)
-    bare = socket.create_connection((name, port), 10)
+def end_nothing(address):
+    bare = socket.create_connection(relay_host(address), 10)
     bare.settimeout(20)
-    say(what="nothing said", end=len(bare.recv(1)))
-    say(what="no request", end=how_it_ends(connect(address, mallory)))
+    return "an answer" if bare.recv(1) else "the stream was cut"
+
+
+def end_nameless(address):
+    return how_it_ends(connect(address, Identity("nobody")))
+
+
+def end_idle(address):
+    return how_it_ends(connect(address, registered(address, "mallory")))
+
+
+def end_half(address):
+    mallory = registered(address, "mallory")
     channel = connect(address, mallory)
     channel.send_frame(REQUEST.pack(mallory.id, 3, 1103, 1000))
-    say(what="half a request", end=how_it_ends(channel))
+    return how_it_ends(channel)
+
+
+def ends(address, *cases):
+    for case in cases:
+        say(**{case: globals()[f"end_{case}"](address)})
 
 
 def burst(address, count, code, name):
@@ -103,6 +119,14 @@ def channels(address, count, name):
         tell("after a refusal", *held[-1].request(someone.id, 1104, b""))
     except (EOFError, ConnectionError):
         say(closed=True)
+
+
+def hold(address, count, name):
+    someone = registered(address, name)
+    held = [connect(address, someone) for _ in range(int(count))]
+    say(held=len(held))
+    sys.stdin.readline()
+    say(held=sum(is_open(channel.socket) for channel in held))
 
 
 def names(address, count):
@@ -132,7 +156,7 @@ def hoard(address, count, size):
 
 
 ACTS = {act.__name__: act for act in (
-    silent, ends, burst, channels, names, hoard)}
+    silent, ends, burst, channels, hold, names, hoard)}
 
 
 def main():

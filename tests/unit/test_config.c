@@ -111,8 +111,7 @@ test_bad(void **state)
 		    "x.conf:1: --choice: not one of json|text: xml" },
 		{ "flag = yes", "x.conf:1: only on the command line: flag" },
 		{ "config = y", "x.conf:1: only on the command line: config" },
-		{ "count = 4\n\ncount = 4",
-		    "x.conf:3: given before: count" },
+		{ "count = 4\n\ncount = 4", "x.conf:3: given before: count" },
 	};
 
 	(void)state;

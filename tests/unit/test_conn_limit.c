@@ -24,8 +24,9 @@ set_up(void **state)
 	(void)state;
 	limits = limits_default;
 	memset(conns, 0, sizeof(conns));
-	set = (struct conn_set){ .limits = &limits };
+	set = (struct conn_set){ .limits = &limits, .max = 16384 };
 	TAILQ_INIT(&set.unbound);
+	TAILQ_INIT(&set.bound);
 	return loop_new(&set.loop);
 }
 
@@ -146,6 +147,12 @@ test_small_limits(void **state)
 		add(i);
 	assert_ptr_equal(victim(3), &conns[2]);
 	assert_non_null(victim(9));
+	/* or half of all there may be */
+	limits.max_unbound = 256;
+	set.max = 8;
+	assert_non_null(victim(9));
+	set.max = 16;
+	assert_null(victim(9));
 }
 
 static void
@@ -162,6 +169,14 @@ fill(struct conn *c, size_t len)
 }
 
 static void
+give_back(struct conn *c)
+{
+	buf_free(c->raw);
+	c->raw = NULL;
+	conn_limit_count(c);
+}
+
+static void
 test_budget(void **state)
 {
 	struct conn *small, *large;
@@ -170,39 +185,52 @@ test_budget(void **state)
 	limits.max_buffers = 256 * 1024;
 	small = add(1);
 	large = add(2);
-	add(3);
-	add(4);
 	fill(small, 32 * 1024);
 	fill(large, 128 * 1024);
-	assert_true(set.buffers >= 160 * 1024 && set.buffers < 256 * 1024);
-	assert_true(conn_limit_may_grow(small) && conn_limit_may_grow(large));
+	assert_true(set.buffers >= 160 * 1024 && set.buffers < 224 * 1024);
+	assert_true(conn_limit_may_grow(&set) && !set.was_short);
+	assert_null(conn_limit_hoarder(&set));
 	fill(large, 128 * 1024);
-	assert_true(set.buffers > limits.max_buffers);
-	set.is_short = conn_limit_is_short(&set);
-	assert_true(set.is_short);
-	assert_ptr_equal(conn_limit_hoarder(&set), small);
-	/* over it: whoever has less than a fourth of it goes on */
-	assert_true(conn_limit_may_grow(small));
-	assert_false(conn_limit_may_grow(large));
+	assert_true(!conn_limit_may_grow(&set) && set.was_short);
+	assert_ptr_equal(conn_limit_hoarder(&set), large);
 	/* memory counts, not what stands in it; and it is given back */
 	buf_clear(large->raw);
 	conn_limit_count(large);
-	assert_false(conn_limit_may_grow(large));
-	buf_free(large->raw);
-	large->raw = NULL;
-	conn_limit_count(large);
-	assert_false(conn_limit_is_short(&set));
-	assert_true(conn_limit_may_grow(large));
-	buf_free(small->raw);
-	small->raw = NULL;
-	conn_limit_count(small);
+	assert_false(conn_limit_may_grow(&set));
+	give_back(large);
+	assert_true(conn_limit_may_grow(&set));
+	give_back(small);
 	assert_int_equal(set.buffers, 0);
-	assert_null(conn_limit_hoarder(&set));
 	/* an eighth has to be back before all is well again */
+	fill(small, 32 * 1024);
 	set.buffers = limits.max_buffers / 16 * 15;
-	assert_true(conn_limit_is_short(&set));
-	set.is_short = false;
-	assert_false(conn_limit_is_short(&set));
+	assert_ptr_equal(conn_limit_hoarder(&set), small);
+	set.buffers = limits.max_buffers / 8 * 7;
+	assert_null(conn_limit_hoarder(&set));
+	give_back(small);
+}
+
+/* Much of it is no fault in who takes it at once. */
+static void
+test_hoarder(void **state)
+{
+	struct conn *stuck, *busy;
+
+	(void)state;
+	limits.max_buffers = 128 * 1024;
+	stuck = add(1);
+	busy = add(2);
+	fill(stuck, 32 * 1024);
+	fill(busy, 128 * 1024);
+	stuck->out.moved_at = loop_now(set.loop) - 1000;
+	busy->out.moved_at = loop_now(set.loop) - 1;
+	assert_ptr_equal(conn_limit_hoarder(&set), stuck);
+	stuck->out.moved_at = 0;
+	assert_ptr_equal(conn_limit_hoarder(&set), busy);
+	stuck->partial_at = loop_now(set.loop) - 1000;
+	assert_ptr_equal(conn_limit_hoarder(&set), stuck);
+	give_back(stuck);
+	give_back(busy);
 }
 
 int
@@ -215,6 +243,7 @@ main(void)
 		T(test_silent_first),
 		T(test_small_limits),
 		T(test_budget),
+		T(test_hoarder),
 	};
 
 	log_open(LOG_JSON, LOG_ERROR);
