@@ -29,6 +29,7 @@ UNT_SRC := $(sort $(wildcard tests/unit/test_$(T).c))
 UNT_LIB := $(filter-out tests/unit/test_%,$(wildcard tests/unit/*.c))
 FUZ_SRC := $(sort $(wildcard tests/fuzz/fuzz_$(T).c))
 BEN_SRC := $(sort $(wildcard tests/bench/bench_*.c))
+BEN_LIB := $(filter-out tests/bench/bench_%,$(wildcard tests/bench/*.c))
 TOO_SRC := $(sort $(wildcard tests/tools/*.c))
 BATS    := $(sort $(wildcard tests/bats/$(T).bats))
 SLOW    := $(sort $(wildcard tests/slow/$(T).bats))
@@ -46,10 +47,10 @@ REPL  := $(FUZ_SRC:tests/fuzz/fuzz_%.c=$(B)/replay/fuzz_%)
 FUZZ  := $(FUZ_SRC:tests/fuzz/fuzz_%.c=$(B)/fuzz_%)
 BENCH := $(BEN_SRC:tests/bench/%.c=$(B)/bench/%)
 TOOLS := $(TOO_SRC:tests/tools/%.c=$(B)/tools/%) \
-	$(B)/tools/shift.so $(B)/tools/disk.so
+	$(B)/tools/shift.so $(B)/tools/disk.so $(B)/tools/syncs.so
 obj    = $(patsubst %.c,$(B)/obj/%.o,$(1))
 SRC   := $(LIB_SRC) $(SRV_SRC) $(CMD_SRC) $(UNT_SRC) $(UNT_LIB) $(FUZ_SRC) \
-         $(BEN_SRC) $(TOO_SRC) tests/fuzz/replay.c
+         $(BEN_SRC) $(BEN_LIB) $(TOO_SRC) tests/fuzz/replay.c
 
 # --- flags: ours are appended, the user's CFLAGS and LDFLAGS are kept ------
 NEED   := libsodium sqlite3 jansson
@@ -100,7 +101,7 @@ $(B)/probe.mk: Makefile
 # Two stamps, rewritten when what they hold changes: the flags (everything is
 # rebuilt) and the list of sources (the archives are).
 $(B)/flags: HOLDS = $(CC) $(subst ',,$(ALL_CFLAGS))
-$(B)/list: HOLDS = $(LIB_SRC) $(SRV_SRC) $(UNT_LIB)
+$(B)/list: HOLDS = $(LIB_SRC) $(SRV_SRC) $(UNT_LIB) $(BEN_LIB)
 $(B)/flags $(B)/list: FORCE
 	@mkdir -p $(@D); echo '$(HOLDS)' | cmp -s - $@ || echo '$(HOLDS)' >$@
 
@@ -112,6 +113,7 @@ $(B)/obj/%.o: %.c $(B)/flags
 $(B)/libsentinel.a: $(call obj,$(LIB_SRC))
 $(B)/librelay.a: $(call obj,$(SRV_SRC))
 $(B)/libunit.a: $(call obj,$(UNT_LIB))
+$(B)/libbench.a: $(call obj,$(BEN_LIB))
 $(B)/%.a: $(B)/list
 	$(call say,AR,$@)
 	$(Q)rm -f $@ && $(AR) rcs $@ $(filter %.o,$^)
@@ -121,7 +123,7 @@ define link
 @mkdir -p $(@D)
 $(call say,LD,$@)
 $(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $(filter %.o,$^) \
-  $(filter %/libunit.a,$^) $(filter %/librelay.a,$^) $(filter %/libsentinel.a,$^) $(LIBS) $(1)
+  $(filter %/libunit.a %/libbench.a,$^) $(filter %/librelay.a,$^) $(filter %/libsentinel.a,$^) $(LIBS) $(1)
 endef
 $(B)/bin/%: $(B)/obj/cmd/%.o $(B)/libsentinel.a
 	$(call link)
@@ -133,7 +135,7 @@ $(B)/replay/%: $(B)/obj/tests/fuzz/%.o $(B)/obj/tests/fuzz/replay.o $(B)/librela
 	$(call link)
 $(B)/fuzz_%: $(B)/obj/tests/fuzz/fuzz_%.o $(B)/librelay.a $(B)/libsentinel.a
 	$(call link,-fsanitize=fuzzer)
-$(B)/bench/%: $(B)/obj/tests/bench/%.o $(B)/librelay.a $(B)/libsentinel.a
+$(B)/bench/%: $(B)/obj/tests/bench/%.o $(B)/libbench.a $(B)/librelay.a $(B)/libsentinel.a
 	$(call link)
 $(B)/tools/%: $(B)/obj/tests/tools/%.o $(B)/libsentinel.a
 	$(call link)

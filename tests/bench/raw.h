@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The yardstick of the relay's figures: rows inserted a second into the
- * relay's own tables, on the same disk, with the same settings, and nothing
- * else done.  And the directory it all happens in.
+ * The yardsticks of the relay's figures: what this machine does at best, right
+ * now, of one thing and nothing else.  And the directory it all happens in.
  */
 #ifndef BENCH_RAW_H
 #define BENCH_RAW_H
@@ -12,11 +11,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/err.h"
-#include "server/store.h"
 
 #define RAW_CONTENT_LEN 256
 #define RAW_MAILBOXES   64
@@ -31,95 +28,36 @@
 		}                                                              \
 	} while (0)
 
-static inline uint64_t
-raw_now_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000000000ULL + (uint64_t)t.tv_nsec;
-}
+uint64_t raw_now_ns(void);
 
 /* In BENCH_DIR, else /var/tmp: a disk, where /tmp may be memory. */
-static inline void
-raw_make_dir(char out[static 256])
-{
-	const char *base = getenv("BENCH_DIR");
-	int n = snprintf(out, 256, "%s/sentinel-bench.XXXXXX",
-	    base ? base : "/var/tmp");
+void raw_make_dir(char out[static 256]);
 
-	MUST(n > 0 && n < 256 && mkdtemp(out));
-}
+/* With all that is in it. */
+void raw_remove_dir(const char *dir);
 
-static inline void
-raw_remove_dir(const char *dir)
-{
-	static const char *const files[] = { "raw.db", "raw.db-wal", "store.db",
-		"store.db-wal", "relay.db", "relay.db-wal", "key" };
-	char path[512];
+/*
+ * Rows a second at so many rows a commit, by the relay's own statement, in a
+ * database of its own settings that is removed again.
+ */
+double raw_inserts(const char *dir, unsigned rows_a_commit, uint64_t ns);
 
-	for (size_t i = 0; i < sizeof(files) / sizeof(*files); i++) {
-		snprintf(path, sizeof(path), "%s/%s", dir, files[i]);
-		unlink(path);
-	}
-	for (size_t i = 0; i < sizeof(files) / sizeof(*files); i++) {
-		snprintf(path, sizeof(path), "%s/%s.files", dir, files[i]);
-		rmdir(path);
-	}
-	rmdir(dir);
-}
+/* Rows a second that are read, or read and then deleted, in pages. */
+double raw_reads(const char *dir, unsigned rows_a_page);
+double raw_drains(const char *dir, unsigned rows_a_page);
 
-static inline sqlite3 *
-raw_open(const char *path)
-{
-	struct store *st;
-	sqlite3 *db;
+/* Appends of one page to a file, each with an fdatasync. */
+double raw_syncs(const char *dir, uint64_t ns);
 
-	unlink(path);
-	MUST(store_sqlite_open(&st, path, NULL) == 0);
-	store_close(st);
-	MUST(sqlite3_open(path, &db) == SQLITE_OK);
-	MUST(sqlite3_exec(db,
-		 "PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL;"
-		 "PRAGMA synchronous = FULL;",
-		 NULL, NULL, NULL) == SQLITE_OK);
-	return db;
-}
+/*
+ * Questions and answers of the length of one send over so many connections,
+ * which another process does nothing but answer.
+ */
+double raw_echoes(unsigned connections, uint64_t ns);
 
-/* Rows a second at so many rows a commit; the file is removed. */
-static inline double
-raw_measure(const char *dir, unsigned rows_a_commit)
-{
-	char content[RAW_CONTENT_LEN] = "x", path[512];
-	uint64_t start, rows = 0;
-	sqlite3_stmt *insert;
-	sqlite3 *db;
-
-	snprintf(path, sizeof(path), "%s/raw.db", dir);
-	db = raw_open(path);
-	MUST(sqlite3_prepare_v2(db,
-		 "INSERT INTO messages VALUES (?1, ?2, 1, 3, 0, ?3)", -1,
-		 &insert, NULL) == SQLITE_OK);
-	start = raw_now_ns();
-	while (raw_now_ns() - start < RAW_NS) {
-		sqlite3_exec(db, "BEGIN", NULL, NULL, NULL);
-		for (unsigned i = 0; i < rows_a_commit; i++, rows++) {
-			sqlite3_bind_int64(insert, 1,
-			    (int64_t)(rows % RAW_MAILBOXES));
-			sqlite3_bind_int64(insert, 2,
-			    (int64_t)(rows / RAW_MAILBOXES + 1));
-			sqlite3_bind_blob(insert, 3, content, sizeof(content),
-			    SQLITE_STATIC);
-			MUST(sqlite3_step(insert) == SQLITE_DONE);
-			sqlite3_reset(insert);
-		}
-		MUST(sqlite3_exec(db, "COMMIT", NULL, NULL, NULL) == SQLITE_OK);
-	}
-	start = raw_now_ns() - start;
-	sqlite3_finalize(insert);
-	sqlite3_close(db);
-	unlink(path);
-	return (double)rows * 1e9 / (double)start;
-}
+/* On one core: X25519; the relay's side of a handshake; one send's records. */
+double raw_agreements(uint64_t ns);
+double raw_handshakes(uint64_t ns);
+double raw_records(uint64_t ns);
 
 #endif
