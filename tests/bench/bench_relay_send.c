@@ -57,7 +57,8 @@ take_raw(unsigned senders)
 	    raw_inserts(stage.dir, figure.batch, FIGURE_RAW_NS));
 	figure_raw(&figure, "sync", raw_syncs(stage.dir, FIGURE_RAW_NS));
 	figure_raw(&figure, "echo", raw_echoes(senders, FIGURE_RAW_NS));
-	figure_raw(&figure, "record", raw_records(FIGURE_RAW_NS / 10));
+	figure_raw(&figure, "record",
+	    raw_records(RAW_CONTENT_LEN, FIGURE_RAW_NS / 10));
 }
 
 static void

@@ -29,12 +29,14 @@ load_start(const struct addr *relay)
 {
 	struct rlimit limit;
 
+	port = relay->hosts[0].port;
+	if (epoll >= 0)
+		return;
 	MUST(getrlimit(RLIMIT_NOFILE, &limit) == 0);
 	limit.rlim_cur = limit.rlim_max;
 	MUST(setrlimit(RLIMIT_NOFILE, &limit) == 0);
 	epoll = epoll_create1(EPOLL_CLOEXEC);
 	MUST(epoll >= 0);
-	port = relay->hosts[0].port;
 }
 
 void

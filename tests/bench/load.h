@@ -43,7 +43,7 @@ struct line {
 	uint64_t asked_ns;  /* when the last request went */
 };
 
-/* From now on lines go to this relay, each from an address of its own. */
+/* Lines go to this relay from now on, each from an address of its own. */
 void load_start(const struct addr *relay);
 void load_stop(void);
 

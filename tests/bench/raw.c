@@ -226,30 +226,45 @@ raw_drains(const char *dir, unsigned rows_a_page)
 
 /* --- the disk --- */
 
+struct log {
+	int fd;
+	size_t len;
+	unsigned a_sync;
+	uint8_t *bytes;
+};
+
 static void
 append(void *arg)
 {
-	static const uint8_t page[SYNC_LEN];
-	const int *fd = arg;
+	const struct log *t = arg;
 
-	MUST(write(*fd, page, sizeof(page)) == (ssize_t)sizeof(page));
-	MUST(fdatasync(*fd) == 0);
+	for (unsigned i = 0; i < t->a_sync; i++)
+		MUST(write(t->fd, t->bytes, t->len) == (ssize_t)t->len);
+	MUST(fdatasync(t->fd) == 0);
+}
+
+double
+raw_appends(const char *dir, size_t len, unsigned a_sync, uint64_t ns)
+{
+	struct log t = { .len = len, .a_sync = a_sync, .bytes = malloc(len) };
+	char path[512];
+	double r;
+
+	snprintf(path, sizeof(path), "%s/raw.log", dir);
+	t.fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	MUST(t.bytes && t.fd >= 0);
+	unlink(path);
+	secret_random(t.bytes, len);
+	r = rate(append, &t, ns) * a_sync;
+	close(t.fd);
+	free(t.bytes);
+	return r;
 }
 
 double
 raw_syncs(const char *dir, uint64_t ns)
 {
-	char path[512];
-	double r;
-	int fd;
-
-	snprintf(path, sizeof(path), "%s/raw.sync", dir);
-	fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-	MUST(fd >= 0);
-	unlink(path);
-	r = rate(append, &fd, ns);
-	close(fd);
-	return r;
+	return raw_appends(dir, SYNC_LEN, 1, ns);
 }
 
 /* --- ciphers --- */
@@ -323,29 +338,33 @@ raw_handshakes(uint64_t ns)
 	return (double)n * 1e9 / (double)taken;
 }
 
-/* What the relay does with a send: open its record, seal the answer's. */
+struct records {
+	struct pair pair;
+	size_t len;
+	uint8_t record[TRANSPORT_BODY_MAX + TRANSPORT_OVERHEAD];
+};
+
 static void
-exchange(void *arg)
+seal_and_open(void *arg)
 {
-	static const uint8_t
-	    body[FRAME_REQUEST_LEN + SEND_HEAD_LEN + RAW_CONTENT_LEN];
-	uint8_t record[sizeof(body) + TRANSPORT_OVERHEAD], *opened;
-	struct pair *p = arg;
+	struct records *t = arg;
 	enum transport_kind kind;
+	uint8_t *opened;
 	size_t len;
 
-	MUST(transport_seal(&p->client, record, TRANSPORT_FRAMES, body,
-		 sizeof(body)) == 0);
-	MUST(transport_open(&p->relay, &kind, &opened, &len,
-		 record + TRANSPORT_LENGTH_LEN,
-		 sizeof(record) - TRANSPORT_LENGTH_LEN) == 0);
+	MUST(transport_seal(&t->pair.client, t->record, TRANSPORT_FRAMES,
+		 t->record + TRANSPORT_BODY_AT, t->len) == 0);
+	MUST(transport_open(&t->pair.relay, &kind, &opened, &len,
+		 t->record + TRANSPORT_LENGTH_LEN,
+		 t->len + TRANSPORT_OVERHEAD - TRANSPORT_LENGTH_LEN) == 0);
 }
 
 double
-raw_records(uint64_t ns)
+raw_records(size_t len, uint64_t ns)
 {
-	struct pair p;
+	static struct records t;
 
-	start_pair(&p);
-	return rate(exchange, &p, ns);
+	t.len = len;
+	start_pair(&t.pair);
+	return rate(seal_and_open, &t, ns);
 }

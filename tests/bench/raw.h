@@ -49,15 +49,21 @@ double raw_drains(const char *dir, unsigned rows_a_page);
 /* Appends of one page to a file, each with an fdatasync. */
 double raw_syncs(const char *dir, uint64_t ns);
 
+/* Appends of len bytes, an fdatasync after so many of them. */
+double raw_appends(const char *dir, size_t len, unsigned a_sync, uint64_t ns);
+
 /*
  * Questions and answers of the length of one send over so many connections,
  * which another process does nothing but answer.
  */
 double raw_echoes(unsigned connections, uint64_t ns);
 
-/* On one core: X25519; the relay's side of a handshake; one send's records. */
+/*
+ * On one core: X25519; the relay's side of a handshake; records of len bytes,
+ * sealed and opened.
+ */
 double raw_agreements(uint64_t ns);
 double raw_handshakes(uint64_t ns);
-double raw_records(uint64_t ns);
+double raw_records(size_t len, uint64_t ns);
 
 #endif

@@ -5,6 +5,7 @@
 #include <jansson.h>
 #include <signal.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <time.h>
 
@@ -156,6 +157,7 @@ stage_start(struct stage *s)
 	s->pid = fork();
 	MUST(s->pid >= 0);
 	if (s->pid == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		dup2(out[1], STDOUT_FILENO);
 		run_relay(s, syncs);
 		_exit(127);
