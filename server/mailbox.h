@@ -13,7 +13,7 @@
 
 #include "wire/limits.h"
 
-#define MAILBOX_MAX 1024 /* in one table */
+#define MAILBOX_MAX 8192 /* in one table */
 
 struct mailbox {
 	uint8_t id[ID_LEN];
@@ -21,8 +21,9 @@ struct mailbox {
 	bool changed;          /* on the list of mailbox_take_changed */
 	bool counters_changed; /* next_message and what follows it */
 	bool seen_changed;
-	int64_t number;                  /* of the client, in every table */
-	uint32_t next_message;           /* the id that the next one gets */
+	int64_t number;        /* of the client, in every table */
+	uint32_t next_message; /* the id that the next one gets */
+	uint32_t uncounted;    /* messages since the counters were written */
 	int64_t messages, message_bytes; /* types 1 to 3 */
 	int64_t chunks, chunk_bytes;     /* type 4 */
 	int64_t blocks;

@@ -10,6 +10,7 @@
 #include "wire/codes.h"
 
 #define SEEN_EVERY_MS (60ULL * 60 * 1000)
+#define UNCOUNTED_MAX 16 /* rows to be looked at when a mailbox is loaded */
 
 int
 store_sqlite_bytes(struct store_sqlite *s, enum store_sqlite_query q, int i,
@@ -33,6 +34,13 @@ store_sqlite_counted(struct store_sqlite *s, struct mailbox *m)
 {
 	m->counters_changed = true;
 	mailbox_touch(s->boxes, m);
+}
+
+void
+store_sqlite_has_one_more(struct store_sqlite *s, struct mailbox *m)
+{
+	if (++m->uncounted >= UNCOUNTED_MAX)
+		store_sqlite_counted(s, m);
 }
 
 static int
@@ -65,8 +73,10 @@ write_changed(struct store_sqlite *s)
 	while ((m = mailbox_take_changed(s->boxes))) {
 		int r = sql_begin(s->sql);
 
-		if (r == 0 && m->counters_changed)
+		if (r == 0 && m->counters_changed) {
 			r = write_counters(s->sql, m);
+			m->uncounted = 0;
+		}
 		if (r == 0 && m->seen_changed)
 			r = write_seen(s->sql, m);
 		if (r < 0)
@@ -92,6 +102,27 @@ keep(struct store_sqlite *s, struct mailbox **out, const struct mailbox *m)
 	return 0;
 }
 
+/* What has come since the counters were written. */
+static int
+count_rest(struct store_sqlite *s, struct mailbox *m)
+{
+	int r;
+
+	sql_set_int(s->sql, QUERY_UNCOUNTED, 1, m->number);
+	sql_set_int(s->sql, QUERY_UNCOUNTED, 2, m->next_message);
+	r = sql_step(s->sql, QUERY_UNCOUNTED);
+	if (r < 0)
+		return r;
+	m->uncounted = (uint32_t)sql_get_int(s->sql, QUERY_UNCOUNTED, 0);
+	m->messages += m->uncounted;
+	m->message_bytes += sql_get_int(s->sql, QUERY_UNCOUNTED, 1);
+	if (m->uncounted > 0)
+		m->next_message =
+		    (uint32_t)sql_get_int(s->sql, QUERY_UNCOUNTED, 2) + 1;
+	sql_settle(s->sql, QUERY_UNCOUNTED);
+	return 0;
+}
+
 static int
 load(struct store_sqlite *s, struct mailbox **out, const uint8_t *id)
 {
@@ -114,7 +145,8 @@ load(struct store_sqlite *s, struct mailbox **out, const uint8_t *id)
 	m.blocks = sql_get_int(s->sql, QUERY_MAILBOX, 8);
 	m.shared = sql_get_int(s->sql, QUERY_MAILBOX, 9) != 0;
 	sql_settle(s->sql, QUERY_MAILBOX);
-	return keep(s, out, &m);
+	r = count_rest(s, &m);
+	return r == 0 ? keep(s, out, &m) : r;
 }
 
 int

@@ -3,7 +3,8 @@
  * What the files of the SQLite store share.  Its tables:
  *
  *	clients    number, ID, userName, publicKey, issuedAt, lastSeen
- *	mailboxes  client, nextMessage and counters
+ *	mailboxes  client, nextMessage and counters: they are behind by the
+ *	           texts whose ID is nextMessage or above
  *	messages   toClient, ID, fromClient, type, storedAt, content (of
  *	           type 4 the place, see chunks.h)
  *	blocks     client, blocked
@@ -60,6 +61,7 @@ enum store_sqlite_query {
 	QUERY_FORGET_CLIENT,
 	QUERY_FORGET_BLOCKS,
 	QUERY_MAILBOX,
+	QUERY_UNCOUNTED,
 	QUERY_SET_COUNTERS,
 	QUERY_SET_SEEN,
 	QUERY_BLOCK,
@@ -100,6 +102,12 @@ int store_sqlite_mailbox(struct store_sqlite *s, struct mailbox **out,
 
 /* To be called when a counter of m was changed. */
 void store_sqlite_counted(struct store_sqlite *s, struct mailbox *m);
+
+/*
+ * The same, when all that has changed is one text more: its row tells that
+ * too, so the counters need not be written with each.
+ */
+void store_sqlite_has_one_more(struct store_sqlite *s, struct mailbox *m);
 
 /* What is known of a mailbox that may be at hand is no longer so. */
 void store_sqlite_registered(struct store_sqlite *s,

@@ -85,7 +85,10 @@ store_sqlite_mail_put(struct store *st, const struct body_send *msg,
 	if (r != 0)
 		return r;
 	m->next_message++;
-	store_sqlite_counted(s, m);
+	if (msg->type == MESSAGE_CHUNK)
+		store_sqlite_counted(s, m);
+	else
+		store_sqlite_has_one_more(s, m);
 	return store_sqlite_count_in(s, m, sender, msg->type, msg->content_len);
 }
 

@@ -84,6 +84,8 @@ static const char *const queries[QUERY_N] = {
 			  " chunkBytes, blocks, EXISTS (SELECT 1 FROM shares"
 			  " WHERE client = number AND kind = 0) FROM clients"
 			  " JOIN mailboxes ON client = number WHERE ID = ?1",
+	[QUERY_UNCOUNTED] = "SELECT count(*), sum(length(content)), max(ID)"
+			    " FROM messages WHERE toClient = ?1 AND ID >= ?2",
 	[QUERY_SET_COUNTERS] = "UPDATE mailboxes SET nextMessage = ?2,"
 			       " messages = ?3, messageBytes = ?4,"
 			       " chunks = ?5, chunkBytes = ?6, blocks = ?7"

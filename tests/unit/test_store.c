@@ -2,6 +2,7 @@
 /* What every store must do; each test runs on each of them. */
 #include <signal.h>
 
+#include "server/mailbox.h"
 #include "stores.h"
 
 /* --- clients --- */
@@ -457,7 +458,7 @@ test_last_message_id(void **state)
 static void
 test_more_mailboxes_than_are_kept(void **state)
 {
-	enum { MANY = 2500 };
+	enum { MANY = MAILBOX_MAX + 500 };
 	struct fixture *f = *state;
 	struct caller *who = calloc(MANY, sizeof(*who));
 
@@ -500,6 +501,38 @@ test_reopen(void **state)
 	assert_int_equal(store_sqlite_open(&f->st, f->path, NULL), 0);
 	expect_known(f->st, &carol);
 	expect_all(f->st, &bob, "1:3:kept ");
+}
+
+/* The counters of texts are written late, and right whenever it is. */
+static void
+test_texts_count_before_their_counters_do(void **state)
+{
+	struct store_limits limits = store_limits_none;
+	struct fixture *f = *state;
+
+	limits.messages = 42;
+	enrol_all(f->st);
+	for (unsigned n = 1; n <= 40; n++) {
+		assert_int_equal(
+		    put(f->st, n % 2 ? &alice : &carol, &bob, 3, "x"), 0);
+		settle(f->st);
+		if (n % 7 == 0)
+			reopen(f, &limits);
+	}
+	assert_int_equal(ack(f->st, &bob, 1, 38), 38);
+	settle(f->st);
+	reopen(f, &limits);
+	assert_int_equal(put(f->st, &alice, &bob, 3, "y"), 0);
+	expect_all(f->st, &bob, "39:3:x 40:3:x 41:3:y ");
+	for (unsigned n = 4; n <= 42; n++)
+		assert_int_equal(
+		    put(f->st, n % 2 ? &alice : &carol, &bob, 3, "z"), 0);
+	settle(f->st);
+	reopen(f, &limits);
+	assert_int_equal(put(f->st, &carol, &bob, 3, "z"), REASON_MAILBOX_FULL);
+	store_close(f->st);
+	f->st = NULL;
+	expect_exact_counters(f->path);
 }
 
 static void
@@ -775,8 +808,8 @@ test_a_store_of_version_1(void **state)
 	    "DROP INDEX messagesInFiles; DROP INDEX messagesRequested;"
 	    "DROP TABLE shares; PRAGMA user_version = 1;"
 	    "UPDATE messages SET type = 4, content = x'6f6c64';"
-	    "UPDATE mailboxes SET messages = 0, messageBytes = 0, chunks = 1,"
-	    " chunkBytes = 3 WHERE messages = 1");
+	    "UPDATE mailboxes SET nextMessage = 2, chunks = 1, chunkBytes = 3"
+	    " WHERE client = (SELECT toClient FROM messages)");
 	expect_all(f->st, &bob, "1:4:old ");
 	assert_int_equal(put(f->st, &alice, &bob, 4, "new"), 0);
 	settle(f->st);
@@ -808,6 +841,7 @@ main(void)
 		ON_BOTH(test_random_steps),
 		ON(sqlite, test_more_mailboxes_than_are_kept),
 		ON(sqlite, test_reopen),
+		ON(sqlite, test_texts_count_before_their_counters_do),
 		ON(sqlite, test_last_seen),
 		ON(sqlite, test_not_a_store),
 		ON(sqlite, test_failed_write_is_for_good),
