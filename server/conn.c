@@ -28,17 +28,19 @@ conn_start(struct conn_set *cs, struct loop *loop, struct serve *serve,
 	*cs = (struct conn_set){
 		.loop = loop,
 		.serve = serve,
-		.relay_sk = relay_sk,
 		.keys = vault_new(sizeof(struct transport)),
 		.scratch = malloc(CONN_READ_SCRATCH),
 		.max = max,
 	};
 	TAILQ_INIT(&cs->unbound);
 	TAILQ_INIT(&cs->bound);
-	if (!cs->keys || !cs->scratch) {
+	if (cs->keys)
+		cs->begun = vault_take(cs->keys);
+	if (!cs->begun || !cs->scratch) {
 		conn_stop(cs);
 		return err_set(ERR_NOMEM, "connections");
 	}
+	transport_begin(cs->begun, relay_sk);
 	return 0;
 }
 

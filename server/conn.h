@@ -63,7 +63,7 @@ TAILQ_HEAD(conn_list, conn);
 struct conn_set {
 	struct loop *loop;
 	struct serve *serve;
-	const uint8_t *relay_sk; /* 32 bytes in locked memory, the caller's */
+	struct transport *begun; /* what each connection begins with; locked */
 	struct vault *keys;
 	uint8_t *scratch; /* where one connection's bytes are looked at */
 	size_t n;
@@ -73,7 +73,7 @@ struct conn_set {
 	struct conn_list bound;
 };
 
-/* ERR_NOMEM.  loop, serve and relay_sk must outlive the set. */
+/* ERR_NOMEM.  loop and serve must outlive the set. */
 int conn_start(struct conn_set *cs, struct loop *loop, struct serve *serve,
     const uint8_t *relay_sk, size_t max) MUST_USE;
 
