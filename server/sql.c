@@ -200,7 +200,8 @@ start(struct sql *s, const char *path, const struct sql_plan *plan)
 	if (sqlite3_libversion_number() < LIBRARY_AT_LEAST)
 		return err_set(ERR_INTERNAL, "SQLite %s is too old",
 		    sqlite3_libversion());
-	/* nobody asks how much memory SQLite has: no counting, no lock for it */
+	/* nobody asks how much memory SQLite has: no counting, no lock for it
+	 */
 	sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
 	rc = sqlite3_open_v2(path, &s->db, flags, NULL);
 	if (rc == SQLITE_OK)
