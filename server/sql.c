@@ -200,9 +200,6 @@ start(struct sql *s, const char *path, const struct sql_plan *plan)
 	if (sqlite3_libversion_number() < LIBRARY_AT_LEAST)
 		return err_set(ERR_INTERNAL, "SQLite %s is too old",
 		    sqlite3_libversion());
-	/* nobody asks how much memory SQLite has: no counting, no lock for it
-	 */
-	sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
 	rc = sqlite3_open_v2(path, &s->db, flags, NULL);
 	if (rc == SQLITE_OK)
 		rc = harden(s->db);
@@ -213,6 +210,12 @@ start(struct sql *s, const char *path, const struct sql_plan *plan)
 		return r;
 	sqlite3_wal_hook(s->db, on_commit, s);
 	return prepare(s, path, plan);
+}
+
+void
+sql_spare_counting(void)
+{
+	sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
 }
 
 int
