@@ -31,6 +31,7 @@ FUZ_SRC := $(sort $(wildcard tests/fuzz/fuzz_$(T).c))
 BEN_SRC := $(sort $(wildcard tests/bench/bench_$(T).c))
 BEN_LIB := $(filter-out tests/bench/bench_%,$(wildcard tests/bench/*.c))
 TOO_SRC := $(sort $(wildcard tests/tools/*.c))
+SIE_SRC := $(sort $(wildcard tests/siege/*.c))
 BATS    := $(sort $(wildcard tests/bats/$(T).bats))
 SLOW    := $(sort $(wildcard tests/slow/$(T).bats))
 HOUSE   := layers names links pure banned headers docs schemas selftest
@@ -47,10 +48,11 @@ REPL  := $(FUZ_SRC:tests/fuzz/fuzz_%.c=$(B)/replay/fuzz_%)
 FUZZ  := $(FUZ_SRC:tests/fuzz/fuzz_%.c=$(B)/fuzz_%)
 BENCH := $(BEN_SRC:tests/bench/%.c=$(B)/bench/%)
 TOOLS := $(TOO_SRC:tests/tools/%.c=$(B)/tools/%) \
-	$(B)/tools/shift.so $(B)/tools/disk.so $(B)/tools/syncs.so
+	$(B)/tools/siege $(B)/tools/shift.so $(B)/tools/disk.so \
+	$(B)/tools/syncs.so
 obj    = $(patsubst %.c,$(B)/obj/%.o,$(1))
 SRC   := $(LIB_SRC) $(SRV_SRC) $(CMD_SRC) $(UNT_SRC) $(UNT_LIB) $(FUZ_SRC) \
-         $(BEN_SRC) $(BEN_LIB) $(TOO_SRC) tests/fuzz/replay.c
+         $(BEN_SRC) $(BEN_LIB) $(TOO_SRC) $(SIE_SRC) tests/fuzz/replay.c
 
 # --- flags: ours are appended, the user's CFLAGS and LDFLAGS are kept ------
 NEED   := libsodium sqlite3 jansson
@@ -138,6 +140,8 @@ $(B)/fuzz_%: $(B)/obj/tests/fuzz/fuzz_%.o $(B)/librelay.a $(B)/libsentinel.a
 $(B)/bench/%: $(B)/obj/tests/bench/%.o $(B)/libbench.a $(B)/librelay.a $(B)/libsentinel.a
 	$(call link)
 $(B)/tools/%: $(B)/obj/tests/tools/%.o $(B)/libsentinel.a
+	$(call link)
+$(B)/tools/siege: $(call obj,$(SIE_SRC)) $(B)/libunit.a $(B)/libsentinel.a
 	$(call link)
 # the relay's own main, with two functions in between
 $(B)/tools/evilrelay: $(B)/obj/tests/tools/evilrelay.o $(B)/obj/cmd/sentinel-relay.o $(B)/librelay.a $(B)/libsentinel.a

@@ -9,6 +9,7 @@
 #include "view/view.h"
 
 static struct args {
+	const char *invite_file;
 	const char *new_passphrase_file;
 	bool ask_passphrase;
 	bool tofu;
@@ -19,6 +20,8 @@ static struct args {
 static const struct opt opts[] = {
 	OPT_FLAG(0, "tofu", "trust the relay's key on first use", struct args,
 	    tofu),
+	OPT_STR(0, "invite-file", "FILE", "the relay's invite, - is stdin",
+	    struct args, invite_file),
 	OPT_STR(0, "new-passphrase-file", "FILE",
 	    "passphrase of a new key file", struct args, new_passphrase_file),
 	OPT_FLAG(0, "ask-passphrase", "ask for that on the terminal",
@@ -55,13 +58,16 @@ choose_passphrase(struct passphrase **out, bool found)
 static int
 enroll(struct client *c, const char *name, bool found)
 {
-	struct passphrase *pass;
+	char text[INVITE_LEN + 1], *invite = args.invite_file ? text : NULL;
+	struct passphrase *pass = NULL;
 	bool again;
-	int r = choose_passphrase(&pass, found);
+	int r = invite ? enroll_read_invite(text, args.invite_file) : 0;
 
+	if (r == 0)
+		r = choose_passphrase(&pass, found);
 	if (r < 0)
 		return r;
-	r = enroll_register(c, name, pass, &again);
+	r = enroll_register(c, name, pass, invite, &again);
 	secret_free(pass);
 	if (r < 0)
 		return r;
@@ -112,7 +118,8 @@ check_args(int argc)
 		return err_set(ERR_USAGE,
 		    "give --new-passphrase-file or --ask-passphrase");
 	if (args.unregister &&
-	    (args.new_passphrase_file || args.ask_passphrase || args.tofu))
+	    (args.new_passphrase_file || args.ask_passphrase || args.tofu ||
+		args.invite_file))
 		return err_set(ERR_USAGE, "--unregister goes with --yes alone");
 	if (args.yes && !args.unregister)
 		return err_set(ERR_USAGE, "--yes goes with --unregister");

@@ -5,14 +5,20 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/err.h"
 #include "cli/app.h"
 #include "cli/record.h"
 #include "server/relay.h"
 
+#define GIB              (1ULL << 30)
+#define YEAR             (365 * CLOCK_DAY)
+#define MANY             1000000000
+#define INVITES_MAX      10000
 #define LISTEN_TEXT_SIZE (ADDR_HOST_SIZE + sizeof("[]:65535"))
 
 static struct args {
+	const char *config;
 	struct opt_list listen;
 	const char *store;
 	const char *key;
@@ -20,14 +26,23 @@ static struct args {
 	const char *log_format;
 	const char *log_level;
 	struct store_limits limits;
+	struct limits traffic;
+	uint64_t invites;
+	uint64_t invite_ttl_ms;
+	bool check_config;
 	bool print_address;
 } args = {
-	.registration = "open",
+	.invite_ttl_ms = 7 * CLOCK_DAY,
 	.log_format = "auto",
 	.log_level = "info",
 };
 
+#define LIMIT(kind, name, arg, help, member, least, most) \
+	OPT_IN(kind, name, arg, help, struct args, traffic.member, least, most)
+
 static const struct opt opts[] = {
+	OPT_STR('c', "config", "FILE", "options, each a line: name = value",
+	    struct args, config),
 	OPT_LIST('l', "listen", "ADDR:PORT",
 	    "where to listen, again for more (127.0.0.1:9876)", struct args,
 	    listen),
@@ -35,8 +50,9 @@ static const struct opt opts[] = {
 	    struct args, store),
 	OPT_STR(0, "key", "FILE", "secret key, made when missing", struct args,
 	    key),
-	OPT_CHOICE(0, "registration", "open|closed", "who may register (open)",
-	    struct args, registration),
+	OPT_CHOICE(0, "registration", "open|invite|closed",
+	    "who may register (invite; open on loopback)", struct args,
+	    registration),
 	OPT_UINT(0, "mailbox-messages", "N", "messages in one mailbox (100000)",
 	    struct args, limits.messages),
 	OPT_SIZE(0, "mailbox-size", "SIZE", "bytes of them (256M)", struct args,
@@ -53,12 +69,57 @@ static const struct opt opts[] = {
 	    struct args, limits.chunk_ttl_ms),
 	OPT_SIZE(0, "max-store", "SIZE", "all of the store (no bound)",
 	    struct args, limits.store_bytes),
-	OPT_UINT(0, "min-free", "PERCENT", "of the disk, left to others (5)",
-	    struct args, limits.free_percent),
+	OPT_IN(UINT, "min-free", "PERCENT", "of the disk, left to others (5)",
+	    struct args, limits.free_percent, 0, 100),
+	LIMIT(UINT, "max-connections", "N", "connections in all (16384)",
+	    max_connections, 1, 1 << 20),
+	LIMIT(UINT, "max-client-connections", "N", "of one client (128)",
+	    max_client_connections, 1, 1 << 20),
+	LIMIT(UINT, "max-unbound", "N", "not bound to a client (256)",
+	    max_unbound, 4, 1 << 16),
+	LIMIT(UINT, "max-source-unbound", "N",
+	    "of these, from one address (64)", max_source_unbound, 1, 1 << 16),
+	LIMIT(DUR, "bind-timeout", "DUR", "to say and prove who it is (5s)",
+	    bind_timeout, 1, CLOCK_DAY),
+	LIMIT(DUR, "idle-timeout", "DUR", "without a request (60s)",
+	    idle_timeout, 1, YEAR),
+	LIMIT(DUR, "connection-life", "DUR", "of any connection (24h)",
+	    connection_life, 1, YEAR),
+	LIMIT(SIZE, "max-frame", "SIZE", "a request, header included (1088K)",
+	    max_frame, FRAME_MAX_LEAST, FRAME_MAX),
+	LIMIT(SIZE, "transfer-rate", "SIZE",
+	    "a second, the slowest there may be (16K)", transfer_rate, 1, GIB),
+	LIMIT(DUR, "transfer-grace", "DUR", "before that counts (10s)",
+	    transfer_grace, 1, CLOCK_DAY),
+	LIMIT(SIZE, "max-output", "SIZE",
+	    "answers waiting for one connection (2M)", max_output,
+	    FRAME_MAX + FRAME_REPLY_LEN, GIB),
+	LIMIT(SIZE, "max-buffers", "SIZE", "memory of all connections (256M)",
+	    max_buffers, 2 * FRAME_MAX, 1024 * GIB),
+	LIMIT(UINT, "request-rate", "N", "requests a second of a client (5000)",
+	    request_rate, 1, MANY),
+	LIMIT(SIZE, "byte-rate", "SIZE",
+	    "a second, both ways, of a client (512M)", byte_rate, 1,
+	    1024 * GIB),
+	LIMIT(UINT, "directory-rate", "N",
+	    "lists and registrations a second of a client (100)",
+	    directory_rate, 1, MANY),
+	LIMIT(DUR, "rate-burst", "DUR", "of these rates at once (4s)",
+	    rate_burst, 1, CLOCK_DAY),
+	LIMIT(UINT, "registration-rate", "N", "a second from an address (1)",
+	    registration_rate, 1, MANY),
+	LIMIT(UINT, "registration-burst", "N", "at once from an address (60)",
+	    registration_burst, 1, MANY),
 	OPT_CHOICE(0, "log-format", "auto|text|json", "form of the log (auto)",
 	    struct args, log_format),
 	OPT_CHOICE(0, "log-level", "error|warn|info|debug",
 	    "how much is logged (info)", struct args, log_level),
+	OPT_IN(UINT, "invite", "N", "print so many invites and end",
+	    struct args, invites, 1, INVITES_MAX),
+	OPT_IN(DUR, "invite-ttl", "DUR", "how long they are good for (7d)",
+	    struct args, invite_ttl_ms, 1, YEAR),
+	OPT_FLAG(0, "check-config", "look at all options and end", struct args,
+	    check_config),
 	OPT_FLAG(0, "print-address", "print the relay's address and end",
 	    struct args, print_address),
 	OPT_END,
@@ -115,37 +176,87 @@ print_address(const struct relay_config *config)
 }
 
 static int
-run(const struct settings *s, int argc, char **argv)
+print_invite(const char *invite, uint64_t expires)
+{
+	struct record *rec = record_new("invite");
+
+	record_str(rec, "invite", invite);
+	record_time(rec, "expires_at", expires);
+	return record_emit(rec);
+}
+
+static int
+print_check(void)
+{
+	struct record *rec = record_new("check");
+
+	record_str(rec, "name", "config");
+	record_str(rec, "status", "ok");
+	record_str(rec, "detail", args.config ? args.config : "no file");
+	return record_emit(rec);
+}
+
+static void
+choose_registration(struct relay_config *config)
+{
+	static const char *const words[] = {
+		[SERVE_OPEN] = "open",
+		[SERVE_INVITE] = "invite",
+		[SERVE_CLOSED] = "closed",
+	};
+
+	config->registration_by_reach = !args.registration;
+	for (size_t i = 0; args.registration && i < ARRAY_LEN(words); i++) {
+		if (strcmp(words[i], args.registration) == 0)
+			config->registration = (enum serve_registration)i;
+	}
+}
+
+/* What the options say; ERR_USAGE. */
+static int
+configure(struct relay_config *config)
 {
 	static const char *const here[] = { "127.0.0.1:9876" };
-	struct relay_config config = {
-		.listen = args.listen.n > 0 ? args.listen.values : here,
-		.listen_n = args.listen.n > 0 ? args.listen.n : 1,
+	const bool listens = args.listen.n > 0;
+	int r;
+
+	*config = (struct relay_config){
+		.listen = listens ? args.listen.values : here,
+		.listen_n = listens ? args.listen.n : ARRAY_LEN(here),
 		.store = args.store,
 		.limits = args.limits,
+		.traffic = args.traffic,
 		.key = args.key,
-		.registration = strcmp(args.registration, "closed") == 0
-		    ? SERVE_CLOSED
-		    : SERVE_OPEN,
 		.ready = print_ready,
 	};
-	int r;
+	choose_registration(config);
+	r = log_parse_format(&config->log_format, args.log_format);
+	if (r == 0)
+		r = log_parse_level(&config->log_level, args.log_level);
+	if (r == 0 && !args.key)
+		r = err_set(ERR_USAGE, "--key is missing");
+	return r;
+}
+
+static int
+run(const struct settings *s, int argc, char **argv)
+{
+	struct relay_config config;
+	int r = configure(&config);
 
 	(void)s;
 	(void)argc;
 	(void)argv;
-	if (!args.key)
-		return err_set(ERR_USAGE, "--key is missing");
+	if (r < 0)
+		return r;
 	if (args.print_address)
 		return print_address(&config);
+	if (args.invites > 0)
+		return relay_invite(&config, args.invites, args.invite_ttl_ms,
+		    print_invite);
 	if (!args.store)
 		return err_set(ERR_USAGE, "--store is missing");
-	if (args.limits.free_percent > 100)
-		return err_set(ERR_USAGE, "--min-free is a part of 100");
-	r = log_parse_format(&config.log_format, args.log_format);
-	if (r == 0)
-		r = log_parse_level(&config.log_level, args.log_level);
-	return r == 0 ? relay_run(&config) : r;
+	return args.check_config ? print_check() : relay_run(&config);
 }
 
 int
@@ -157,10 +268,12 @@ main(int argc, char **argv)
 		.brief = "Keep mailboxes of messages the relay cannot read.",
 		.opts = opts,
 		.args = &args,
+		.config = &args.config,
 		.bare = true,
 		.run = run,
 	};
 
 	args.limits = store_limits_usual;
+	args.traffic = limits_default;
 	return app_main(&app, argc, argv);
 }

@@ -4,6 +4,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -11,15 +12,11 @@
 #include "base/err.h"
 #include "net/transport.h"
 #include "server/log.h"
+#include "server/notice.h"
 #include "server/turn.h"
 #include "server/vault.h"
 
-#define HANDSHAKE_MS   5000
-#define FRAME_GRACE_MS 10000
-#define FRAME_BPS      16384 /* bytes a second that a sender must reach */
-#define IDLE_MS        60000
-#define LINGER_MS      1000
-#define LIFE_MS        CLOCK_DAY
+#define LINGER_MS 1000
 
 int
 conn_start(struct conn_set *cs, struct loop *loop, struct serve *serve,
@@ -30,18 +27,19 @@ conn_start(struct conn_set *cs, struct loop *loop, struct serve *serve,
 		.serve = serve,
 		.keys = vault_new(sizeof(struct transport)),
 		.scratch = malloc(CONN_READ_SCRATCH),
+		.limits = serve->limits,
 		.max = max,
 	};
 	TAILQ_INIT(&cs->unbound);
 	TAILQ_INIT(&cs->bound);
 	if (cs->keys)
 		cs->begun = vault_take(cs->keys);
-	if (!cs->begun || !cs->scratch) {
-		conn_stop(cs);
-		return err_set(ERR_NOMEM, "connections");
+	if (cs->begun && cs->scratch && conn_limit_start(cs) == 0) {
+		transport_begin(cs->begun, relay_sk);
+		return 0;
 	}
-	transport_begin(cs->begun, relay_sk);
-	return 0;
+	conn_stop(cs);
+	return err_set(ERR_NOMEM, "connections");
 }
 
 static void
@@ -56,6 +54,7 @@ drop(struct conn *c)
 		TAILQ_REMOVE(&cs->bound, c, link);
 	}
 	cs->n--;
+	cs->buffers -= c->counted;
 	serve_close(cs->serve, &c->session);
 	loop_timer_remove(cs->loop, &c->timer);
 	loop_remove(cs->loop, &c->watch);
@@ -74,6 +73,7 @@ conn_stop(struct conn_set *cs)
 
 	while ((c = TAILQ_FIRST(&cs->unbound)) || (c = TAILQ_FIRST(&cs->bound)))
 		drop(c);
+	loop_timer_remove(cs->loop, &cs->trim);
 	vault_free(cs->keys);
 	free(cs->scratch);
 	cs->keys = NULL;
@@ -86,7 +86,7 @@ conn_has_room(const struct conn *c)
 	size_t held = c->session.held ? buf_len(c->session.held) : 0;
 
 	return held + sender_pending(&c->out) + FRAME_MAX + FRAME_REPLY_LEN <=
-	    SERVE_HELD_MAX;
+	    c->set->limits->max_output;
 }
 
 /* All is sent, the close included. */
@@ -128,14 +128,25 @@ earlier(uint64_t a, uint64_t b)
 	return a < b ? a : b;
 }
 
+/* For a frame begun. */
+static uint64_t
+allowance(const struct conn *c)
+{
+	return (uint64_t)c->session.frame * 1000 /
+	    c->set->limits->transfer_rate;
+}
+
 static uint64_t
 due_open(const struct conn *c)
 {
+	const struct limits *limits = c->set->limits;
 	const struct session *ss = &c->session;
 	bool sending = sender_pending(&c->out) > 0;
 
 	if (c->stalled && conn_has_room(c))
 		return loop_now(c->set->loop);
+	if (!ss->bound && !ss->closing)
+		return c->born + limits->bind_timeout;
 	if (ss->waiting && sending)
 		return earlier(ss->wait_until, sender_due(&c->out));
 	if (ss->waiting)
@@ -143,9 +154,14 @@ due_open(const struct conn *c)
 	if (sending)
 		return sender_due(&c->out);
 	if (c->partial_at != 0)
-		return c->partial_at + FRAME_GRACE_MS +
-		    (uint64_t)ss->frame * 1000 / FRAME_BPS;
-	return c->active_at + IDLE_MS;
+		return c->partial_at + limits->transfer_grace + allowance(c);
+	return c->active_at + limits->idle_timeout;
+}
+
+static uint64_t
+life_end(const struct conn *c)
+{
+	return c->born + c->set->limits->connection_life;
 }
 
 /* When something must have happened. */
@@ -155,15 +171,24 @@ due(const struct conn *c)
 	switch (c->state) {
 	case CONN_HELLO:
 	case CONN_FINISH:
-		return c->born + HANDSHAKE_MS;
+		return c->born + c->set->limits->bind_timeout;
 	case CONN_OPEN:
-		return earlier(due_open(c), c->born + LIFE_MS);
+		return earlier(due_open(c), life_end(c));
 	case CONN_LAST:
 		return sender_due(&c->out);
 	case CONN_LINGER:
 		return c->linger_due;
 	}
 	return 0;
+}
+
+static bool
+wants_input(const struct conn *c)
+{
+	if (c->state >= CONN_LAST)
+		return c->state == CONN_LINGER;
+	return !c->stalled && !c->session.closing && conn_has_room(c) &&
+	    conn_limit_may_grow(c->set);
 }
 
 /*
@@ -173,9 +198,7 @@ due(const struct conn *c)
 static void
 arrange(struct conn *c)
 {
-	bool reads = c->state == CONN_LINGER ||
-	    (c->state <= CONN_OPEN && !c->stalled && !c->session.closing &&
-		conn_has_room(c));
+	bool reads = wants_input(c);
 	bool writes = sender_pending(&c->out) > 0;
 	uint64_t at = due(c);
 
@@ -190,6 +213,7 @@ static void
 end(struct conn *c, int r)
 {
 	if (r == 0) {
+		conn_limit_count(c);
 		arrange(c);
 		return;
 	}
@@ -209,7 +233,7 @@ expire(struct conn *c)
 		return 0;
 	}
 	if (c->state != CONN_OPEN || ss->closing ||
-	    (now < c->born + LIFE_MS &&
+	    (now < life_end(c) &&
 		(c->partial_at != 0 || sender_pending(&c->out) > 0)))
 		return err_set(ERR_TIMEOUT, "too slow");
 	turn_finish(c->set->serve, ss);
@@ -222,10 +246,12 @@ on_timer(void *arg)
 	struct conn *c = arg;
 	int r = 0;
 
-	if (c->stalled && conn_has_room(c))
-		r = conn_read_again(c);
-	else if (due(c) <= loop_now(c->set->loop))
+	if (c->stalled && conn_has_room(c)) {
+		if (conn_limit_may_grow(c->set))
+			r = conn_read_again(c);
+	} else if (due(c) <= loop_now(c->set->loop)) {
 		r = expire(c);
+	}
 	end(c, r);
 }
 
@@ -240,7 +266,7 @@ on_ready(void *arg, unsigned events)
 		r = err_set(ERR_UNREACHABLE, "hung up");
 	if (events & LOOP_WRITE)
 		r = flush(c);
-	if (r == 0 && (events & LOOP_READ)) {
+	if (r == 0 && (events & LOOP_READ) && wants_input(c)) {
 		r = conn_read(c);
 		/* a handshake has nothing that must be durable first */
 		if (r == 0 && c->state != CONN_OPEN)
@@ -267,17 +293,22 @@ set_up(struct conn *c)
 }
 
 void
-conn_accept(struct conn_set *cs, int fd)
+conn_accept(struct conn_set *cs, int fd,
+    const uint8_t origin[static ORIGIN_LEN])
 {
-	struct conn *c = cs->n < cs->max ? calloc(1, sizeof(*c)) : NULL;
+	struct conn *c = NULL, *victim = conn_limit_victim(cs, origin);
 
+	if (victim)
+		drop(victim);
+	if (cs->n < cs->max)
+		c = calloc(1, sizeof(*c));
 	if (!c) {
 		close(fd);
 		return;
 	}
-	if (cs->unbound_n == CONN_UNBOUND_MAX)
-		drop(TAILQ_FIRST(&cs->unbound));
 	c->set = cs;
+	memcpy(c->origin, origin, ORIGIN_LEN);
+	c->out.limits = cs->limits;
 	c->watch = (struct loop_fd){ fd, LOOP_READ, on_ready, c };
 	c->timer = (struct loop_timer){ .fn = on_timer, .arg = c };
 	c->born = loop_now(cs->loop);
@@ -285,6 +316,8 @@ conn_accept(struct conn_set *cs, int fd)
 	TAILQ_INSERT_TAIL(&cs->unbound, c, link);
 	cs->unbound_n++;
 	cs->n++;
+	if (cs->n == cs->max)
+		notice_put(NOTICE_CONNECTIONS, origin, c->born);
 	if (set_up(c) < 0)
 		drop(c);
 }
@@ -298,8 +331,10 @@ let_go(struct conn *c)
 
 	ss->held = NULL;
 	ss->held_n = 0;
-	if (held)
+	if (held) {
+		pace_reply(&c->set->serve->pace, ss, buf_len(held));
 		r = sender_take(&c->out, held);
+	}
 	if (ss->failed)
 		r = err_set(ERR_NOMEM, "reply");
 	if (ss->closing && c->state == CONN_OPEN)
@@ -312,6 +347,34 @@ let_go(struct conn *c)
 	return r;
 }
 
+static void
+arrange_all(struct conn_set *cs)
+{
+	struct conn *c;
+
+	TAILQ_FOREACH(c, &cs->bound, link) {
+		arrange(c);
+	}
+	TAILQ_FOREACH(c, &cs->unbound, link) {
+		arrange(c);
+	}
+}
+
+/* What was not read in this turn for want of memory is in the next. */
+static void
+keep_to_budget(struct conn_set *cs)
+{
+	struct conn *c;
+
+	if (!cs->was_short)
+		return;
+	notice_put(NOTICE_BUFFERS, NULL, loop_now(cs->loop));
+	while ((c = conn_limit_hoarder(cs)))
+		drop(c);
+	cs->was_short = false;
+	arrange_all(cs);
+}
+
 void
 conn_release(struct conn_set *cs)
 {
@@ -322,6 +385,8 @@ conn_release(struct conn_set *cs)
 
 		end(c, let_go(c));
 	}
+	keep_to_budget(cs);
+	conn_limit_trim(cs);
 }
 
 void

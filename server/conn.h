@@ -17,11 +17,11 @@
 
 #include "base/attr.h"
 #include "base/buf.h"
+#include "server/limits.h"
 #include "server/loop.h"
+#include "server/origin.h"
 #include "server/sender.h"
 #include "server/serve.h"
-
-#define CONN_UNBOUND_MAX 256
 
 struct vault;
 
@@ -51,6 +51,9 @@ struct conn {
 	struct buf *frames; /* a frame begun; NULL = none */
 	struct sender out;
 
+	uint8_t origin[ORIGIN_LEN];
+	size_t counted; /* memory, as it stands in the set's sum */
+
 	uint64_t born;       /* all times: monotonic ms */
 	uint64_t active_at;  /* of the last whole request, or output */
 	uint64_t partial_at; /* since when a frame is incomplete; 0 = none */
@@ -66,14 +69,22 @@ struct conn_set {
 	struct transport *begun; /* what each connection begins with; locked */
 	struct vault *keys;
 	uint8_t *scratch; /* where one connection's bytes are looked at */
+	const struct limits *limits;
 	size_t n;
 	size_t max;
 	size_t unbound_n;
+	uint64_t buffers; /* memory of them all */
+	bool was_short;   /* of that, in this turn */
+	uint64_t most;    /* of buffers, since the last trim */
+	struct loop_timer trim;
 	struct conn_list unbound; /* the oldest first */
 	struct conn_list bound;
 };
 
-/* ERR_NOMEM.  loop and serve must outlive the set. */
+/*
+ * ERR_NOMEM.  loop and serve must outlive the set, and so must the limits
+ * that serve has; max: connections.
+ */
 int conn_start(struct conn_set *cs, struct loop *loop, struct serve *serve,
     const uint8_t *relay_sk, size_t max) MUST_USE;
 
@@ -81,10 +92,11 @@ int conn_start(struct conn_set *cs, struct loop *loop, struct serve *serve,
 void conn_stop(struct conn_set *cs);
 
 /*
- * A new connection, whose descriptor is taken.  Over CONN_UNBOUND_MAX that
- * are not bound, the one that has taken longest makes room.
+ * A new connection, whose descriptor is taken.  Another that is not bound may
+ * have to make room for it: conn_limit_victim.
  */
-void conn_accept(struct conn_set *cs, int fd);
+void conn_accept(struct conn_set *cs, int fd,
+    const uint8_t origin[static ORIGIN_LEN]);
 
 /* Let go what the sessions hold. */
 void conn_release(struct conn_set *cs);
@@ -102,5 +114,33 @@ bool conn_has_room(const struct conn *c);
 #define CONN_READ_SCRATCH (256 * 1024)
 int conn_read(struct conn *c) MUST_USE;
 int conn_read_again(struct conn *c) MUST_USE;
+
+/*
+ * conn_limit.c.  Which of those that are not bound is to go before another
+ * comes from there: the oldest of as many from the same address as there may
+ * be; or, the likelier the fuller it is from three quarters on, any of them,
+ * before all others any that has not said hello: a good client does at once.
+ * NULL: none.
+ */
+struct conn *conn_limit_victim(struct conn_set *cs,
+    const uint8_t origin[static ORIGIN_LEN]);
+
+/* Bring what c counts for up to date. */
+void conn_limit_count(struct conn *c);
+
+/*
+ * Whether anybody may take more memory.  When not, nobody is read for the rest
+ * of the turn; then the hoarder is dropped, who holds much of it and for long
+ * without moving, and the next, until an eighth of it is there again: NULL.
+ */
+bool conn_limit_may_grow(const struct conn_set *cs);
+struct conn *conn_limit_hoarder(struct conn_set *cs);
+
+/*
+ * Once a turn: what the connections have given back, when it is much, is
+ * handed to the system a second later.
+ */
+int conn_limit_start(struct conn_set *cs) MUST_USE;
+void conn_limit_trim(struct conn_set *cs);
 
 #endif

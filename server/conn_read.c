@@ -139,7 +139,8 @@ take_finish(struct conn *c, uint8_t *in, size_t len)
 		return 0;
 	r = transport_read_finish(c->keys, id, static_pk, in);
 	if (r == 0)
-		r = serve_open(c->set->serve, &c->session, id, static_pk);
+		r = serve_open(c->set->serve, &c->session, id, static_pk,
+		    c->origin);
 	if (r < 0)
 		return r;
 	settle_in(c);

@@ -9,9 +9,9 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "net/sock.h"
-#include "server/log.h"
+#include "server/notice.h"
 
-#define TURN_MAX 64 /* connections taken from one socket in one turn */
+#define TURN_MAX 16 /* connections taken from one socket in one turn */
 #define PAUSE_MS 200
 
 static int
@@ -72,10 +72,11 @@ listener_stop(struct listener_set *ls)
 static void
 on_shortage(struct listener_set *ls, int socket)
 {
+	const bool full = errno == EMFILE || errno == ENFILE;
 	int fd;
 
-	err_sys(ERR_IO, "accept");
-	log_fault(LOG_WARN, "accept_failed");
+	notice_put(full ? NOTICE_DESCRIPTORS : NOTICE_MEMORY, NULL,
+	    loop_now(ls->loop));
 	if (ls->reserve >= 0) {
 		close(ls->reserve);
 		fd = accept4(socket, NULL, NULL, SOCK_CLOEXEC);
@@ -94,11 +95,15 @@ on_ready(void *arg, unsigned events)
 
 	(void)events;
 	for (int i = 0; i < TURN_MAX && !l->set->shut; i++) {
-		int fd = accept4(l->watch.fd, NULL, NULL,
+		struct sockaddr_storage from = { 0 };
+		uint8_t origin[ORIGIN_LEN];
+		socklen_t len = sizeof(from);
+		int fd = accept4(l->watch.fd, (struct sockaddr *)&from, &len,
 		    SOCK_NONBLOCK | SOCK_CLOEXEC);
 
 		if (fd >= 0) {
-			l->set->fn(l->set->arg, fd);
+			origin_get(origin, &from);
+			l->set->fn(l->set->arg, fd, origin);
 		} else if (errno == EAGAIN) {
 			break;
 		} else if (errno != ECONNABORTED && errno != EINTR) {
@@ -106,6 +111,16 @@ on_ready(void *arg, unsigned events)
 			break;
 		}
 	}
+}
+
+static bool
+is_remote(int fd)
+{
+	struct sockaddr_storage here = { 0 };
+	socklen_t len = sizeof(here);
+
+	return getsockname(fd, (struct sockaddr *)&here, &len) < 0 ||
+	    !origin_is_loopback(&here);
 }
 
 int
@@ -122,11 +137,13 @@ listener_add(struct listener_set *ls, struct addr_host *h)
 		return r;
 	*l = (struct listener){ ls, { fd, LOOP_READ, on_ready, l } };
 	r = loop_add(ls->loop, &l->watch);
-	if (r < 0)
+	if (r < 0) {
 		close(fd);
-	else
-		ls->n++;
-	return r;
+		return r;
+	}
+	ls->n++;
+	ls->remote |= is_remote(fd);
+	return 0;
 }
 
 void

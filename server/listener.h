@@ -12,12 +12,14 @@
 
 #include "base/attr.h"
 #include "server/loop.h"
+#include "server/origin.h"
 #include "wire/addr.h"
 
 #define LISTENER_MAX ADDR_HOSTS_MAX
 
 /* A connection: non-blocking, close-on-exec, the callee's. */
-typedef void (*listener_fn)(void *arg, int fd);
+typedef void (
+    *listener_fn)(void *arg, int fd, const uint8_t origin[static ORIGIN_LEN]);
 
 struct listener_set;
 
@@ -31,7 +33,8 @@ struct listener_set {
 	listener_fn fn;
 	void *arg;
 	int reserve;
-	bool shut; /* no more connections for now */
+	bool shut;   /* no more connections for now */
+	bool remote; /* others than this machine can reach one */
 	struct loop_timer pause;
 	size_t n;
 	struct listener listeners[LISTENER_MAX];

@@ -11,12 +11,12 @@
 #include "base/secret.h"
 #include "crypto/noise.h"
 #include "server/conn.h"
+#include "server/invite.h"
 #include "server/listener.h"
 #include "server/relaykey.h"
 #include "server/sql.h"
 #include "server/turn.h"
 
-#define CONNECTIONS_MAX  16384
 #define DESCRIPTORS_KEPT 32 /* for the store, the listeners and the loop */
 #define DRAIN_MS         9000
 #define SWEEP_MS         60000 /* between two looks for what is overdue */
@@ -31,20 +31,22 @@ struct relay {
 	struct loop_timer drain; /* the last moment of a stop */
 	struct loop_timer sweep;
 	bool stopping;
-	uint8_t *sk; /* locked */
+	uint8_t *sk; /* locked, as the next is */
+	uint8_t *invite_key;
 };
 
 /* As many descriptors as there may be, and how many clients that allows. */
 static int
-find_room(size_t *connections)
+find_room(size_t *connections, uint64_t max)
 {
+	const rlim_t enough = max + DESCRIPTORS_KEPT;
 	struct rlimit limit;
 
 	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
 		return err_sys(ERR_IO, "limit of descriptors");
 	limit.rlim_cur = limit.rlim_max;
-	if (limit.rlim_cur > CONNECTIONS_MAX + DESCRIPTORS_KEPT)
-		limit.rlim_cur = CONNECTIONS_MAX + DESCRIPTORS_KEPT;
+	if (limit.rlim_cur > enough)
+		limit.rlim_cur = enough;
 	if (setrlimit(RLIMIT_NOFILE, &limit) < 0)
 		return err_sys(ERR_IO, "limit of descriptors");
 	if (limit.rlim_cur <= DESCRIPTORS_KEPT)
@@ -61,11 +63,11 @@ log_one(const char *event, const char *name, const char *value)
 }
 
 static void
-on_connection(void *arg, int fd)
+on_connection(void *arg, int fd, const uint8_t origin[static ORIGIN_LEN])
 {
 	struct relay *r = arg;
 
-	conn_accept(&r->conns, fd);
+	conn_accept(&r->conns, fd, origin);
 }
 
 static void
@@ -169,18 +171,22 @@ start_inside(struct relay *r, const struct relay_config *config)
 	if (code == 0)
 		code = relaykey_load(r->sk, config->key);
 	if (code == 0)
+		invite_key(r->invite_key, r->sk);
+	if (code == 0)
 		code = store_open(&r->store, config->store, &config->limits);
 	if (code == 0)
-		code = serve_start(&r->serve, r->store, FRAME_MAX,
-		    config->registration);
+		code = serve_start(&r->serve, r->store,
+		    &(struct serve_config){ &config->traffic,
+			config->registration, r->invite_key });
 	return code;
 }
 
 static int
-start_outside(struct relay *r, struct addr *a)
+start_outside(struct relay *r, const struct relay_config *config,
+    struct addr *a)
 {
 	size_t connections = 0;
-	int code = find_room(&connections);
+	int code = find_room(&connections, config->traffic.max_connections);
 
 	if (code == 0)
 		code = conn_start(&r->conns, r->loop, &r->serve, r->sk,
@@ -193,26 +199,45 @@ start_outside(struct relay *r, struct addr *a)
 		code = listener_start(&r->listeners, r->loop, on_connection, r);
 	for (size_t i = 0; code == 0 && i < a->hosts_n; i++)
 		code = listener_add(&r->listeners, &a->hosts[i]);
+	if (config->registration_by_reach)
+		r->serve.registration =
+		    r->listeners.remote ? SERVE_INVITE : SERVE_OPEN;
 	return code;
+}
+
+static void
+log_started(const struct relay *r)
+{
+	static const char *const words[] = {
+		[SERVE_OPEN] = "open",
+		[SERVE_INVITE] = "invite",
+		[SERVE_CLOSED] = "closed",
+	};
+	char connections[24];
+	const struct log_field fields[] = {
+		{ "connections_max", connections },
+		{ "registration", words[r->serve.registration] },
+	};
+
+	snprintf(connections, sizeof(connections), "%zu", r->conns.max);
+	log_event(LOG_INFO, "started", fields, ARRAY_LEN(fields));
 }
 
 static int
 run(struct relay *r, const struct relay_config *config)
 {
 	struct addr address;
-	char connections[24];
 	int code = parse_hosts(&address, config);
 
 	if (code == 0)
 		code = start_inside(r, config);
 	if (code == 0)
-		code = start_outside(r, &address);
+		code = start_outside(r, config, &address);
 	if (code < 0)
 		return code;
 	noise_public(address.key, r->sk);
 	loop_before_sleep(r->loop, before_sleep, r);
-	snprintf(connections, sizeof(connections), "%zu", r->conns.max);
-	log_one("started", "connections_max", connections);
+	log_started(r);
 	code = config->ready(&address);
 	return code < 0 ? code : loop_run(r->loop);
 }
@@ -231,9 +256,10 @@ relay_run(const struct relay_config *config)
 	mallopt(M_TRIM_THRESHOLD, MMAP_FROM);
 	sql_spare_counting();
 	log_open(config->log_format, config->log_level);
-	r.sk = secret_new(KEY_LEN);
+	r.sk = secret_new(2 * KEY_LEN);
 	if (!r.sk)
 		return err_set(ERR_NOMEM, "relay key");
+	r.invite_key = r.sk + KEY_LEN;
 	code = run(&r, config);
 	listener_stop(&r.listeners);
 	conn_stop(&r.conns);
@@ -262,5 +288,26 @@ relay_address(struct addr *out, const struct relay_config *config)
 	if (code == 0)
 		noise_public(out->key, sk);
 	secret_wipe(sk, sizeof(sk));
+	return code;
+}
+
+int
+relay_invite(const struct relay_config *config, uint64_t n, uint64_t ttl_ms,
+    relay_invite_fn fn)
+{
+	struct invite invite = { .expires = clock_wall_ms() + ttl_ms };
+	uint8_t sk[KEY_LEN], key[KEY_LEN] = { 0 };
+	char text[INVITE_LEN + 1];
+	int code = relaykey_load(sk, config->key);
+
+	if (code == 0)
+		invite_key(key, sk);
+	for (; code == 0 && n > 0; n--) {
+		secret_random(invite.nonce, sizeof(invite.nonce));
+		invite_pack(text, &invite, key);
+		code = fn(text, invite.expires);
+	}
+	secret_wipe(sk, sizeof(sk));
+	secret_wipe(key, sizeof(key));
 	return code;
 }

@@ -6,6 +6,7 @@
 #ifndef SERVER_RELAY_H
 #define SERVER_RELAY_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/attr.h"
@@ -25,8 +26,10 @@ struct relay_config {
 	size_t listen_n;
 	const char *store; /* see store_open */
 	struct store_limits limits;
+	struct limits traffic;
 	const char *key; /* path, see relaykey.h */
 	enum serve_registration registration;
+	bool registration_by_reach; /* else: open for this machine alone */
 	enum log_format log_format;
 	enum log_level log_level;
 	relay_ready_fn ready;
@@ -41,5 +44,12 @@ int relay_run(const struct relay_config *config) MUST_USE;
 
 /* The address that a relay of this configuration has; makes its key. */
 int relay_address(struct addr *out, const struct relay_config *config) MUST_USE;
+
+/* Called with each; a negative code ends it. */
+typedef int (*relay_invite_fn)(const char *invite, uint64_t expires);
+
+/* Make n invites of a relay of this configuration, for so long. */
+int relay_invite(const struct relay_config *config, uint64_t n, uint64_t ttl_ms,
+    relay_invite_fn fn) MUST_USE;
 
 #endif

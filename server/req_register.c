@@ -4,6 +4,8 @@
 
 #include "base/clock.h"
 #include "crypto/ident.h"
+#include "server/invite.h"
+#include "server/notice.h"
 #include "server/serve.h"
 #include "server/turn.h"
 
@@ -24,19 +26,56 @@ check(const struct session *ss, const struct body_register *b, uint64_t now)
 	return b->issued_at > now + CLOCK_SKEW_MS ? REASON_STALE : 0;
 }
 
-/* Whether the id may register; and whether with another static than so far. */
+/* What it is to the relay. */
+struct standing {
+	bool new;
+	bool rekeyed; /* with another static than so far */
+	const struct invite *invited;
+	struct invite invite;
+};
+
 static int
-admit(struct serve *sv, const struct session *ss, bool *rekeyed)
+read_invite(const struct serve *sv, const struct session *ss,
+    struct standing *out, const char *text, uint64_t now)
+{
+	int r = invite_unpack(&out->invite, text, sv->invite_key);
+
+	if (r == 0 && out->invite.expires > now) {
+		out->invited = &out->invite;
+		return 0;
+	}
+	notice_put(NOTICE_INVITE, ss->origin, clock_mono_ms());
+	return REASON_INVITE;
+}
+
+static int
+admit_new(struct serve *sv, const struct session *ss, struct standing *out,
+    const char *invite, uint64_t now)
+{
+	int r = 0;
+
+	if (sv->registration == SERVE_CLOSED)
+		return REASON_CLOSED;
+	if (sv->registration == SERVE_INVITE)
+		r = read_invite(sv, ss, out, invite, now);
+	if (r != 0)
+		return r;
+	return pace_newcomer(&sv->pace, ss) > 0 ? REASON_RATE_LIMITED : 0;
+}
+
+/* Whether the id may register. */
+static int
+admit(struct serve *sv, const struct session *ss, struct standing *out,
+    const char *invite, uint64_t now)
 {
 	struct body_key held;
 	int r = store_find(sv->store, &held, ss->id);
 
-	if (r == REASON_UNKNOWN_CLIENT) {
-		*rekeyed = false;
-		return sv->registration == SERVE_CLOSED ? REASON_CLOSED : 0;
-	}
+	*out = (struct standing){ .new = r == REASON_UNKNOWN_CLIENT };
+	if (out->new)
+		return admit_new(sv, ss, out, invite, now);
 	if (r == 0)
-		*rekeyed =
+		out->rekeyed =
 		    memcmp(held.bundle.static_pk, ss->static_pk, KEY_LEN) != 0;
 	return r;
 }
@@ -48,23 +87,25 @@ req_register(struct serve *sv, struct session *ss, const uint8_t *in,
 	uint64_t now = clock_wall_ms();
 	struct body_register b;
 	struct body_key k;
-	bool rekeyed;
+	struct standing standing;
 	int r;
 
 	r = body_unpack_register(&b, in, len);
 	if (r == 0)
 		r = check(ss, &b, now);
 	if (r == 0)
-		r = admit(sv, ss, &rekeyed);
+		r = admit(sv, ss, &standing, b.invite, now);
 	if (r != 0)
 		return r;
 	k = (struct body_key){ .bundle = b.bundle, .issued_at = b.issued_at };
 	memcpy(k.id, ss->id, ID_LEN);
 	memcpy(k.name, b.name, NAME_SIZE);
-	r = store_register(sv->store, &k, now);
+	r = store_register_invited(sv->store, &k, standing.invited, now);
 	if (r != 0)
 		return r;
-	if (rekeyed)
+	if (standing.new)
+		pace_registered(&sv->pace, ss);
+	if (standing.rekeyed)
 		turn_kick_others(sv, ss);
 	turn_reply(sv, ss, CODE_REGISTER, ss->id, ID_LEN);
 	return 0;

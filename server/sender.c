@@ -6,16 +6,14 @@
 
 #include "base/err.h"
 
-#define WIRE_MAX  (2 * (TRANSPORT_BODY_MAX + TRANSPORT_OVERHEAD))
-#define GRACE_MS  10000
-#define LEAST_BPS 16384 /* bytes a second that a reader must take */
+#define WIRE_MAX (2 * (TRANSPORT_BODY_MAX + TRANSPORT_OVERHEAD))
 
 void
 sender_clear(struct sender *s)
 {
 	buf_free(s->frames);
 	buf_free(s->wire);
-	*s = (struct sender){ 0 };
+	*s = (struct sender){ .limits = s->limits };
 }
 
 static size_t
@@ -30,6 +28,12 @@ sender_pending(const struct sender *s)
 	return waiting(s->frames) + waiting(s->wire);
 }
 
+size_t
+sender_size(const struct sender *s)
+{
+	return buf_size(s->frames) + buf_size(s->wire);
+}
+
 uint64_t
 sender_due(const struct sender *s)
 {
@@ -37,9 +41,9 @@ sender_due(const struct sender *s)
 }
 
 static uint64_t
-allowance(size_t len)
+allowance(const struct sender *s, size_t len)
 {
-	return len * 1000 / LEAST_BPS;
+	return len * 1000 / s->limits->transfer_rate;
 }
 
 /* Room for len more bytes of records. */
@@ -68,7 +72,7 @@ sender_take(struct sender *s, struct buf *frames)
 	int r;
 
 	if (s->all_by != 0)
-		s->all_by += allowance(buf_len(frames));
+		s->all_by += allowance(s, buf_len(frames));
 	if (waiting(s->frames) == 0) {
 		buf_free(s->frames);
 		s->frames = frames;
@@ -127,8 +131,9 @@ note_blocked(struct sender *s, uint64_t now)
 {
 	if (s->all_by != 0)
 		return;
-	s->some_by = now + GRACE_MS;
-	s->all_by = s->some_by + allowance(sender_pending(s));
+	s->moved_at = now;
+	s->some_by = now + s->limits->transfer_grace;
+	s->all_by = s->some_by + allowance(s, sender_pending(s));
 }
 
 int
@@ -145,7 +150,8 @@ sender_flush(struct sender *s, int fd, struct transport *t, uint64_t now)
 		n = send(fd, buf_peek(s->wire), buf_len(s->wire), MSG_NOSIGNAL);
 		if (n >= 0) {
 			buf_drop(s->wire, (size_t)n);
-			s->some_by = now + GRACE_MS;
+			s->moved_at = now;
+			s->some_by = now + s->limits->transfer_grace;
 		} else if (errno == EAGAIN) {
 			note_blocked(s, now);
 			return 0;

@@ -14,25 +14,30 @@
 #include "base/attr.h"
 #include "base/buf.h"
 #include "net/transport.h"
+#include "server/limits.h"
 
 struct sender {
-	struct buf *frames; /* not sealed yet; NULL = none */
-	struct buf *wire;   /* sealed, or of the handshake; NULL = none */
-	uint64_t all_by;    /* monotonic ms; 0 = the socket takes all */
-	uint64_t some_by;   /* and before that, something */
+	const struct limits *limits; /* set once */
+	struct buf *frames;          /* not sealed yet; NULL = none */
+	struct buf *wire;  /* sealed, or of the handshake; NULL = none */
+	uint64_t all_by;   /* monotonic ms; 0 = the socket takes all */
+	uint64_t some_by;  /* and before that, something */
+	uint64_t moved_at; /* when it took something, or was first full */
 };
 
-/* Zeroed is empty.  Gives the memory back. */
+/* Zeroed but for the limits it is empty.  Gives the memory back. */
 void sender_clear(struct sender *s);
 
-/* Bytes that wait. */
+/* Bytes that wait, and the memory they take. */
 size_t sender_pending(const struct sender *s);
+size_t sender_size(const struct sender *s);
 
 /*
- * When a reader is too slow for what waits: nothing taken for 10 s, or less
- * than 16 KiB/s on the whole.
+ * When a reader is too slow for what waits: nothing taken for the grace of the
+ * limits, or less than their rate on the whole.
  */
 uint64_t sender_due(const struct sender *s);
+
 /* Bytes in clear, before there is a channel; ERR_NOMEM. */
 int sender_put_clear(struct sender *s, const void *bytes, size_t len) MUST_USE;
 

@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "server/hub.h"
+#include "server/notice.h"
 #include "server/turn.h"
 #include "wire/frame.h"
 
@@ -15,38 +16,46 @@
 /* What a request may be; sizes beyond are refused before they are read. */
 static const struct row {
 	uint16_t code;
+	enum rate_kind rate; /* the narrowest that it counts for */
 	serve_fn fn;
 	uint32_t min;
 	uint32_t max;
 } rows[] = {
-	{ CODE_REGISTER, req_register, BODY_REGISTER_MIN, BODY_REGISTER_MAX },
-	{ CODE_LIST, req_list, 0, BODY_LIST_MAX },
-	{ CODE_KEY, req_key, ID_LEN, ID_LEN },
-	{ CODE_SEND, req_send, SEND_HEAD_LEN + 1, SEND_HEAD_LEN + CONTENT_MAX },
-	{ CODE_PULL, req_pull, 0, BODY_PULL_LEN },
-	{ CODE_ACK, req_ack, 0, ACK_MAX },
-	{ CODE_UNREGISTER, req_unregister, 0, 0 },
-	{ CODE_BLOCK, req_block, 0, BLOCK_MAX },
+	{ CODE_REGISTER, RATE_DIRECTORY, req_register, BODY_REGISTER_MIN,
+	    BODY_REGISTER_MAX },
+	{ CODE_LIST, RATE_DIRECTORY, req_list, 0, BODY_LIST_MAX },
+	{ CODE_KEY, RATE_REQUESTS, req_key, ID_LEN, ID_LEN },
+	{ CODE_SEND, RATE_REQUESTS, req_send, SEND_HEAD_LEN + 1,
+	    SEND_HEAD_LEN + CONTENT_MAX },
+	{ CODE_PULL, RATE_REQUESTS, req_pull, 0, BODY_PULL_LEN },
+	{ CODE_ACK, RATE_REQUESTS, req_ack, 0, ACK_MAX },
+	{ CODE_UNREGISTER, RATE_REQUESTS, req_unregister, 0, 0 },
+	{ CODE_BLOCK, RATE_REQUESTS, req_block, 0, BLOCK_MAX },
 };
 
 int
-serve_start(struct serve *sv, struct store *store, uint32_t max_frame,
-    enum serve_registration registration)
+serve_start(struct serve *sv, struct store *store,
+    const struct serve_config *config)
 {
+	int r;
+
 	*sv = (struct serve){
 		.store = store,
 		.hub = hub_new(),
 		.page = buf_new(FRAME_MAX),
-		.max_frame = max_frame,
-		.registration = registration,
+		.limits = config->limits,
+		.max_frame = (uint32_t)config->limits->max_frame,
+		.registration = config->registration,
+		.invite_key = config->invite_key,
 	};
 	TAILQ_INIT(&sv->held);
 	TAILQ_INIT(&sv->woken);
-	if (!sv->hub || !sv->page) {
+	r = pace_start(&sv->pace, sv->limits);
+	if (r == 0 && (!sv->hub || !sv->page))
+		r = err_set(ERR_NOMEM, "relay");
+	if (r < 0)
 		serve_stop(sv);
-		return err_set(ERR_NOMEM, "relay");
-	}
-	return 0;
+	return r;
 }
 
 void
@@ -54,26 +63,45 @@ serve_stop(struct serve *sv)
 {
 	hub_free(sv->hub);
 	buf_free(sv->page);
+	pace_stop(&sv->pace);
 	sv->hub = NULL;
 	sv->page = NULL;
 }
 
+/* Whether another channel of ss->id would be one too many. */
+static bool
+is_crowded(struct serve *sv, const struct session *ss)
+{
+	uint64_t n = 0;
+
+	for (struct session *other = hub_first(sv->hub, ss->id); other;
+	     other = hub_next(other))
+		n++;
+	return n >= sv->limits->max_client_connections;
+}
+
 int
 serve_open(struct serve *sv, struct session *ss,
-    const uint8_t id[static ID_LEN], const uint8_t static_pk[static KEY_LEN])
+    const uint8_t id[static ID_LEN], const uint8_t static_pk[static KEY_LEN],
+    const uint8_t origin[static ORIGIN_LEN])
 {
 	struct body_key k;
 	int r = store_find(sv->store, &k, id);
+	bool known;
 
 	if (r < 0)
 		return r;
 	memset(ss, 0, sizeof(*ss));
 	memcpy(ss->id, id, ID_LEN);
 	memcpy(ss->static_pk, static_pk, KEY_LEN);
-	ss->bound =
-	    r == 0 && memcmp(k.bundle.static_pk, static_pk, KEY_LEN) == 0;
+	memcpy(ss->origin, origin, ORIGIN_LEN);
+	known = r == 0 && memcmp(k.bundle.static_pk, static_pk, KEY_LEN) == 0;
+	ss->crowded = known && is_crowded(sv, ss);
+	ss->bound = known && !ss->crowded;
 	if (ss->bound)
 		hub_add(sv->hub, ss);
+	if (ss->crowded)
+		notice_put(NOTICE_CLIENT_CONNECTIONS, origin, clock_mono_ms());
 	return 0;
 }
 
@@ -99,6 +127,8 @@ check_header(const struct serve *sv, const struct session *ss,
 		return REASON_TOO_LARGE;
 	if (memcmp(req->id, ss->id, ID_LEN) != 0)
 		return REASON_DENIED;
+	if (ss->crowded)
+		return REASON_RATE_LIMITED;
 	if (!ss->bound && req->code != CODE_REGISTER)
 		return REASON_NOT_REGISTERED;
 	return 0;
@@ -132,6 +162,28 @@ answer(struct serve *sv, struct session *ss, const struct row *row,
 		turn_refuse(sv, ss, REASON_BUSY, NULL);
 	if (!ss->bound)
 		ss->closing = true;
+}
+
+/* Whether a request may be read that has just begun; 9000 if not. */
+static bool
+admit(struct serve *sv, struct session *ss, const struct frame_request *req,
+    const struct row *row)
+{
+	uint64_t wait = 0;
+
+	if (ss->bound)
+		wait = pace_ask(&sv->pace, ss, row ? row->rate : RATE_REQUESTS,
+		    FRAME_REQUEST_LEN + req->size);
+
+	if (wait > 0)
+		turn_put_off(sv, ss, wait);
+	else if (!row)
+		turn_refuse(sv, ss, REASON_UNSUPPORTED, NULL);
+	else if (req->size < row->min || req->size > row->max)
+		turn_refuse(sv, ss, REASON_MALFORMED, NULL);
+	else
+		return true;
+	return false;
 }
 
 /* A request that is not read: its payload goes by. */
@@ -168,9 +220,7 @@ serve_frame(struct serve *sv, struct session *ss, const uint8_t *in, size_t len)
 		return len;
 	}
 	row = find_row(req.code);
-	if (!row || req.size < row->min || req.size > row->max) {
-		turn_refuse(sv, ss, row ? REASON_MALFORMED : REASON_UNSUPPORTED,
-		    NULL);
+	if (ss->frame == 0 && !admit(sv, ss, &req, row)) {
 		ss->closing = !ss->bound;
 		ss->skip = req.size;
 		ss->frame = req.size;

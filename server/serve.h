@@ -17,21 +17,33 @@
 
 #include "base/attr.h"
 #include "base/buf.h"
+#include "server/limits.h"
+#include "server/origin.h"
+#include "server/pace.h"
 #include "server/store.h"
 #include "wire/body.h"
 #include "wire/codes.h"
 
 struct hub;
 
-/* Replies that one session may hold before it is no longer listened to. */
-#define SERVE_HELD_MAX (2 * 1024 * 1024)
+enum serve_registration {
+	SERVE_OPEN,
+	SERVE_INVITE, /* for who has an invite, see invite.h */
+	SERVE_CLOSED,
+};
 
-enum serve_registration { SERVE_OPEN, SERVE_CLOSED };
+struct serve_config {
+	const struct limits *limits; /* borrowed */
+	enum serve_registration registration;
+	const uint8_t *invite_key; /* borrowed; KEY_LEN bytes */
+};
 
 struct session {
 	uint8_t id[ID_LEN]; /* proven once bound */
 	uint8_t static_pk[KEY_LEN];
+	uint8_t origin[ORIGIN_LEN];
 	bool bound;
+	bool crowded; /* would be bound, but its client has too many */
 	bool closing; /* takes no more requests; closes after its replies */
 	bool kicked;  /* closing, and before anybody is answered */
 	bool failed;  /* a reply was lost for want of memory: drop it */
@@ -58,8 +70,11 @@ struct serve {
 	struct store *store;
 	struct hub *hub;
 	struct buf *page; /* the payload being made */
+	const struct limits *limits;
+	struct pace pace;
 	uint32_t max_frame;
 	enum serve_registration registration;
+	const uint8_t *invite_key;
 	unsigned replies_n;       /* of this turn */
 	unsigned pieces_n;        /* of these, that confirm a piece of a file */
 	size_t pieces_len;        /* bytes of those pieces */
@@ -69,17 +84,17 @@ struct serve {
 };
 
 /* store stays the caller's.  ERR_NOMEM. */
-int serve_start(struct serve *sv, struct store *store, uint32_t max_frame,
-    enum serve_registration registration) MUST_USE;
+int serve_start(struct serve *sv, struct store *store,
+    const struct serve_config *config) MUST_USE;
 void serve_stop(struct serve *sv); /* zeroed: nothing */
 
 /*
- * A channel was made by id with this static key: look whether that binds it.
- * A negative code: it cannot be told; drop the channel.
+ * A channel was made by id with this static key, from there: look whether that
+ * binds it.  A negative code: it cannot be told; drop the channel.
  */
 int serve_open(struct serve *sv, struct session *ss,
-    const uint8_t id[static ID_LEN],
-    const uint8_t static_pk[static KEY_LEN]) MUST_USE;
+    const uint8_t id[static ID_LEN], const uint8_t static_pk[static KEY_LEN],
+    const uint8_t origin[static ORIGIN_LEN]) MUST_USE;
 
 /* Forget a session; not answered and not woken any more. */
 void serve_close(struct serve *sv, struct session *ss);

@@ -37,6 +37,7 @@ static const char settings[] = "PRAGMA page_size = 4096;"
 			       "PRAGMA journal_size_limit = 67108864;"
 			       "PRAGMA secure_delete = FAST;"
 			       "PRAGMA cell_size_check = ON;"
+			       "PRAGMA secure_delete = FAST;"
 			       "PRAGMA mmap_size = 0;"
 			       "PRAGMA temp_store = MEMORY;";
 

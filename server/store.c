@@ -66,7 +66,14 @@ store_list(struct store *st, const struct body_list *q, store_client_fn fn,
 int
 store_register(struct store *st, const struct body_key *c, uint64_t now)
 {
-	return st->ops->enrol(st, c, now);
+	return st->ops->enrol(st, c, NULL, now);
+}
+
+int
+store_register_invited(struct store *st, const struct body_key *c,
+    const struct invite *invite, uint64_t now)
+{
+	return st->ops->enrol(st, c, invite, now);
 }
 
 int

@@ -21,6 +21,7 @@
 
 #include "base/attr.h"
 #include "base/clock.h"
+#include "server/invite.h"
 #include "wire/body.h"
 
 struct store;
@@ -76,6 +77,13 @@ int store_list(struct store *st, const struct body_list *q, store_client_fn fn,
  */
 int store_register(struct store *st, const struct body_key *c,
     uint64_t now) MUST_USE;
+
+/*
+ * The same of a client that is new, with an invite, which is used up by it.
+ * REASON_INVITE: it was.
+ */
+int store_register_invited(struct store *st, const struct body_key *c,
+    const struct invite *invite, uint64_t now) MUST_USE;
 
 /*
  * Forget name, key, mailbox and blocks; message ids go on where they were.
@@ -144,7 +152,8 @@ struct store_ops {
 	int (*find)(struct store *, struct body_key *, const uint8_t *);
 	int (*list)(struct store *, const struct body_list *, store_client_fn,
 	    void *);
-	int (*enrol)(struct store *, const struct body_key *, uint64_t);
+	int (*enrol)(struct store *, const struct body_key *,
+	    const struct invite *, uint64_t); /* NULL = none is needed */
 	int (*unregister)(struct store *, const uint8_t *);
 	int (
 	    *block)(struct store *, const uint8_t *, const struct body_block *);

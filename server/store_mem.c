@@ -19,6 +19,12 @@ struct block {
 	uint8_t id[ID_LEN];
 };
 
+struct used {
+	SLIST_ENTRY(used) link;
+	struct invite invite;
+};
+
+SLIST_HEAD(used_list, used);
 TAILQ_HEAD(message_list, message);
 LIST_HEAD(block_list, block);
 LIST_HEAD(client_list, client);
@@ -40,6 +46,7 @@ struct mem {
 	struct store_limits limits;
 	uint64_t bytes; /* of messages and clients */
 	struct client_list clients;
+	struct used_list used;
 };
 
 static struct mem *
@@ -142,8 +149,34 @@ add_client(struct mem *s, const uint8_t *id)
 	return c;
 }
 
+static bool
+is_used(struct mem *s, const struct invite *invite)
+{
+	struct used *u;
+
+	SLIST_FOREACH(u, &s->used, link) {
+		if (memcmp(u->invite.nonce, invite->nonce, INVITE_NONCE_LEN) ==
+		    0)
+			return true;
+	}
+	return false;
+}
+
 static int
-enrol(struct store *st, const struct body_key *key, uint64_t now)
+use(struct mem *s, const struct invite *invite)
+{
+	struct used *u = calloc(1, sizeof(*u));
+
+	if (!u)
+		return err_set(ERR_NOMEM, "invite");
+	u->invite = *invite;
+	SLIST_INSERT_HEAD(&s->used, u, link);
+	return 0;
+}
+
+static int
+enrol(struct store *st, const struct body_key *key, const struct invite *invite,
+    uint64_t now)
 {
 	struct mem *s = of(st);
 	struct client *c = any_client(s, key->id);
@@ -155,6 +188,8 @@ enrol(struct store *st, const struct body_key *key, uint64_t now)
 		return REASON_STALE;
 	if (is_taken(s, key->name, key->id))
 		return REASON_NAME_TAKEN;
+	if (invite && is_used(s, invite))
+		return REASON_INVITE;
 	if (!has_room(s))
 		return REASON_BUSY;
 	if (!c)
@@ -163,7 +198,7 @@ enrol(struct store *st, const struct body_key *key, uint64_t now)
 		return err_set(ERR_NOMEM, "client");
 	c->key = *key;
 	c->registered = true;
-	return 0;
+	return invite ? use(s, invite) : 0;
 }
 
 static void
@@ -421,11 +456,16 @@ finish(struct store *st)
 {
 	struct mem *s = of(st);
 	struct client *c;
+	struct used *u;
 
 	while ((c = LIST_FIRST(&s->clients))) {
 		LIST_REMOVE(c, link);
 		empty(s, c);
 		free(c);
+	}
+	while ((u = SLIST_FIRST(&s->used))) {
+		SLIST_REMOVE_HEAD(&s->used, link);
+		free(u);
 	}
 	free(s);
 }

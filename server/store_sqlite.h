@@ -9,6 +9,7 @@
  *	           type 4 the place, see chunks.h)
  *	blocks     client, blocked
  *	shares     client, kind, sender, messages, bytes (store_sqlite_count.c)
+ *	invites    nonce, expires: those that were used
  *
  * Clients have a small number, by which the other tables name them.  A row in
  * clients is never deleted, so that neither its number nor the message ids of
@@ -82,6 +83,9 @@ enum store_sqlite_query {
 	QUERY_END_SHARES,
 	QUERY_OLDEST_TEXTS,
 	QUERY_OLDEST,
+	QUERY_IS_USED,
+	QUERY_USE,
+	QUERY_FORGET_USED,
 	QUERY_N,
 };
 
@@ -149,13 +153,19 @@ int store_sqlite_count_thin_out(struct store_sqlite *s,
 int store_sqlite_bytes(struct store_sqlite *s, enum store_sqlite_query q, int i,
     void *out, size_t len) MUST_USE;
 
+/* REASON_INVITE when it was used; and use it, in the open group. */
+int store_sqlite_invites_check(struct store_sqlite *s,
+    const struct invite *invite) MUST_USE;
+int store_sqlite_invites_use(struct store_sqlite *s,
+    const struct invite *invite, uint64_t now) MUST_USE;
+
 /* The calls of the seam, see store.h. */
 int store_sqlite_clients_find(struct store *st, struct body_key *out,
     const uint8_t *id) MUST_USE;
 int store_sqlite_clients_list(struct store *st, const struct body_list *q,
     store_client_fn fn, void *arg) MUST_USE;
 int store_sqlite_clients_enrol(struct store *st, const struct body_key *c,
-    uint64_t now) MUST_USE;
+    const struct invite *invite, uint64_t now) MUST_USE;
 int store_sqlite_clients_unregister(struct store *st,
     const uint8_t *id) MUST_USE;
 int store_sqlite_clients_block(struct store *st, const uint8_t *id,

@@ -129,7 +129,7 @@ write_client(struct store_sqlite *s, const struct body_key *c, uint64_t now)
 
 int
 store_sqlite_clients_enrol(struct store *st, const struct body_key *c,
-    uint64_t now)
+    const struct invite *invite, uint64_t now)
 {
 	struct store_sqlite *s = store_sqlite_of(st);
 	struct body_key held;
@@ -143,10 +143,16 @@ store_sqlite_clients_enrol(struct store *st, const struct body_key *c,
 	if (r == 0 && c->issued_at <= held.issued_at)
 		return REASON_STALE;
 	r = check_name(s, c->name, c->id);
+	if (r == 0 && invite)
+		r = store_sqlite_invites_check(s, invite);
 	if (r == 0)
 		r = store_sqlite_space_take(s, QUOTA_TEXTS,
 		    BUNDLE_LEN + NAME_SIZE);
-	return r == 0 ? write_client(s, c, now) : r;
+	if (r == 0)
+		r = write_client(s, c, now);
+	if (r == 0 && invite)
+		r = store_sqlite_invites_use(s, invite, now);
+	return r;
 }
 
 static int

@@ -39,6 +39,14 @@
 	" blocks INTEGER NOT NULL DEFAULT 0"        \
 	") STRICT, WITHOUT ROWID;"
 
+/* Since version 4. */
+#define INVITES_TABLE               \
+	"CREATE TABLE invites ("    \
+	" nonce BLOB PRIMARY KEY,"  \
+	" expires INTEGER NOT NULL" \
+	") STRICT, WITHOUT ROWID;"  \
+	"CREATE INDEX invitesByExpiry ON invites (expires);"
+
 static const char schema[] =
     "CREATE TABLE clients ("
     " number INTEGER PRIMARY KEY,"
@@ -60,7 +68,7 @@ static const char schema[] =
     " client INTEGER NOT NULL,"
     " blocked BLOB NOT NULL,"
     " PRIMARY KEY (client, blocked)"
-    ") STRICT, WITHOUT ROWID;";
+    ") STRICT, WITHOUT ROWID;" INVITES_TABLE;
 
 /* What is told of a row that is deleted. */
 #define GONE                                     \
@@ -145,6 +153,9 @@ static const char *const queries[QUERY_N] = {
 	[QUERY_OLDEST] = "SELECT c.ID, m.ID, m.storedAt FROM messages AS m"
 			 " JOIN clients AS c ON c.number = m.toClient"
 			 " WHERE m.type = 4 ORDER BY m.content LIMIT ?1",
+	[QUERY_IS_USED] = "SELECT 1 FROM invites WHERE nonce = ?1",
+	[QUERY_USE] = "INSERT INTO invites VALUES (?1, ?2)",
+	[QUERY_FORGET_USED] = "DELETE FROM invites WHERE expires < ?1",
 };
 
 /* The length that stands at the end of a place, big-endian (chunks.h). */
@@ -166,11 +177,12 @@ static const char mailboxes_and_shares[] = REQUESTS_INDEX SHARES_TABLE
     " ELSE length(content) END)"
     " FROM messages WHERE type = 4 GROUP BY toClient, fromClient;";
 
-static const char *const upgrades[] = { FILES_INDEX, mailboxes_and_shares };
+static const char *const upgrades[] = { FILES_INDEX, mailboxes_and_shares,
+	INVITES_TABLE };
 
 const struct sql_plan store_sqlite_plan = {
 	.application_id = 0x534e544c, /* "SNTL" */
-	.version = 3,
+	.version = 4,
 	.schema = schema,
 	.upgrades = upgrades,
 	.queries = queries,

@@ -21,7 +21,7 @@ static const char *const texts[] = {
 	[REASON_NAME_TAKEN] = "the name is taken",
 	[REASON_UNKNOWN_CLIENT] = "unknown client",
 	[REASON_MAILBOX_FULL] = "the mailbox is full",
-	[REASON_RATE_LIMITED] = "too many requests",
+	[REASON_RATE_LIMITED] = "too much at once",
 	[REASON_TOO_LARGE] = "too large",
 	[REASON_BUSY] = "busy, try again",
 	[REASON_INTERNAL] = "internal error",
@@ -64,7 +64,8 @@ turn_forget(struct serve *sv, struct session *ss)
 }
 
 static int
-put_frame(struct session *ss, uint16_t code, const void *payload, size_t len)
+put_frame(struct serve *sv, struct session *ss, uint16_t code,
+    const void *payload, size_t len)
 {
 	const struct frame_reply rep = { .version = WIRE_VERSION,
 		.code = code,
@@ -74,7 +75,7 @@ put_frame(struct session *ss, uint16_t code, const void *payload, size_t len)
 
 	assert(len <= FRAME_MAX - FRAME_REPLY_LEN);
 	if (!ss->held)
-		ss->held = buf_new(SERVE_HELD_MAX);
+		ss->held = buf_new(sv->limits->max_output);
 	if (!ss->held)
 		return err_set(ERR_NOMEM, "reply");
 	frame_pack_reply(head, &rep);
@@ -88,7 +89,7 @@ static void
 put_reply(struct serve *sv, struct session *ss, uint16_t code,
     const void *payload, size_t len)
 {
-	if (put_frame(ss, code, payload, len) < 0)
+	if (put_frame(sv, ss, code, payload, len) < 0)
 		ss->failed = ss->closing = true;
 	ss->held_n++;
 	sv->replies_n++;
@@ -119,19 +120,35 @@ turn_may_wait(struct serve *sv, uint64_t now)
 	return sv->pieces_len < PIECES_LEN && now < sv->pieces_by;
 }
 
+static void
+refuse(struct serve *sv, struct session *ss, enum reason reason,
+    const char *text, uint32_t retry_ms)
+{
+	struct body_error e = { .reason = (uint16_t)reason,
+		.retry_after_ms = retry_ms };
+	uint8_t payload[BODY_ERROR_MAX];
+	size_t len;
+
+	snprintf(e.text, sizeof(e.text), "%s", text ? text : texts[reason]);
+	body_pack_error(payload, &len, &e);
+	put_reply(sv, ss, CODE_ERROR, payload, len);
+}
+
 void
 turn_refuse(struct serve *sv, struct session *ss, enum reason reason,
     const char *text)
 {
-	struct body_error e = { .reason = (uint16_t)reason };
-	uint8_t payload[BODY_ERROR_MAX];
-	size_t len;
+	const bool passes = reason == REASON_BUSY ||
+	    reason == REASON_MAILBOX_FULL || reason == REASON_RATE_LIMITED;
 
-	if (reason == REASON_BUSY || reason == REASON_MAILBOX_FULL)
-		e.retry_after_ms = RETRY_MS;
-	snprintf(e.text, sizeof(e.text), "%s", text ? text : texts[reason]);
-	body_pack_error(payload, &len, &e);
-	put_reply(sv, ss, CODE_ERROR, payload, len);
+	refuse(sv, ss, reason, text, passes ? RETRY_MS : 0);
+}
+
+void
+turn_put_off(struct serve *sv, struct session *ss, uint64_t wait_ms)
+{
+	refuse(sv, ss, REASON_RATE_LIMITED, NULL,
+	    wait_ms < UINT32_MAX ? (uint32_t)wait_ms : UINT32_MAX);
 }
 
 void

@@ -20,6 +20,9 @@ void turn_is_piece(struct serve *sv, size_t len);
 void turn_refuse(struct serve *sv, struct session *ss, enum reason reason,
     const char *text);
 
+/* 9000 rate_limited: it may be asked again after so many ms. */
+void turn_put_off(struct serve *sv, struct session *ss, uint64_t wait_ms);
+
 /* No more requests: the other side has closed, or the relay is stopping. */
 void turn_finish(struct serve *sv, struct session *ss);
 

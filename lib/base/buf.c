@@ -60,6 +60,12 @@ buf_len(const struct buf *b)
 }
 
 size_t
+buf_size(const struct buf *b)
+{
+	return b ? sizeof(*b) + b->cap : 0;
+}
+
+size_t
 buf_room(const struct buf *b)
 {
 	return b->max - buf_len(b);

@@ -25,6 +25,9 @@ void buf_clear(struct buf *b);
 const uint8_t *buf_peek(const struct buf *b);
 size_t buf_len(const struct buf *b);
 
+/* What it takes of the memory; b NULL: nothing. */
+size_t buf_size(const struct buf *b);
+
 /* How many more bytes fit under the ceiling. */
 size_t buf_room(const struct buf *b);
 

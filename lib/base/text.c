@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include "base/text.h"
 
+#include <assert.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <string.h>
@@ -58,33 +59,50 @@ text_unbase64(uint8_t *out, size_t cap, size_t *len, const char *text)
 }
 
 void
+text_base64url(char *out, const uint8_t *bytes, size_t len)
+{
+	sodium_bin2base64(out, TEXT_BASE64URL_SIZE(len), bytes, len,
+	    sodium_base64_VARIANT_URLSAFE_NO_PADDING);
+}
+
+int
+text_unbase64url(uint8_t *out, size_t len, const char *text, size_t text_len)
+{
+	char back[TEXT_BASE64URL_SIZE(TEXT_BASE64URL_MAX)] = "";
+	uint8_t bytes[TEXT_BASE64URL_MAX];
+	int r = 0;
+
+	assert(len <= sizeof(bytes));
+	if (text_len != TEXT_BASE64URL_SIZE(len) - 1)
+		return err_set(ERR_USAGE, "not %zu characters",
+		    TEXT_BASE64URL_SIZE(len) - 1);
+	/* libsodium 1.0.18 takes bytes over 0x7f for digits: encode again */
+	if (sodium_base642bin(bytes, len, text, text_len, NULL, NULL, NULL,
+		sodium_base64_VARIANT_URLSAFE_NO_PADDING) == 0)
+		text_base64url(back, bytes, len);
+	if (sodium_memcmp(back, text, text_len) == 0)
+		memcpy(out, bytes, len);
+	else
+		r = err_set(ERR_USAGE, "not base64url");
+	sodium_memzero(bytes, sizeof(bytes));
+	sodium_memzero(back, sizeof(back));
+	return r;
+}
+
+void
 text_key(char out[static TEXT_KEY_SIZE], const uint8_t key[static 32])
 {
-	sodium_bin2base64(out, TEXT_KEY_SIZE, key, 32,
-	    sodium_base64_VARIANT_URLSAFE_NO_PADDING);
+	text_base64url(out, key, 32);
 }
 
 int
 text_unkey(uint8_t out[static 32], const char *text, size_t len)
 {
-	char back[TEXT_KEY_SIZE] = "";
-	uint8_t key[32];
-	int r = 0;
+	int r = text_unbase64url(out, 32, text, len);
 
-	if (len != TEXT_KEY_SIZE - 1)
-		return err_set(ERR_USAGE, "a key has %d characters",
-		    TEXT_KEY_SIZE - 1);
-	/* libsodium 1.0.18 takes bytes over 0x7f for digits: encode again */
-	if (sodium_base642bin(key, sizeof(key), text, len, NULL, NULL, NULL,
-		sodium_base64_VARIANT_URLSAFE_NO_PADDING) == 0)
-		text_key(back, key);
-	if (sodium_memcmp(back, text, len) == 0)
-		memcpy(out, key, sizeof(key));
-	else
-		r = err_set(ERR_USAGE, "not a key in base64url");
-	sodium_memzero(key, sizeof(key));
-	sodium_memzero(back, sizeof(back));
-	return r;
+	return r < 0 ? err_set(r, "not a key: %d characters of base64url",
+			   TEXT_KEY_SIZE - 1)
+		     : 0;
 }
 
 size_t

@@ -15,8 +15,10 @@
 #define TEXT_HEX_SIZE(n) (2 * (n) + 1)
 /* Padded base64, terminator included. */
 #define TEXT_BASE64_SIZE(n) (((n) + 2) / 3 * 4 + 1)
-/* A 32-byte key in base64url without padding, terminator included. */
-#define TEXT_KEY_SIZE 44
+/* base64url without padding, terminator included. */
+#define TEXT_BASE64URL_SIZE(n) (((n)*4 + 2) / 3 + 1)
+#define TEXT_BASE64URL_MAX     64 /* bytes that are read back */
+#define TEXT_KEY_SIZE          TEXT_BASE64URL_SIZE(32)
 
 /* Lower-case hex of len bytes into out[TEXT_HEX_SIZE(len)]. */
 void text_hex(char *out, const uint8_t *bytes, size_t len);
@@ -33,7 +35,16 @@ void text_base64(char *out, const uint8_t *bytes, size_t len);
 int text_unbase64(uint8_t *out, size_t cap, size_t *len,
     const char *text) MUST_USE;
 
-/* base64url without padding, both ways; canonical only, else ERR_USAGE. */
+/*
+ * base64url without padding into out[TEXT_BASE64URL_SIZE(len)], and back:
+ * canonical text of exactly len bytes, at most TEXT_BASE64URL_MAX, else
+ * ERR_USAGE.
+ */
+void text_base64url(char *out, const uint8_t *bytes, size_t len);
+int text_unbase64url(uint8_t *out, size_t len, const char *text,
+    size_t text_len) MUST_USE;
+
+/* The same for a key. */
 void text_key(char out[static TEXT_KEY_SIZE], const uint8_t key[static 32]);
 int text_unkey(uint8_t out[static 32], const char *text, size_t len) MUST_USE;
 

@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -13,6 +14,7 @@
 #include "base/proc.h"
 #include "base/secret.h"
 #include "cli/common.h"
+#include "cli/config.h"
 #include "cli/record.h"
 #include "cli/report.h"
 #include "cli/usage.h"
@@ -21,6 +23,8 @@
 
 static struct common common;
 static const char *tool;
+static bool given[OPT_ROWS_MAX]; /* of the program's own options */
+static char *config_text;
 
 /* The command line of a subcommand, or of a program that has none. */
 struct call {
@@ -33,10 +37,10 @@ static void
 collect(struct opt_set sets[static SETS], const struct app *app,
     const struct app_verb *verb)
 {
-	sets[0] = (struct opt_set){ verb ? verb->opts : NULL, app->args };
-	sets[1] = (struct opt_set){ app->opts, app->args };
-	sets[2] = (struct opt_set){ common_table(app->bare), &common };
-	sets[3] = (struct opt_set){ common_hidden(), &common };
+	sets[0] = (struct opt_set){ verb ? verb->opts : NULL, app->args, NULL };
+	sets[1] = (struct opt_set){ app->opts, app->args, given };
+	sets[2] = (struct opt_set){ common_table(app->bare), &common, NULL };
+	sets[3] = (struct opt_set){ common_hidden(), &common, NULL };
 }
 
 static void
@@ -149,6 +153,18 @@ parse(const struct app *app, struct call *c)
 	return opt_parse(sets, SETS, false, c->argc, c->argv, &c->argc);
 }
 
+/* What the file says that the command line does not. */
+static int
+read_config(const struct app *app)
+{
+	struct opt_set sets[SETS];
+
+	if (!app->config || !*app->config)
+		return 0;
+	collect(sets, app, NULL);
+	return config_read(&config_text, &sets[1], "config", *app->config);
+}
+
 /* What is printed instead of a run, when *asked comes back true. */
 static int
 inform(const struct app *app, const struct app_verb *verb, bool *asked)
@@ -203,6 +219,8 @@ run(const struct app *app, int argc, char **argv)
 	if (asked)
 		return told;
 	if (r == 0)
+		r = read_config(app);
+	if (r == 0)
 		r = count_operands(app, &c);
 	if (r == 0 && !app->bare)
 		r = common_settle(&common.s);
@@ -236,6 +254,7 @@ app_main(const struct app *app, int argc, char **argv)
 	/* what stdio still holds, such as --help */
 	if ((fflush(stdout) == EOF || ferror(stdout)) && r == 0)
 		r = err_sys(ERR_IO, "stdout");
+	free(config_text);
 	if (common.s.verbose)
 		note_end(app, r, clock_mono_ms() - start);
 	if (r == 0)

@@ -28,7 +28,8 @@ struct app {
 	void *args;
 	int operands_min, operands_max; /* -1 = any number */
 	bool bare;                      /* sentinel-relay: it has no key file */
-	const struct app_verb *verbs;   /* ends with a NULL name; then no run */
+	const char **config; /* where --config stands; NULL = no such option */
+	const struct app_verb *verbs; /* ends with a NULL name; then no run */
 	/* argv holds the operands alone.  0 or a negative code. */
 	int (*run)(const struct settings *s, int argc, char **argv);
 };

@@ -226,6 +226,12 @@ static const struct cell address[] = {
 	END,
 };
 
+static const struct cell invite[] = {
+	{ CELL_VALUE, 0, "", "invite", NULL },
+	{ CELL_VALUE, 0, "  until ", "expires_at", NULL },
+	END,
+};
+
 /* --- standard error ------------------------------------------------------- */
 
 static const struct cell error[] = {
@@ -258,6 +264,7 @@ static const struct {
 	{ "fingerprint", fingerprint },
 	{ "gap", gap },
 	{ "identity", identity },
+	{ "invite", invite },
 	{ "key_exchange", key_exchange },
 	{ "key_received", key_received },
 	{ "key_request", key_request },

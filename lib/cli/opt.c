@@ -22,10 +22,10 @@ struct line {
 	bool ended; /* "--" was seen */
 };
 
-/* A row, and the struct of its set; NULL = no such option. */
+/* A row, and its set; NULL = no such option. */
 struct match {
 	const struct opt *opt;
-	void *args;
+	const struct opt_set *set;
 };
 
 static int
@@ -82,6 +82,23 @@ store_choice(const struct opt *o, void *slot, const char *value)
 }
 
 static int
+store_number(const struct opt *o, void *slot, uint64_t n, const char *value)
+{
+	static const char *const units[] = {
+		[OPT_KIND_DUR] = " ms",
+		[OPT_KIND_SIZE] = " bytes",
+	};
+	const char *unit = o->kind == OPT_KIND_UINT ? "" : units[o->kind];
+
+	if (o->most > 0 && (n < o->least || n > o->most))
+		return err_set(ERR_USAGE, "--%s: not from %llu to %llu%s: %s",
+		    o->name, (unsigned long long)o->least,
+		    (unsigned long long)o->most, unit, value);
+	*(uint64_t *)slot = n;
+	return 0;
+}
+
+static int
 store_uint(const struct opt *o, void *slot, const char *value)
 {
 	const size_t digits = strspn(value, "0123456789");
@@ -91,28 +108,31 @@ store_uint(const struct opt *o, void *slot, const char *value)
 	n = strtoull(value, NULL, 10);
 	if (digits == 0 || value[digits] || errno)
 		return bad_value(o, "not a number", value);
-	*(uint64_t *)slot = n;
-	return 0;
+	return store_number(o, slot, n, value);
 }
 
 static int
 store_dur(const struct opt *o, void *slot, const char *value)
 {
-	if (text_duration(slot, value) < 0)
+	uint64_t ms;
+
+	if (text_duration(&ms, value) < 0)
 		return bad_value(o, "not a duration", value);
-	return 0;
+	return store_number(o, slot, ms, value);
 }
 
 static int
 store_size(const struct opt *o, void *slot, const char *value)
 {
-	if (text_size(slot, value) < 0)
+	uint64_t bytes;
+
+	if (text_size(&bytes, value) < 0)
 		return bad_value(o, "not a size", value);
-	return 0;
+	return store_number(o, slot, bytes, value);
 }
 
-static int
-store(const struct match *m, const char *value)
+int
+opt_store(const struct opt *o, void *args, const char *value)
 {
 	static int (*const kinds[])(const struct opt *, void *,
 	    const char *) = {
@@ -125,8 +145,15 @@ store(const struct match *m, const char *value)
 		[OPT_KIND_SIZE] = store_size,
 	};
 
-	return kinds[m->opt->kind](m->opt, (char *)m->args + m->opt->offset,
-	    value);
+	return kinds[o->kind](o, (char *)args + o->offset, value);
+}
+
+static int
+store(const struct match *m, const char *value)
+{
+	if (m->set->given)
+		m->set->given[m->opt - m->set->opts] = true;
+	return opt_store(m->opt, m->set->args, value);
 }
 
 static bool
@@ -150,10 +177,20 @@ find(const struct line *l, int letter, const char *name, size_t len)
 	for (size_t i = 0; i < l->sets_n; i++) {
 		for (const struct opt *o = l->sets[i].opts; is_row(o); o++) {
 			if (is_called(o, letter, name, len))
-				return (struct match){ o, l->sets[i].args };
+				return (struct match){ o, &l->sets[i] };
 		}
 	}
 	return (struct match){ NULL, NULL };
+}
+
+const struct opt *
+opt_find(const struct opt *opts, const char *name, size_t len)
+{
+	for (; is_row(opts); opts++) {
+		if (is_called(opts, 0, name, len))
+			return opts;
+	}
+	return NULL;
 }
 
 /* The argument after an option is its value, whatever it looks like. */
@@ -276,6 +313,7 @@ check_row(const struct line *l, const struct opt *o)
 	assert(o->name[0] && o->name[0] != '-' && !strpbrk(o->name, "= "));
 	assert((o->arg == NULL) == (o->kind == OPT_KIND_FLAG));
 	assert(o->help);
+	assert(o->least <= o->most);
 	/* whoever is not the first of its name or letter is one too many */
 	m = find(l, 0, o->name, strlen(o->name));
 	assert(m.opt == o);
@@ -289,7 +327,10 @@ opt_check(const struct opt_set *sets, size_t sets_n)
 	const struct line l = { sets, sets_n, 0, NULL, 0, false };
 
 	for (size_t i = 0; i < sets_n; i++) {
-		for (const struct opt *o = sets[i].opts; is_row(o); o++)
+		const struct opt *o = sets[i].opts;
+
+		for (; is_row(o); o++)
 			check_row(&l, o);
+		assert(!sets[i].given || o - sets[i].opts < OPT_ROWS_MAX);
 	}
 }

@@ -36,25 +36,29 @@ struct opt {
 	const char *name;
 	const char *arg; /* NULL for a flag; FILE and DIR complete as such */
 	const char *help;
-	size_t offset; /* of the member in the struct */
+	size_t offset;        /* of the member in the struct */
+	uint64_t least, most; /* of a number, when most > 0 */
 };
 
 /* clang-format off */
 #define OPT_FLAG(c, n, h, type, member) \
-	{ OPT_KIND_FLAG, c, n, NULL, h, offsetof(type, member) }
+	{ OPT_KIND_FLAG, c, n, NULL, h, offsetof(type, member), 0, 0 }
 #define OPT_STR(c, n, a, h, type, member) \
-	{ OPT_KIND_STR, c, n, a, h, offsetof(type, member) }
+	{ OPT_KIND_STR, c, n, a, h, offsetof(type, member), 0, 0 }
 #define OPT_LIST(c, n, a, h, type, member) \
-	{ OPT_KIND_LIST, c, n, a, h, offsetof(type, member) }
+	{ OPT_KIND_LIST, c, n, a, h, offsetof(type, member), 0, 0 }
 #define OPT_CHOICE(c, n, a, h, type, member) \
-	{ OPT_KIND_CHOICE, c, n, a, h, offsetof(type, member) }
+	{ OPT_KIND_CHOICE, c, n, a, h, offsetof(type, member), 0, 0 }
 #define OPT_UINT(c, n, a, h, type, member) \
-	{ OPT_KIND_UINT, c, n, a, h, offsetof(type, member) }
+	{ OPT_KIND_UINT, c, n, a, h, offsetof(type, member), 0, 0 }
 #define OPT_DUR(c, n, a, h, type, member) \
-	{ OPT_KIND_DUR, c, n, a, h, offsetof(type, member) }
+	{ OPT_KIND_DUR, c, n, a, h, offsetof(type, member), 0, 0 }
 #define OPT_SIZE(c, n, a, h, type, member) \
-	{ OPT_KIND_SIZE, c, n, a, h, offsetof(type, member) }
-#define OPT_END { OPT_KIND_END, 0, NULL, NULL, NULL, 0 }
+	{ OPT_KIND_SIZE, c, n, a, h, offsetof(type, member), 0, 0 }
+/* UINT, DUR or SIZE, within bounds; a duration's are in ms */
+#define OPT_IN(kind, n, a, h, type, member, least, most) \
+	{ OPT_KIND_##kind, 0, n, a, h, offsetof(type, member), least, most }
+#define OPT_END { OPT_KIND_END, 0, NULL, NULL, NULL, 0, 0, 0 }
 /* clang-format on */
 
 #define OPT_LIST_MAX 64
@@ -68,7 +72,9 @@ struct opt_list {
 struct opt_set {
 	const struct opt *opts; /* NULL = none */
 	void *args;
+	bool *given; /* NULL, or for each row whether it was met */
 };
+#define OPT_ROWS_MAX 64 /* where given is not NULL */
 
 /*
  * Parse argv[0..argc) (no program name) against all sets.  Operands are
@@ -82,6 +88,16 @@ struct opt_set {
  */
 int opt_parse(const struct opt_set *sets, size_t sets_n, bool stop_at_operand,
     int argc, char **argv, int *operands) MUST_USE;
+
+/* The row of that name, or NULL. */
+const struct opt *opt_find(const struct opt *opts, const char *name,
+    size_t len);
+
+/*
+ * Put a value where the row says; args is the struct of its table.  Text is
+ * borrowed.  ERR_USAGE.
+ */
+int opt_store(const struct opt *o, void *args, const char *value) MUST_USE;
 
 /* The rows of a table as lines of --help. */
 void opt_help(const struct opt *opts, FILE *to);

@@ -1,21 +1,27 @@
 /* SPDX-License-Identifier: ISC */
 #include "client/enroll.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/err.h"
+#include "base/file.h"
 #include "base/secret.h"
 #include "base/text.h"
 #include "client/block.h"
+#include "client/patience.h"
 #include "state/own.h"
 #include "wire/body.h"
 #include "wire/codes.h"
 
+#define INVITE_FILE_MAX 255
+
 /* 1100 for a dated pair, over the channel as it stands. */
 static int
-announce(struct client *c, const struct own *own)
+announce(struct client *c, const struct own *own, const char *invite)
 {
 	uint8_t payload[BODY_REGISTER_MAX];
 	struct body_register body = { .issued_at = own->issued_at };
@@ -24,6 +30,7 @@ announce(struct client *c, const struct own *own)
 	int r;
 
 	snprintf(body.name, sizeof(body.name), "%s", client_self(c)->name);
+	snprintf(body.invite, sizeof(body.invite), "%s", invite ? invite : "");
 	r = own_bundle(client_keyfile(c), own, &body.bundle);
 	if (r < 0)
 		return r;
@@ -100,9 +107,9 @@ confirm_next(struct client *c, uint64_t issued_at)
 }
 
 int
-enroll_next(struct client *c, const struct own *own)
+enroll_next(struct client *c, const struct own *own, const char *invite)
 {
-	int r = announce(c, own);
+	int r = announce(c, own, invite);
 
 	return r < 0 ? r : confirm_next(c, own->issued_at);
 }
@@ -114,7 +121,7 @@ bind(struct client *c, const struct own *own)
 }
 
 static int
-register_next(struct client *c, const char *name)
+register_next(struct client *c, const char *name, const char *invite)
 {
 	struct own own = { 0 };
 	int r = client_reach(c);
@@ -126,7 +133,7 @@ register_next(struct client *c, const char *name)
 	if (r == 0)
 		r = bind(c, &own);
 	if (r == 0)
-		r = enroll_next(c, &own);
+		r = enroll_next(c, &own, invite);
 	secret_wipe(&own, sizeof(own));
 	if (r == ERR_EXISTS && chan_reason(client_chan(c)) == REASON_NAME_TAKEN)
 		err_hint("choose another name: sentinel-register NAME");
@@ -135,7 +142,7 @@ register_next(struct client *c, const char *name)
 
 /* Does the relay still know the current pair?  If not, tell it again. */
 static int
-renew(struct client *c)
+renew(struct client *c, const char *invite)
 {
 	struct chan_reply reply;
 	struct own own;
@@ -158,7 +165,7 @@ renew(struct client *c)
 	if (r == 0)
 		r = bind(c, &own);
 	if (r == 0)
-		r = announce(c, &own);
+		r = announce(c, &own, invite);
 	secret_wipe(&own, sizeof(own));
 	return r;
 }
@@ -177,7 +184,7 @@ check_name(struct client *c, const char *name)
 }
 
 static int
-enroll(struct client *c, const char *name, bool *again)
+enroll(struct client *c, const char *name, const char *invite, bool *again)
 {
 	struct own own;
 	bool found;
@@ -188,14 +195,29 @@ enroll(struct client *c, const char *name, bool *again)
 		return r;
 	*again = found;
 	if (!found)
-		return register_next(c, name);
+		return register_next(c, name, invite);
 	r = check_name(c, name);
-	return r < 0 ? r : renew(c);
+	return r < 0 ? r : renew(c, invite);
+}
+
+static int
+enroll_patiently(struct client *c, const char *name, const char *invite,
+    bool *again)
+{
+	struct patience patience;
+	int r;
+
+	patience_init(&patience, c);
+	do {
+		r = enroll(c, name, invite, again);
+		client_hang_up(c);
+	} while (r == ERR_BUSY && patience_wait(&patience, r) == 0);
+	return r;
 }
 
 int
 enroll_register(struct client *c, const char *name,
-    const struct passphrase *pass, bool *again)
+    const struct passphrase *pass, const char *invite, bool *again)
 {
 	int r;
 
@@ -214,9 +236,36 @@ enroll_register(struct client *c, const char *name,
 		if (r < 0)
 			return r;
 	}
-	r = enroll(c, name, again);
-	client_hang_up(c);
+	r = enroll_patiently(c, name, invite, again);
 	return r < 0 ? r : block_renew(c);
+}
+
+int
+enroll_read_invite(char out[static INVITE_LEN + 1], const char *file)
+{
+	const bool piped = strcmp(file, "-") == 0;
+	int fd = piped ? STDIN_FILENO : open(file, O_RDONLY | O_CLOEXEC);
+	char text[INVITE_FILE_MAX + 1];
+	size_t len = 0;
+	int r;
+
+	if (fd < 0) {
+		r = err_sys(ERR_IO, "%s", file);
+		err_path(file);
+		return r;
+	}
+	r = file_read(fd, text, sizeof(text), FILE_HERE, &len, file);
+	if (!piped)
+		close(fd);
+	while (len > 0 && strchr(" \t\r\n", text[len - 1]))
+		len--;
+	if (r == 0 && (len != INVITE_LEN || memchr(text, '\0', len)))
+		r = err_set(ERR_USAGE, "%s: an invite has %d characters", file,
+		    INVITE_LEN);
+	if (r == 0)
+		snprintf(out, INVITE_LEN + 1, "%.*s", INVITE_LEN, text);
+	secret_wipe(text, sizeof(text));
+	return r;
 }
 
 /* 1106; a relay that knows nobody of this id has forgotten it. */

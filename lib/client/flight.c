@@ -104,6 +104,7 @@ get(struct client *c, struct flight_message *m)
 	m->refused = r < 0 && chan_reason(chan) != 0;
 	if (r < 0 && !m->refused)
 		return r;
+	m->put_off = m->refused && chan_reason(chan) == REASON_RATE_LIMITED;
 	m->sent = r;
 	if (r < 0)
 		m->why = *err_last();
@@ -134,13 +135,50 @@ fail(struct flight_message *m, size_t n, int r)
 	for (size_t i = 0; i < n; i++) {
 		m[i].sent = r;
 		m[i].why = why;
-		m[i].refused = false;
+		m[i].refused = m[i].put_off = false;
+	}
+}
+
+static bool
+sleep_for(const struct flight_message *m, uint64_t deadline)
+{
+	const uint64_t ms = m->why.retry_after_ms;
+	const int left = clock_left(deadline);
+
+	if (ms == 0 || (left >= 0 && ms > (uint64_t)left))
+		return false;
+	clock_sleep(ms);
+	return true;
+}
+
+/* One by one, so that none overtakes another. */
+static void
+send_put_off(struct client *c, struct flight_message *m, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		uint64_t deadline =
+		    clock_deadline(client_settings(c)->timeout_ms);
+
+		while (m[i].put_off) {
+			size_t done;
+			int r;
+
+			if (!sleep_for(&m[i], deadline))
+				return;
+			r = try(c, &m[i], 1, &done);
+			if (r < 0) {
+				fail(&m[i], 1, r);
+				return;
+			}
+		}
 	}
 }
 
 void
 flight_talk(struct client *c, struct flight_message *m, size_t n)
 {
+	struct flight_message *const all = m;
+	const size_t all_n = n;
 	bool fresh = false; /* a channel on which nothing went through yet */
 	size_t done;
 	int r = client_connect(c);
@@ -160,6 +198,8 @@ flight_talk(struct client *c, struct flight_message *m, size_t n)
 	}
 	if (r < 0)
 		fail(m, n, r);
+	else
+		send_put_off(c, all, all_n);
 }
 
 /* --- in the outbox ---------------------------------------------------------

@@ -20,7 +20,8 @@ struct flight_message {
 	struct buf *content; /* what the row holds */
 	int sent;            /* 0, or how it failed, */
 	struct err_info why; /* as err_last() had it */
-	bool refused;        /* by the relay's own word */
+	bool refused;        /* by the relay's own word, */
+	bool put_off;        /* for having asked too often */
 };
 
 struct flight {
@@ -45,7 +46,9 @@ bool flight_fits(struct client *c, size_t len);
  * of each; nothing is committed.  A channel that the relay has closed in good
  * order did nothing with what it had not answered: that goes over a new one.
  * After any other break the channel is of no more use, and what was not
- * answered may have arrived: ERR_UNREACHABLE, ERR_PROTOCOL.
+ * answered may have arrived: ERR_UNREACHABLE, ERR_PROTOCOL.  What is put off is
+ * sent again when the relay says, in its order, as long as each is taken within
+ * --timeout.
  */
 void flight_talk(struct client *c, struct flight_message *m, size_t n);
 

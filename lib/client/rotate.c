@@ -90,7 +90,7 @@ announce(struct client *c, struct own *own)
 	if (r < 0 || own->issued_at == 0)
 		return r;
 	r = chan_bind(client_chan(c), client_self(c)->id, own->static_sk);
-	return r < 0 ? r : enroll_next(c, own);
+	return r < 0 ? r : enroll_next(c, own, NULL);
 }
 
 /* Register the next pair; *refused: the relay will not, or we may not. */

@@ -264,14 +264,33 @@ chan_get(struct chan *c, struct chan_reply *out, uint64_t extra_ms)
 	return 0;
 }
 
+/* A request was put off: sleep, unless that is too long or of no use. */
+static bool
+wait_out(const struct chan *c, uint64_t deadline)
+{
+	const uint64_t ms = err_last()->retry_after_ms;
+	const int left = clock_left(deadline);
+
+	if (c->reason != REASON_RATE_LIMITED || ms == 0 || !chan_is_idle(c) ||
+	    (left >= 0 && ms > (uint64_t)left))
+		return false;
+	clock_sleep(ms);
+	return chan_is_idle(c);
+}
+
 int
 chan_call(struct chan *c, struct chan_reply *out, uint16_t code,
     const uint8_t *payload, size_t len)
 {
+	const uint64_t deadline = wait_until(c, 0);
 	int r;
 
-	r = chan_put(c, code, payload, len, NULL, 0);
-	return r < 0 ? r : chan_get(c, out, 0);
+	do {
+		r = chan_put(c, code, payload, len, NULL, 0);
+		if (r == 0)
+			r = chan_get(c, out, 0);
+	} while (r == ERR_BUSY && wait_out(c, deadline));
+	return r;
 }
 
 bool

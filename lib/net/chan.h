@@ -76,7 +76,10 @@ int chan_put(struct chan *c, uint16_t code, const uint8_t *head,
 int chan_get(struct chan *c, struct chan_reply *out,
     uint64_t extra_ms) MUST_USE;
 
-/* chan_put, chan_get. */
+/*
+ * chan_put, chan_get; and again, within the timeout, after as long as the relay
+ * asks for that has had too many.
+ */
 int chan_call(struct chan *c, struct chan_reply *out, uint16_t code,
     const uint8_t *payload, size_t len) MUST_USE;
 

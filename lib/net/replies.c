@@ -33,7 +33,9 @@ static const struct {
 	{ REASON_NAME_TAKEN, "choose another name" },
 	{ REASON_MAILBOX_FULL, "the recipient has to pull first" },
 	{ REASON_CLOSED, "the relay's operator registers nobody" },
-	{ REASON_INVITE, "the relay's operator gives out invites" },
+	{ REASON_INVITE,
+	    "the relay's operator gives out invites: "
+	    "sentinel-register --invite-file FILE NAME" },
 	{ REASON_STALE, "look at this machine's clock" },
 };
 

@@ -32,7 +32,7 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
 	struct args args = { 0 };
-	const struct opt_set set = { opts, &args };
+	const struct opt_set set = { opts, &args, NULL };
 	char *words = malloc(len + 1), *argv[128];
 	const bool stop = len > 0 && data[0] == '!';
 	int argc = 0, n = -1, r;

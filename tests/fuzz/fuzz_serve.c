@@ -27,11 +27,12 @@ must(bool good)
 static void
 open_session(struct serve *sv, struct session *ss, uint8_t n)
 {
+	static const uint8_t origin[ORIGIN_LEN];
 	uint8_t id[ID_LEN], static_pk[KEY_LEN];
 
 	memset(id, n + 1, sizeof(id));
 	memset(static_pk, n + 1, sizeof(static_pk));
-	must(serve_open(sv, ss, id, static_pk) == 0);
+	must(serve_open(sv, ss, id, static_pk, origin) == 0);
 }
 
 static void
@@ -101,13 +102,16 @@ step(struct serve *sv, struct session *ss, uint8_t what, const uint8_t *in,
 int
 LLVMFuzzerTestOneInput(const uint8_t *in, size_t len)
 {
+	struct limits limits = limits_default;
+	const struct serve_config config = { &limits, SERVE_OPEN, NULL };
 	struct session people[PEOPLE];
 	struct store *st;
 	struct serve sv;
 
 	must(secret_start() == 0);
 	must(store_mem_open(&st, 1, NULL) == 0);
-	must(serve_start(&sv, st, FRAME_MAX_LEAST, SERVE_OPEN) == 0);
+	limits.max_frame = FRAME_MAX_LEAST;
+	must(serve_start(&sv, st, &config) == 0);
 	enrol(st, 0);
 	enrol(st, 1);
 	for (uint8_t i = 0; i < PEOPLE; i++)

@@ -857,6 +857,55 @@ refusals(void **state)
 	end(c);
 }
 
+static void
+play_put_off(struct relay *r)
+{
+	uint8_t nothing[1] = { 0 };
+
+	greet(r);
+	for (int i = 0; i < 3; i++) {
+		get_request(r, CODE_KEY, "who", 3);
+		put_refusal(r, REASON_RATE_LIMITED, 40, "");
+	}
+	get_request(r, CODE_KEY, "who", 3);
+	put_reply(r, 2102, "", 0);
+	/* for longer than there is time */
+	get_request(r, CODE_KEY, "who", 3);
+	put_refusal(r, REASON_RATE_LIMITED, TIMEOUT_MS + 1, "");
+	/* without a time, and for another reason */
+	get_request(r, CODE_KEY, "who", 3);
+	put_refusal(r, REASON_RATE_LIMITED, 0, "");
+	get_request(r, CODE_KEY, "who", 3);
+	put_refusal(r, REASON_MAILBOX_FULL, 40, "");
+	/* and with nothing more to come */
+	get_request(r, CODE_KEY, "who", 3);
+	put_refusal(r, REASON_RATE_LIMITED, 40, "");
+	put_record(r, TRANSPORT_CLOSE, nothing, 0);
+	expect_close(r);
+}
+
+/* Who has asked too often asks again, as late as it is told to. */
+static void
+put_off(void **state)
+{
+	struct chan *c = open_bound(play_put_off);
+	uint64_t begun = clock_mono_ms();
+	struct chan_reply reply;
+
+	(void)state;
+	assert_int_equal(
+	    chan_call(c, &reply, CODE_KEY, (const uint8_t *)"who", 3), 0);
+	assert_true(clock_mono_ms() - begun >= 3 * 40);
+	for (int i = 0; i < 4; i++) {
+		assert_int_equal(
+		    chan_call(c, &reply, CODE_KEY, (const uint8_t *)"who", 3),
+		    ERR_BUSY);
+		assert_int_equal(chan_reason(c),
+		    i == 2 ? REASON_MAILBOX_FULL : REASON_RATE_LIMITED);
+	}
+	end(c);
+}
+
 /* ---- what a relay must not do ---- */
 
 static void
@@ -1329,6 +1378,7 @@ main(void)
 		cmocka_unit_test(big_reply),
 		cmocka_unit_test(big_request),
 		cmocka_unit_test(refusals),
+		cmocka_unit_test(put_off),
 		cmocka_unit_test(offences),
 		cmocka_unit_test(tampered),
 		cmocka_unit_test(short_length),

@@ -50,9 +50,9 @@ static struct own own;
 static struct shared shared;
 
 static const struct opt_set sets[] = {
-	{ own_opts, &own },
-	{ NULL, NULL },
-	{ shared_opts, &shared },
+	{ own_opts, &own, NULL },
+	{ NULL, NULL, NULL },
+	{ shared_opts, &shared, NULL },
 };
 
 #define ARGS_MAX 80

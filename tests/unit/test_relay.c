@@ -59,6 +59,7 @@ configure(const struct fixture *f)
 		.listen_n = 1,
 		.store = f->store,
 		.limits = store_limits_none,
+		.traffic = limits_default,
 		.key = f->key,
 		.log_format = LOG_JSON,
 		.log_level = LOG_ERROR,

@@ -48,8 +48,10 @@ open_session(struct serve *sv, struct session *ss, const struct caller *c,
     bool bound)
 {
 	memset(ss, 0, sizeof(*ss));
-	assert_int_equal(serve_open(sv, ss, c->key.id, c->key.bundle.static_pk),
-	    0);
+	static const uint8_t origin[ORIGIN_LEN];
+
+	assert_int_equal(
+	    serve_open(sv, ss, c->key.id, c->key.bundle.static_pk, origin), 0);
 	assert_int_equal(ss->bound, bound);
 }
 
@@ -58,6 +60,8 @@ set_up(void **state)
 {
 	struct fixture *f = calloc(1, sizeof(*f));
 	const struct caller *all[] = { &alice, &bob, &carol };
+	const struct serve_config config = { &limits_default, SERVE_OPEN,
+		NULL };
 
 	if (!f || store_mem_open(&f->st, 1, NULL) < 0)
 		return -1;
@@ -65,7 +69,7 @@ set_up(void **state)
 	brittle_ops.commit = commit;
 	f->st->ops = &brittle_ops;
 	commit_fails = 0;
-	if (serve_start(&f->sv, f->st, FRAME_MAX, SERVE_OPEN) < 0)
+	if (serve_start(&f->sv, f->st, &config) < 0)
 		return -1;
 	for (size_t i = 0; i < ARRAY_LEN(all); i++) {
 		if (store_register(f->st, &all[i]->key, 1) != 0)

@@ -657,7 +657,7 @@ test_a_store_of_version_2(void **state)
 	store_close(f->st);
 	f->st = NULL;
 	expect_exact_counters(f->path);
-	assert_int_equal(ask(f->path, "PRAGMA user_version"), 3);
+	assert_int_equal(ask(f->path, "PRAGMA user_version"), 4);
 }
 
 int

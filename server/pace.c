@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: ISC */
+#include "server/pace.h"
+
+#include "base/clock.h"
+#include "base/err.h"
+#include "server/notice.h"
+#include "server/serve.h"
+
+/*
+ * At least, when a client is put off: what it has sent behind is then put off,
+ * too, and can come again in its order.
+ */
+#define PAUSE_MS 100
+
+int
+pace_start(struct pace *p, const struct limits *l)
+{
+	*p = (struct pace){
+		.rates = {
+			[RATE_REQUESTS] = { l->request_rate, l->rate_burst },
+			[RATE_BYTES] = { l->byte_rate, l->rate_burst },
+			[RATE_DIRECTORY] = { l->directory_rate,
+			    l->rate_burst },
+			[RATE_REGISTRATIONS] = rate_of(l->registration_rate,
+			    l->registration_burst),
+			[RATE_PAUSE] = { 1000, 0 },
+		},
+		.clients = rate_new(),
+		.sources = rate_new(),
+	};
+	if (p->clients && p->sources)
+		return 0;
+	pace_stop(p);
+	return err_set(ERR_NOMEM, "rates");
+}
+
+void
+pace_stop(struct pace *p)
+{
+	rate_free(p->clients);
+	rate_free(p->sources);
+	p->clients = p->sources = NULL;
+}
+
+static uint64_t
+wait_for(const struct pace *p, const struct bucket *buckets,
+    enum rate_kind kind, uint64_t now)
+{
+	return rate_wait(&buckets[kind], &p->rates[kind], now);
+}
+
+static void
+take(const struct pace *p, struct bucket *buckets, enum rate_kind kind,
+    uint64_t now, uint64_t n)
+{
+	rate_take(&buckets[kind], &p->rates[kind], now, n);
+}
+
+/* For whatever is asked. */
+static uint64_t
+wait_in_general(const struct pace *p, struct bucket *b, uint64_t now)
+{
+	uint64_t wait = wait_for(p, b, RATE_PAUSE, now), bytes;
+
+	if (wait > 0)
+		return wait;
+	wait = wait_for(p, b, RATE_REQUESTS, now);
+	bytes = wait_for(p, b, RATE_BYTES, now);
+	if (bytes > wait)
+		wait = bytes;
+	if (wait == 0)
+		return 0;
+	if (wait < PAUSE_MS)
+		wait = PAUSE_MS;
+	take(p, b, RATE_PAUSE, now, wait);
+	return wait;
+}
+
+uint64_t
+pace_ask(struct pace *p, const struct session *ss, enum rate_kind kind,
+    size_t len)
+{
+	struct bucket *b = rate_find(p->clients, ss->id);
+	uint64_t now = clock_mono_ms(), wait = wait_in_general(p, b, now);
+
+	if (wait == 0 && kind == RATE_DIRECTORY)
+		wait = wait_for(p, b, RATE_DIRECTORY, now);
+	if (wait > 0) {
+		notice_put(NOTICE_RATE, ss->origin, now);
+		return wait;
+	}
+	take(p, b, RATE_REQUESTS, now, 1);
+	take(p, b, RATE_BYTES, now, len);
+	if (kind == RATE_DIRECTORY)
+		take(p, b, RATE_DIRECTORY, now, 1);
+	return 0;
+}
+
+uint64_t
+pace_newcomer(struct pace *p, const struct session *ss)
+{
+	uint64_t now = clock_mono_ms();
+	uint64_t wait = wait_for(p, rate_find(p->sources, ss->origin),
+	    RATE_REGISTRATIONS, now);
+
+	if (wait > 0)
+		notice_put(NOTICE_REGISTRATIONS, ss->origin, now);
+	return wait;
+}
+
+void
+pace_registered(struct pace *p, const struct session *ss)
+{
+	take(p, rate_find(p->sources, ss->origin), RATE_REGISTRATIONS,
+	    clock_mono_ms(), 1);
+}
+
+void
+pace_reply(struct pace *p, const struct session *ss, size_t len)
+{
+	if (ss->bound)
+		take(p, rate_find(p->clients, ss->id), RATE_BYTES,
+		    clock_mono_ms(), len);
+}

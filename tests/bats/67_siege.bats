@@ -1,0 +1,84 @@
+#!/usr/bin/env bats
+# The relay is attacked, and a good client does not notice.  In numbers that
+# take a moment; those of a bad day are in tests/slow.
+
+load helper
+load siege
+
+@test "connections that are begun and not gone on with" {
+	relay_start --bind-timeout 1s --transfer-grace 2s
+	siege $BUDGET rest:64:1
+	siege $BUDGET truncated:1000 ".stuck == 0 and .cpu_ms <= 1000 * $SLOWER"
+	siege $BUDGET slow:200:15000 '.ended == 200 and
+	    .shake_first_ms >= 950 and .frame_first_ms >= 1950'
+	siege $((16 * MIB)) empty:1500:1000 '.held <= 256'
+	siege $BUDGET empty_one_source:500:1000 '.held <= 64'
+	siege $BUDGET empty_again:300:1500 '.made > 300'
+	siege_over
+}
+
+@test "handshakes half open, nonsense, and from everywhere" {
+	relay_start
+	siege $BUDGET rest:64:1
+	siege $BUDGET half_open:1000:2000 '.made > 1000 and .held <= 256'
+	siege $BUDGET half_open_one_source:1000:1000 '.held <= 64'
+	siege $BUDGET nonsense:3000
+	siege $BUDGET sources:5000
+	siege_over
+	[ "$(wc -l <"$BATS_TEST_TMPDIR/relay.log")" -lt 100 ]
+}
+
+@test "100 connections, 64 descriptors" {
+	RELAY_PROGRAM=$BATS_TEST_TMPDIR/few
+	printf '#!/bin/sh\nexec prlimit --nofile=64 "%s" "$@"\n' \
+	    "$SENTINEL_BIN/sentinel-relay" >"$RELAY_PROGRAM"
+	chmod +x "$RELAY_PROGRAM"
+	relay_start
+	siege $BUDGET empty:100:2000 ".held < 64 and .cpu_ms <= 400 * $SLOWER"
+	siege $BUDGET empty_again:100:1000
+	siege_over
+}
+
+@test "sizes that are announced, answers that are not read" {
+	relay_start --max-buffers 64M
+	siege $BUDGET rest:64:1
+	siege $MIB sizes '.tried > 400 and .wrong == 0'
+	siege $((64 * MIB + 12 * MIB)) slow_readers:100:500
+	siege $BUDGET pipeline:100000:500 \
+	    '.answered + .limited == 100000 and .answered >= 20000'
+	siege $BUDGET never_ack:300 '.answered + .limited == 300'
+	siege_over
+}
+
+@test "mailboxes are flooded, registrations too" {
+	relay_start --mailbox-messages 2000
+	siege $BUDGET rest:64:1
+	siege $BUDGET flood_one:1500 \
+	    '.done == 1000 and .mailbox_full > 0 and .honest_refused == 0'
+	siege $BUDGET flood_one_big:600 '.done == 608'
+	siege $BUDGET key_requests:1000 \
+	    '.done == 8 and .mailbox_full > 900 and .honest_refused == 0'
+	siege $BUDGET flood_many:80 \
+	    '.done == 2000 and .pulled == 2000 and .mailbox_full == 560'
+	siege $BUDGET register_one_source:300 \
+	    '.done >= 60 and .done < 150 and .done + .rate_limited == 300'
+	siege_over
+}
+
+@test "100 000 clients are listed" {
+	relay_start
+	relay_stop
+	directory 100000
+	relay_restart
+	siege $BUDGET rest:64:1
+	siege $((4 * MIB)) list '.clients >= 100000 and .pages < 400'
+	siege_over
+}
+
+@test "2000 sessions of all kinds, a fifth abusive" {
+	relay_start
+	siege $BUDGET rest:64:1
+	siege $BUDGET soak:2000 \
+	    ".rss_end_kib <= (.rss_tenth_kib + $((2 * MIB))) * $MEMORY"
+	siege_over
+}
