@@ -21,14 +21,14 @@ INSTALL    ?= install
 PKG_CONFIG ?= pkg-config
 
 # --- what there is to build: the tree is the list --------------------------
-T       ?= *# a glob: which unit tests, corpora, fuzz targets and bats files run
+T       ?= *# a glob: which unit tests, corpora, fuzz targets, bats files and benches run
 LIB_SRC := $(sort $(wildcard lib/*/*.c))
 SRV_SRC := $(sort $(wildcard server/*.c))
 CMD_SRC := $(sort $(wildcard cmd/*.c))
 UNT_SRC := $(sort $(wildcard tests/unit/test_$(T).c))
 UNT_LIB := $(filter-out tests/unit/test_%,$(wildcard tests/unit/*.c))
 FUZ_SRC := $(sort $(wildcard tests/fuzz/fuzz_$(T).c))
-BEN_SRC := $(sort $(wildcard tests/bench/bench_*.c))
+BEN_SRC := $(sort $(wildcard tests/bench/bench_$(T).c))
 BEN_LIB := $(filter-out tests/bench/bench_%,$(wildcard tests/bench/*.c))
 TOO_SRC := $(sort $(wildcard tests/tools/*.c))
 SIE_SRC := $(sort $(wildcard tests/siege/*.c))
@@ -48,7 +48,8 @@ REPL  := $(FUZ_SRC:tests/fuzz/fuzz_%.c=$(B)/replay/fuzz_%)
 FUZZ  := $(FUZ_SRC:tests/fuzz/fuzz_%.c=$(B)/fuzz_%)
 BENCH := $(BEN_SRC:tests/bench/%.c=$(B)/bench/%)
 TOOLS := $(TOO_SRC:tests/tools/%.c=$(B)/tools/%) \
-	$(B)/tools/siege $(B)/tools/shift.so $(B)/tools/disk.so $(B)/tools/syncs.so
+	$(B)/tools/siege $(B)/tools/shift.so $(B)/tools/disk.so \
+	$(B)/tools/syncs.so
 obj    = $(patsubst %.c,$(B)/obj/%.o,$(1))
 SRC   := $(LIB_SRC) $(SRV_SRC) $(CMD_SRC) $(UNT_SRC) $(UNT_LIB) $(FUZ_SRC) \
          $(BEN_SRC) $(BEN_LIB) $(TOO_SRC) $(SIE_SRC) tests/fuzz/replay.c
@@ -207,7 +208,7 @@ $(fuzzing): run-fuzz-%: $(B)/fuzz_%
 	  $(B)/corpus/$* tests/fuzz/corpus/$* >$(B)/$*.log 2>&1 || { tail -n 60 $(B)/$*.log; exit 1; }
 	@tail -n 1 $(B)/$*.log
 bench: $(BENCH) $(TOOLS) all
-	@for t in $(BENCH) $(sort $(wildcard tests/bench/*.sh)); do $$t || exit 1; done
+	@for t in $(BENCH) $(sort $(wildcard tests/bench/$(T).sh)); do $$t || exit 1; done
 format:
 	clang-format -i $(C_ALL)
 # that out-parameters are unset after a failure is our rule; clang-tidy follows

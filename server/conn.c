@@ -25,7 +25,6 @@ conn_start(struct conn_set *cs, struct loop *loop, struct serve *serve,
 	*cs = (struct conn_set){
 		.loop = loop,
 		.serve = serve,
-		.relay_sk = relay_sk,
 		.keys = vault_new(sizeof(struct transport)),
 		.scratch = malloc(CONN_READ_SCRATCH),
 		.limits = serve->limits,
@@ -33,8 +32,12 @@ conn_start(struct conn_set *cs, struct loop *loop, struct serve *serve,
 	};
 	TAILQ_INIT(&cs->unbound);
 	TAILQ_INIT(&cs->bound);
-	if (cs->keys && cs->scratch && conn_limit_start(cs) == 0)
+	if (cs->keys)
+		cs->begun = vault_take(cs->keys);
+	if (cs->begun && cs->scratch && conn_limit_start(cs) == 0) {
+		transport_begin(cs->begun, relay_sk);
 		return 0;
+	}
 	conn_stop(cs);
 	return err_set(ERR_NOMEM, "connections");
 }

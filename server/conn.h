@@ -66,7 +66,7 @@ TAILQ_HEAD(conn_list, conn);
 struct conn_set {
 	struct loop *loop;
 	struct serve *serve;
-	const uint8_t *relay_sk; /* 32 bytes in locked memory, the caller's */
+	struct transport *begun; /* what each connection begins with; locked */
 	struct vault *keys;
 	uint8_t *scratch; /* where one connection's bytes are looked at */
 	const struct limits *limits;
@@ -82,8 +82,8 @@ struct conn_set {
 };
 
 /*
- * ERR_NOMEM.  loop, serve and relay_sk must outlive the set, and so must the
- * limits that serve has; max: connections.
+ * ERR_NOMEM.  loop and serve must outlive the set, and so must the limits
+ * that serve has; max: connections.
  */
 int conn_start(struct conn_set *cs, struct loop *loop, struct serve *serve,
     const uint8_t *relay_sk, size_t max) MUST_USE;

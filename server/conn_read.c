@@ -102,8 +102,9 @@ take_hello(struct conn *c, uint8_t *in, size_t len)
 	if (len < TRANSPORT_HELLO_LEN)
 		return 0;
 	secret_random(fresh_e, sizeof(fresh_e));
-	r = transport_answer(c->keys, out, in, c->set->relay_sk,
-	    c->set->serve->max_frame, clock_wall_ms(), fresh_e);
+	*c->keys = *c->set->begun;
+	r = transport_answer(c->keys, out, in, c->set->serve->max_frame,
+	    clock_wall_ms(), fresh_e);
 	secret_wipe(fresh_e, sizeof(fresh_e));
 	if (r == 0)
 		r = sender_put_clear(&c->out, out, sizeof(out));

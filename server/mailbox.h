@@ -27,8 +27,8 @@ struct mailbox {
 	int64_t messages, message_bytes; /* types 1 to 3 */
 	int64_t chunks, chunk_bytes;     /* type 4 */
 	int64_t blocks;
-	bool shared; /* what each sender has of types 1 to 3 is kept */
-	uint64_t last_seen;
+	bool shared;        /* what each sender has of types 1 to 3 is kept */
+	uint64_t last_seen; /* 0: not looked up */
 };
 
 struct mailbox_table;

@@ -14,6 +14,7 @@
 #include "server/invite.h"
 #include "server/listener.h"
 #include "server/relaykey.h"
+#include "server/sql.h"
 #include "server/turn.h"
 
 #define DESCRIPTORS_KEPT 32 /* for the store, the listeners and the loop */
@@ -257,6 +258,7 @@ relay_run(const struct relay_config *config)
 	/* else the largest buffers would stay with us once they were freed */
 	mallopt(M_MMAP_THRESHOLD, MMAP_FROM);
 	mallopt(M_TRIM_THRESHOLD, MMAP_FROM);
+	sql_spare_counting();
 	log_open(config->log_format, config->log_level);
 	r.sk = secret_new(2 * KEY_LEN);
 	if (!r.sk)

@@ -229,6 +229,12 @@ start(struct sql *s, const char *path, const struct sql_plan *plan)
 	return prepare(s, path, plan);
 }
 
+void
+sql_spare_counting(void)
+{
+	sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+}
+
 int
 sql_open(struct sql **out, const char *path, const struct sql_plan *plan)
 {

@@ -40,6 +40,12 @@ struct sql_plan {
 };
 
 /*
+ * For a process that never asks how much memory SQLite has: the count costs a
+ * lock with each allocation.  Before the first sql_open, else without effect.
+ */
+void sql_spare_counting(void);
+
+/*
  * Open or make path.  ERR_LOCKED: another process has it.  ERR_CORRUPT: not a
  * database of this plan.  ERR_IO, ERR_NOMEM.
  */

@@ -46,13 +46,14 @@ store_sqlite_has_one_more(struct store_sqlite *s, struct mailbox *m)
 static int
 write_counters(struct sql *sql, const struct mailbox *m)
 {
-	sql_set_int(sql, QUERY_SET_COUNTERS, 1, m->number);
+	sql_set_blob(sql, QUERY_SET_COUNTERS, 1, m->id, ID_LEN);
 	sql_set_int(sql, QUERY_SET_COUNTERS, 2, m->next_message);
 	sql_set_int(sql, QUERY_SET_COUNTERS, 3, m->messages);
 	sql_set_int(sql, QUERY_SET_COUNTERS, 4, m->message_bytes);
 	sql_set_int(sql, QUERY_SET_COUNTERS, 5, m->chunks);
 	sql_set_int(sql, QUERY_SET_COUNTERS, 6, m->chunk_bytes);
 	sql_set_int(sql, QUERY_SET_COUNTERS, 7, m->blocks);
+	sql_set_int(sql, QUERY_SET_COUNTERS, 8, m->registered);
 	return sql_run(sql, QUERY_SET_COUNTERS);
 }
 
@@ -136,14 +137,13 @@ load(struct store_sqlite *s, struct mailbox **out, const uint8_t *id)
 	memcpy(m.id, id, ID_LEN);
 	m.number = sql_get_int(s->sql, QUERY_MAILBOX, 0);
 	m.registered = sql_get_int(s->sql, QUERY_MAILBOX, 1) != 0;
-	m.last_seen = (uint64_t)sql_get_int(s->sql, QUERY_MAILBOX, 2);
-	m.next_message = (uint32_t)sql_get_int(s->sql, QUERY_MAILBOX, 3);
-	m.messages = sql_get_int(s->sql, QUERY_MAILBOX, 4);
-	m.message_bytes = sql_get_int(s->sql, QUERY_MAILBOX, 5);
-	m.chunks = sql_get_int(s->sql, QUERY_MAILBOX, 6);
-	m.chunk_bytes = sql_get_int(s->sql, QUERY_MAILBOX, 7);
-	m.blocks = sql_get_int(s->sql, QUERY_MAILBOX, 8);
-	m.shared = sql_get_int(s->sql, QUERY_MAILBOX, 9) != 0;
+	m.next_message = (uint32_t)sql_get_int(s->sql, QUERY_MAILBOX, 2);
+	m.messages = sql_get_int(s->sql, QUERY_MAILBOX, 3);
+	m.message_bytes = sql_get_int(s->sql, QUERY_MAILBOX, 4);
+	m.chunks = sql_get_int(s->sql, QUERY_MAILBOX, 5);
+	m.chunk_bytes = sql_get_int(s->sql, QUERY_MAILBOX, 6);
+	m.blocks = sql_get_int(s->sql, QUERY_MAILBOX, 7);
+	m.shared = sql_get_int(s->sql, QUERY_MAILBOX, 8) != 0;
 	sql_settle(s->sql, QUERY_MAILBOX);
 	r = count_rest(s, &m);
 	return r == 0 ? keep(s, out, &m) : r;
@@ -175,6 +175,20 @@ store_sqlite_registered(struct store_sqlite *s, const uint8_t id[static ID_LEN])
 }
 
 static int
+load_seen(struct store_sqlite *s, struct mailbox *m)
+{
+	int r;
+
+	sql_set_int(s->sql, QUERY_SEEN, 1, m->number);
+	r = sql_step(s->sql, QUERY_SEEN);
+	if (r <= 0)
+		return r < 0 ? r : sql_damaged(s->sql);
+	m->last_seen = (uint64_t)sql_get_int(s->sql, QUERY_SEEN, 0);
+	sql_settle(s->sql, QUERY_SEEN);
+	return 0;
+}
+
+static int
 seen(struct store *st, const uint8_t *id, uint64_t now)
 {
 	struct store_sqlite *s = store_sqlite_of(st);
@@ -182,6 +196,8 @@ seen(struct store *st, const uint8_t *id, uint64_t now)
 	int r;
 
 	r = store_sqlite_mailbox(s, &m, id);
+	if (r == 0 && m->last_seen == 0)
+		r = load_seen(s, m);
 	if (r != 0 || now < m->last_seen + SEEN_EVERY_MS)
 		return r;
 	m->last_seen = now;

@@ -3,7 +3,7 @@
  * What the files of the SQLite store share.  Its tables:
  *
  *	clients    number, ID, userName, publicKey, issuedAt, lastSeen
- *	mailboxes  client, nextMessage and counters: they are behind by the
+ *	mailboxes  ID, client, nextMessage and counters: they are behind by the
  *	           texts whose ID is nextMessage or above
  *	messages   toClient, ID, fromClient, type, storedAt, content (of
  *	           type 4 the place, see chunks.h)
@@ -62,6 +62,7 @@ enum store_sqlite_query {
 	QUERY_FORGET_CLIENT,
 	QUERY_FORGET_BLOCKS,
 	QUERY_MAILBOX,
+	QUERY_SEEN,
 	QUERY_UNCOUNTED,
 	QUERY_SET_COUNTERS,
 	QUERY_SET_SEEN,

@@ -22,6 +22,23 @@
 	" PRIMARY KEY (client, kind, sender)" \
 	") STRICT, WITHOUT ROWID;"
 
+/*
+ * Since version 3: all that a send needs to know of its recipient, found by
+ * the ID alone.
+ */
+#define MAILBOXES_TABLE                             \
+	"CREATE TABLE mailboxes ("                  \
+	" ID BLOB PRIMARY KEY,"                     \
+	" client INTEGER NOT NULL,"                 \
+	" registered INTEGER NOT NULL DEFAULT 1,"   \
+	" nextMessage INTEGER NOT NULL DEFAULT 1,"  \
+	" messages INTEGER NOT NULL DEFAULT 0,"     \
+	" messageBytes INTEGER NOT NULL DEFAULT 0," \
+	" chunks INTEGER NOT NULL DEFAULT 0,"       \
+	" chunkBytes INTEGER NOT NULL DEFAULT 0,"   \
+	" blocks INTEGER NOT NULL DEFAULT 0"        \
+	") STRICT, WITHOUT ROWID;"
+
 /* Since version 4. */
 #define INVITES_TABLE               \
 	"CREATE TABLE invites ("    \
@@ -38,17 +55,7 @@ static const char schema[] =
     " publicKey BLOB,"
     " issuedAt INTEGER NOT NULL,"
     " lastSeen INTEGER NOT NULL"
-    ") STRICT;"
-    "CREATE TABLE mailboxes ("
-    " client INTEGER PRIMARY KEY,"
-    " nextMessage INTEGER NOT NULL DEFAULT 1,"
-    " messages INTEGER NOT NULL DEFAULT 0,"
-    " messageBytes INTEGER NOT NULL DEFAULT 0,"
-    " chunks INTEGER NOT NULL DEFAULT 0,"
-    " chunkBytes INTEGER NOT NULL DEFAULT 0,"
-    " blocks INTEGER NOT NULL DEFAULT 0"
-    ") STRICT;"
-    "CREATE TABLE messages ("
+    ") STRICT;" MAILBOXES_TABLE "CREATE TABLE messages ("
     " toClient INTEGER NOT NULL,"
     " ID INTEGER NOT NULL,"
     " fromClient INTEGER NOT NULL,"
@@ -81,23 +88,25 @@ static const char *const queries[QUERY_N] = {
 			   " VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT (ID) DO"
 			   " UPDATE SET userName = ?2, publicKey = ?3,"
 			   " issuedAt = ?4, lastSeen = ?5",
-	[QUERY_ADD_MAILBOX] = "INSERT OR IGNORE INTO mailboxes (client)"
-			      " SELECT number FROM clients WHERE ID = ?1",
+	[QUERY_ADD_MAILBOX] = "INSERT INTO mailboxes (ID, client)"
+			      " SELECT ID, number FROM clients WHERE ID = ?1"
+			      " ON CONFLICT (ID) DO UPDATE SET registered = 1",
 	[QUERY_FORGET_CLIENT] = "UPDATE clients SET userName = NULL,"
 				" publicKey = NULL, issuedAt = 0"
 				" WHERE number = ?1",
 	[QUERY_FORGET_BLOCKS] = "DELETE FROM blocks WHERE client = ?1",
-	[QUERY_MAILBOX] = "SELECT number, userName IS NOT NULL, lastSeen,"
+	[QUERY_MAILBOX] = "SELECT client, registered,"
 			  " nextMessage, messages, messageBytes, chunks,"
 			  " chunkBytes, blocks, EXISTS (SELECT 1 FROM shares"
-			  " WHERE client = number AND kind = 0) FROM clients"
-			  " JOIN mailboxes ON client = number WHERE ID = ?1",
+			  " AS s WHERE s.client = m.client AND kind = 0)"
+			  " FROM mailboxes AS m WHERE ID = ?1",
+	[QUERY_SEEN] = "SELECT lastSeen FROM clients WHERE number = ?1",
 	[QUERY_UNCOUNTED] = "SELECT count(*), sum(length(content)), max(ID)"
 			    " FROM messages WHERE toClient = ?1 AND ID >= ?2",
 	[QUERY_SET_COUNTERS] = "UPDATE mailboxes SET nextMessage = ?2,"
 			       " messages = ?3, messageBytes = ?4,"
-			       " chunks = ?5, chunkBytes = ?6, blocks = ?7"
-			       " WHERE client = ?1",
+			       " chunks = ?5, chunkBytes = ?6, blocks = ?7,"
+			       " registered = ?8 WHERE ID = ?1",
 	[QUERY_SET_SEEN] = "UPDATE clients SET lastSeen = ?2"
 			   " WHERE number = ?1",
 	[QUERY_BLOCK] = "INSERT OR IGNORE INTO blocks VALUES (?1, ?2)",
@@ -131,13 +140,10 @@ static const char *const queries[QUERY_N] = {
 			    " RETURNING messages",
 	[QUERY_END_SHARE] = "DELETE FROM shares"
 			    " WHERE client = ?1 AND kind = ?2 AND sender = ?3",
-	/* lengths first: else all contents are sorted, in memory */
 	[QUERY_MAKE_SHARES] =
-	    "WITH held AS MATERIALIZED (SELECT fromClient AS sender,"
-	    " length(content) AS bytes FROM messages"
-	    " WHERE toClient = ?1 AND type < 4)"
-	    " INSERT INTO shares SELECT ?1, 0, sender, count(*), sum(bytes)"
-	    " FROM held GROUP BY sender",
+	    "INSERT INTO shares SELECT toClient, 0, fromClient, count(*),"
+	    " sum(length(content)) FROM messages"
+	    " WHERE toClient = ?1 AND type < 4 GROUP BY fromClient",
 	[QUERY_END_SHARES] = "DELETE FROM shares"
 			     " WHERE client = ?1 AND kind = 0",
 	[QUERY_OLDEST_TEXTS] =
@@ -160,13 +166,18 @@ static const char *const queries[QUERY_N] = {
 	"0" DIGIT(35, 20) DIGIT(36, 16) DIGIT(37, 12) DIGIT(38, 8) \
 	    DIGIT(39, 4) DIGIT(40, 0)
 
-static const char shares_of_pieces[] = REQUESTS_INDEX SHARES_TABLE
+static const char mailboxes_and_shares[] = REQUESTS_INDEX SHARES_TABLE
+    "ALTER TABLE mailboxes RENAME TO formerMailboxes;" MAILBOXES_TABLE
+    "INSERT INTO mailboxes SELECT ID, client, userName IS NOT NULL,"
+    " nextMessage, messages, messageBytes, chunks, chunkBytes, blocks"
+    " FROM formerMailboxes JOIN clients ON number = client;"
+    "DROP TABLE formerMailboxes;"
     "INSERT INTO shares SELECT toClient, 1, fromClient, count(*),"
     " sum(CASE length(content) WHEN 20 THEN " PLACE_LEN
     " ELSE length(content) END)"
     " FROM messages WHERE type = 4 GROUP BY toClient, fromClient;";
 
-static const char *const upgrades[] = { FILES_INDEX, shares_of_pieces,
+static const char *const upgrades[] = { FILES_INDEX, mailboxes_and_shares,
 	INVITES_TABLE };
 
 const struct sql_plan store_sqlite_plan = {

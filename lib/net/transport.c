@@ -145,10 +145,15 @@ transport_finish(struct transport *t, uint8_t out[static TRANSPORT_FINISH_LEN],
 	return r;
 }
 
+void
+transport_begin(struct transport *t, const uint8_t relay_sk[static KEY_LEN])
+{
+	start(t, false, relay_sk);
+}
+
 int
 transport_answer(struct transport *t, uint8_t out[static TRANSPORT_ANSWER_LEN],
-    const uint8_t in[static TRANSPORT_HELLO_LEN],
-    const uint8_t relay_sk[static KEY_LEN], uint32_t max_frame,
+    const uint8_t in[static TRANSPORT_HELLO_LEN], uint32_t max_frame,
     uint64_t relay_time, const uint8_t fresh_e[static KEY_LEN])
 {
 	uint8_t payload[PAYLOAD_LEN] = { WIRE_VERSION };
@@ -156,7 +161,6 @@ transport_answer(struct transport *t, uint8_t out[static TRANSPORT_ANSWER_LEN],
 
 	if (memcmp(in, transport_preamble, TRANSPORT_PREAMBLE_LEN) != 0)
 		return err_set(ERR_PROTOCOL, "unknown preamble");
-	start(t, false, relay_sk);
 	r = read_message(t, payload, in + TRANSPORT_PREAMBLE_LEN,
 	    TRANSPORT_HELLO_LEN - TRANSPORT_PREAMBLE_LEN);
 	if (r < 0)

@@ -69,11 +69,15 @@ int transport_finish(struct transport *t,
     uint8_t out[static TRANSPORT_FINISH_LEN], const uint8_t id[static ID_LEN],
     const uint8_t static_sk[static KEY_LEN]) MUST_USE;
 
-/* Relay, in this order. */
+/*
+ * Relay, in this order.  What transport_begin makes is secret, and the same
+ * for every connection of one key: each may begin with a copy.
+ */
+void transport_begin(struct transport *t,
+    const uint8_t relay_sk[static KEY_LEN]);
 int transport_answer(struct transport *t,
     uint8_t out[static TRANSPORT_ANSWER_LEN],
-    const uint8_t in[static TRANSPORT_HELLO_LEN],
-    const uint8_t relay_sk[static KEY_LEN], uint32_t max_frame,
+    const uint8_t in[static TRANSPORT_HELLO_LEN], uint32_t max_frame,
     uint64_t relay_time, const uint8_t fresh_e[static KEY_LEN]) MUST_USE;
 int transport_read_finish(struct transport *t, uint8_t id[static ID_LEN],
     uint8_t client_static_pk[static KEY_LEN],

@@ -35,7 +35,10 @@ roomy() {
 
 set_next() {
 	relay_stop
-	relay_sql "UPDATE mailboxes SET nextMessage = $2 WHERE client =
+	relay_sql "UPDATE mailboxes SET nextMessage = $2,
+	    (messages, messageBytes) = (SELECT count(*),
+	    coalesce(sum(length(content)), 0) FROM messages
+	    WHERE toClient = client) WHERE client =
 	    (SELECT number FROM clients WHERE userName = '$1')"
 	relay_restart
 }

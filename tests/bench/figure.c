@@ -130,10 +130,12 @@ figure_print(struct figure *f)
 		figure_text(f, "limit", f->limit);
 		figure_number(f, "ratio", f->ratios[f->ratios_n / 2]);
 	}
-	json_object_set_new(f->row, "raw", f->raw);
+	if (json_object_size(f->raw) > 0)
+		json_object_set(f->row, "raw", f->raw);
 	json_dumpf(f->row, stdout, JSON_COMPACT | JSON_REAL_PRECISION(3));
 	putchar('\n');
 	fflush(stdout);
 	json_decref(f->row);
+	json_decref(f->raw);
 	free(f->ms);
 }

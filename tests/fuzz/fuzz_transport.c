@@ -23,9 +23,9 @@ relay_side(const uint8_t *in, size_t len)
 	struct transport relay;
 	size_t at = TRANSPORT_HELLO_LEN, n;
 
+	transport_begin(&relay, relay_sk);
 	if (len < at ||
-	    transport_answer(&relay, answer, in, relay_sk, FRAME_MAX, 4,
-		relay_e) < 0)
+	    transport_answer(&relay, answer, in, FRAME_MAX, 4, relay_e) < 0)
 		return;
 	if (len - at < TRANSPORT_FINISH_LEN ||
 	    transport_read_finish(&relay, who, pk, in + at) < 0)

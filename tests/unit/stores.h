@@ -233,13 +233,13 @@ expect_exact_counters(const char *path)
 		"SELECT sum(messageBytes + chunkBytes) - (SELECT"
 		" coalesce(sum(size(type, content)), 0) FROM messages"
 		" JOIN mailboxes ON client = toClient"
-		" WHERE ID < nextMessage) FROM mailboxes"),
+		" WHERE messages.ID < nextMessage) FROM mailboxes"),
 	    0);
 	/* texts from nextMessage on count by themselves, pieces do not */
 	assert_int_equal(ask(path,
 			     "SELECT count(*) FROM messages JOIN mailboxes"
-			     " ON client = toClient WHERE ID >= nextMessage"
-			     " AND type = 4"),
+			     " ON client = toClient WHERE type = 4"
+			     " AND messages.ID >= nextMessage"),
 	    0);
 	assert_int_equal(ask(path,
 			     "SELECT count(*) FROM mailboxes WHERE blocks <>"

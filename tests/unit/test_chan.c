@@ -90,8 +90,9 @@ greet_first(struct relay *r)
 
 	get_bytes(r, hello, sizeof(hello));
 	secret_random(e, sizeof(e));
-	MUST(transport_answer(&r->t, out, hello, relay_sk, relay_max_frame,
-		 RELAY_TIME, e) == 0);
+	transport_begin(&r->t, relay_sk);
+	MUST(transport_answer(&r->t, out, hello, relay_max_frame, RELAY_TIME,
+		 e) == 0);
 	put_bytes(r, out, sizeof(out));
 }
 
@@ -446,8 +447,9 @@ play_damaged(struct relay *r)
 	uint8_t hello[TRANSPORT_HELLO_LEN], out[TRANSPORT_ANSWER_LEN];
 
 	get_bytes(r, hello, sizeof(hello));
-	MUST(transport_answer(&r->t, out, hello, relay_sk, relay_max_frame,
-		 RELAY_TIME, client_sk) == 0);
+	transport_begin(&r->t, relay_sk);
+	MUST(transport_answer(&r->t, out, hello, relay_max_frame, RELAY_TIME,
+		 client_sk) == 0);
 	out[60] ^= 1;
 	put_bytes(r, out, sizeof(out));
 	expect_end(r);

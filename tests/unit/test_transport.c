@@ -78,8 +78,9 @@ answer(struct transport *relay)
 {
 	uint8_t out[TRANSPORT_ANSWER_LEN];
 
-	assert_int_equal(transport_answer(relay, out, kat.hello, kat.relay_sk,
-			     MAX_FRAME, RELAY_TIME, kat.relay_e),
+	transport_begin(relay, kat.relay_sk);
+	assert_int_equal(transport_answer(relay, out, kat.hello, MAX_FRAME,
+			     RELAY_TIME, kat.relay_e),
 	    0);
 	assert_memory_equal(out, kat.answer, sizeof(out));
 }
@@ -144,8 +145,9 @@ answer_to(const uint8_t *hello)
 	struct transport relay;
 	uint8_t out[TRANSPORT_ANSWER_LEN];
 
-	return transport_answer(&relay, out, hello, kat.relay_sk, MAX_FRAME,
-	    RELAY_TIME, kat.relay_e);
+	transport_begin(&relay, kat.relay_sk);
+	return transport_answer(&relay, out, hello, MAX_FRAME, RELAY_TIME,
+	    kat.relay_e);
 }
 
 /*
@@ -168,9 +170,9 @@ wrong_hello(void **state)
 			assert_int_equal(answer_to(hello), ERR_PROTOCOL);
 			continue;
 		}
-		assert_int_equal(transport_answer(&relay, out, hello,
-				     kat.relay_sk, MAX_FRAME, RELAY_TIME,
-				     kat.relay_e),
+		transport_begin(&relay, kat.relay_sk);
+		assert_int_equal(transport_answer(&relay, out, hello, MAX_FRAME,
+				     RELAY_TIME, kat.relay_e),
 		    0);
 		greet(&client);
 		assert_int_equal(transport_read_answer(&client, &a, out),
@@ -237,8 +239,9 @@ greeting(uint32_t max_frame, uint32_t *taken)
 	int r;
 
 	greet(&client);
-	assert_int_equal(transport_answer(&relay, out, kat.hello, kat.relay_sk,
-			     max_frame, RELAY_TIME, kat.relay_e),
+	transport_begin(&relay, kat.relay_sk);
+	assert_int_equal(transport_answer(&relay, out, kat.hello, max_frame,
+			     RELAY_TIME, kat.relay_e),
 	    0);
 	r = transport_read_answer(&client, &a, out);
 	if (r == 0)
