@@ -684,6 +684,7 @@ test_pieces_stand_in_files(void **state)
 	assert_int_equal(files(f, &n), before);
 	expect_pieces(f->st, &bob, "ad");
 	settle(f->st);
+	reopen(f, NULL);
 	assert_true(files(f, &n) <= before - 2 * (PIECE_LEN - 4096));
 	expect_pieces(f->st, &bob, "ad");
 	/* after a start, another file; the last piece takes its file along */
