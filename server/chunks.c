@@ -16,11 +16,14 @@
 #define SEGMENT_LEN (64ULL * 1024 * 1024) /* then the next one is begun */
 #define ALIGNMENT   4096 /* of contents: what a hole can take back */
 #define READERS     8    /* segments kept open for reading */
+#define HOLES_MAX   1024 /* not given back */
+#define HOLES_ONCE  64   /* given back at a time */
 #define NAME_LEN    20   /* of a segment: decimal digits, padded */
 
 struct segment {
 	uint64_t number;
-	uint64_t live; /* contents in it, those of the open group included */
+	uint64_t live;  /* contents in it, those of the open group included */
+	uint64_t bytes; /* that they take, and what is to be given back */
 };
 
 /* A row of the open group. */
@@ -39,12 +42,13 @@ struct chunks {
 	struct segment *segments; /* ascending */
 	size_t segments_n, segments_room;
 	struct changes group; /* not committed yet */
-	struct changes due;   /* to be given back */
+	struct changes holes; /* to be given back, the oldest first */
+	bool dead;            /* there may be segments without contents */
 	int writer;           /* the newest segment, or -1 */
 	uint64_t next;        /* number of the one after it */
 	uint64_t end;         /* where it is appended to */
 	bool dirty;           /* not synced */
-	uint64_t bytes;       /* of contents */
+	uint64_t bytes;       /* of all segments */
 	struct {
 		uint64_t number;
 		int fd; /* -1: none */
@@ -146,7 +150,8 @@ add_segment(struct chunks *c, uint64_t number)
 	    &c->segments_room, sizeof(*c->segments));
 
 	if (r == 0)
-		c->segments[c->segments_n++] = (struct segment){ number, 0 };
+		c->segments[c->segments_n++] =
+		    (struct segment){ .number = number };
 	if (r == 0 && c->next <= number)
 		c->next = number + 1;
 	return r;
@@ -202,6 +207,7 @@ remove_segment(struct chunks *c, struct segment *s)
 	size_t after = c->segments_n - (size_t)(s - c->segments) - 1;
 	char name[NAME_LEN + 1];
 
+	c->bytes -= s->bytes;
 	name_of(name, s->number);
 	unlinkat(c->dir, name, 0); /* else it is removed at the next start */
 	close_reader(c, s->number);
@@ -209,6 +215,46 @@ remove_segment(struct chunks *c, struct segment *s)
 		close_writer(c);
 	memmove(s, s + 1, after * sizeof(*s));
 	c->segments_n--;
+}
+
+/* Where holes are not known the space waits for its segment. */
+static bool
+punch(const struct chunks *c, const struct chunks_place *p)
+{
+	int r, fd = open_segment(c, p->segment, O_WRONLY);
+
+	if (fd < 0)
+		return false;
+	r = fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+	    (off_t)p->offset, (off_t)room_for(p->len));
+	close(fd);
+	return r == 0;
+}
+
+/* The first n holes. */
+static void
+give_back(struct chunks *c, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		const struct chunks_place *p = &c->holes.rows[i].place;
+		struct segment *s = find_segment(c, p->segment);
+
+		if (!s || !punch(c, p))
+			continue;
+		s->bytes -= room_for(p->len);
+		c->bytes -= room_for(p->len);
+	}
+}
+
+/* One more content, in the newest segment. */
+static void
+take(struct chunks *c, uint32_t len)
+{
+	struct segment *s = &c->segments[c->segments_n - 1];
+
+	s->live++;
+	s->bytes += room_for(len);
+	c->bytes += room_for(len);
 }
 
 /* --- opening --- */
@@ -248,6 +294,7 @@ chunks_close(struct chunks *c)
 {
 	if (!c)
 		return;
+	give_back(c, c->holes.n);
 	close_writer(c);
 	for (size_t i = 0; i < READERS; i++) {
 		if (c->readers[i].fd >= 0)
@@ -256,7 +303,7 @@ chunks_close(struct chunks *c)
 	close(c->dir);
 	free(c->segments);
 	free(c->group.rows);
-	free(c->due.rows);
+	free(c->holes.rows);
 	free(c);
 }
 
@@ -267,8 +314,7 @@ chunks_claim(struct chunks *c, const struct chunks_place *p)
 
 	if (r < 0)
 		return r;
-	c->segments[c->segments_n - 1].live++;
-	c->bytes += room_for(p->len);
+	take(c, p->len);
 	return 0;
 }
 
@@ -381,9 +427,8 @@ chunks_put(struct chunks *c, struct chunks_place *out, const uint8_t *bytes,
 	(void)sync_file_range(c->writer, (off_t)place.offset, len,
 	    SYNC_FILE_RANGE_WRITE);
 	c->end += room_for(len);
-	c->bytes += room_for(len);
 	c->dirty = true;
-	c->segments[c->segments_n - 1].live++;
+	take(c, len);
 	*out = place;
 	return 0;
 }
@@ -441,19 +486,29 @@ chunks_sync(struct chunks *c)
 	return 0;
 }
 
-/* Those of the group that were put, or dropped, are for chunks_rest. */
+/* A content is gone. */
+static void
+bury(struct chunks *c, const struct chunks_place *p)
+{
+	struct segment *s = find_segment(c, p->segment);
+
+	if (!s)
+		return;
+	if (--s->live == 0)
+		c->dead = true;
+	else if (note(&c->holes, p, false) < 0)
+		return; /* its space comes back with the segment */
+}
+
+/* So are those of the group that were put, or dropped. */
 static void
 settle(struct chunks *c, bool put)
 {
 	struct changes *g = &c->group;
 
 	for (size_t i = 0; i < g->n; i++) {
-		if (g->rows[i].put != put)
-			continue;
-		c->bytes -= room_for(g->rows[i].place.len);
-		/* without memory their space comes back at the next start */
-		if (note(&c->due, &g->rows[i].place, false) < 0)
-			break;
+		if (g->rows[i].put == put)
+			bury(c, &g->rows[i].place);
 	}
 	g->n = 0;
 }
@@ -471,25 +526,18 @@ chunks_undo(struct chunks *c)
 	chunks_rest(c);
 }
 
+/* Forget the first n holes, and those whose segment has gone. */
 static void
-give_back(struct chunks *c, const struct chunks_place *p)
+forget_holes(struct chunks *c, size_t n)
 {
-	struct segment *s = find_segment(c, p->segment);
-	int fd;
+	struct changes *h = &c->holes;
+	size_t kept = 0;
 
-	if (!s)
-		return;
-	if (--s->live == 0) {
-		remove_segment(c, s);
-		return;
+	for (size_t i = n; i < h->n; i++) {
+		if (find_segment(c, h->rows[i].place.segment))
+			h->rows[kept++] = h->rows[i];
 	}
-	/* where holes are not known the space waits for its segment */
-	fd = open_segment(c, p->segment, O_WRONLY);
-	if (fd < 0)
-		return;
-	(void)fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
-	    (off_t)p->offset, (off_t)room_for(p->len));
-	close(fd);
+	h->n = kept;
 }
 
 uint64_t
@@ -498,10 +546,29 @@ chunks_bytes(const struct chunks *c)
 	return c->bytes;
 }
 
+/* Segments that are empty, and the first n holes. */
+static void
+clean(struct chunks *c, size_t n)
+{
+	if (!c->dead && n == 0)
+		return;
+	for (size_t i = c->segments_n; c->dead && i > 0; i--) {
+		if (c->segments[i - 1].live == 0)
+			remove_segment(c, &c->segments[i - 1]);
+	}
+	c->dead = false;
+	give_back(c, n);
+	forget_holes(c, n);
+}
+
 void
 chunks_rest(struct chunks *c)
 {
-	for (size_t i = 0; i < c->due.n; i++)
-		give_back(c, &c->due.rows[i].place);
-	c->due.n = 0;
+	clean(c, c->holes.n > HOLES_MAX ? HOLES_ONCE : 0);
+}
+
+void
+chunks_compact(struct chunks *c)
+{
+	clean(c, c->holes.n);
 }

@@ -6,8 +6,10 @@
  *
  * A directory holds segments, named by their numbers.  A content is appended
  * to the newest segment and synced before the row that names its place is
- * committed.  A content whose row is gone leaves a hole, and a segment goes
- * with its last content.  What belongs to the open group is undone with it.
+ * committed.  A content whose row is gone leaves a hole; a segment goes with
+ * its last content.  Most go so, and soon, so that holes are given back only
+ * when there are many, or at the end.  What belongs to the open group is
+ * undone with it.
  * A crash may leave the contents of one group behind, until their segment
  * goes; a segment that no row names is removed at the start.
  */
@@ -38,7 +40,7 @@ void chunks_unpack(struct chunks_place *out,
 
 /* The directory is made when it is missing.  ERR_IO, ERR_NOMEM. */
 int chunks_open(struct chunks **out, const char *dir) MUST_USE;
-void chunks_close(struct chunks *c); /* NULL is fine */
+void chunks_close(struct chunks *c); /* gives back holes; NULL is fine */
 
 /*
  * At the start: claim each place that a row names, ascending, and then start,
@@ -71,10 +73,14 @@ int chunks_sync(struct chunks *c) MUST_USE;
 void chunks_keep(struct chunks *c);
 void chunks_undo(struct chunks *c);
 
-/* What the contents take on the disk, without what is to be given back. */
+/* What all of it takes on the disk. */
 uint64_t chunks_bytes(const struct chunks *c);
 
-/* Give back the space of what is gone for good, between two groups. */
+/*
+ * Give back segments, and holes when there are many, between two groups; and
+ * all holes, however few.
+ */
 void chunks_rest(struct chunks *c);
+void chunks_compact(struct chunks *c);
 
 #endif

@@ -415,7 +415,7 @@ file_len(struct sql *s, int which)
 int
 sql_size(struct sql *s, struct sql_size *out)
 {
-	uint64_t pages, unused = 0, file;
+	uint64_t pages = 0, unused = 0, file;
 	int r = sql_state(s);
 
 	if (r == 0)

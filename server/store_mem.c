@@ -201,7 +201,8 @@ enrol(struct store *st, const struct body_key *key, const struct invite *invite,
 	return invite ? use(s, invite) : 0;
 }
 
-static void delete (struct mem *s, struct client *c, struct message *m)
+static void
+drop(struct mem *s, struct client *c, struct message *m)
 {
 	TAILQ_REMOVE(&c->messages, m, link);
 	s->bytes -= sizeof(*m) + m->body.content_len;
@@ -211,10 +212,15 @@ static void delete (struct mem *s, struct client *c, struct message *m)
 static void
 empty(struct mem *s, struct client *c)
 {
+	struct message *m, *next_m;
 	struct block *b, *next_b;
 
-	while (!TAILQ_EMPTY(&c->messages))
-		delete (s, c, TAILQ_FIRST(&c->messages));
+	for (m = TAILQ_FIRST(&c->messages); m; m = next_m) {
+		next_m = TAILQ_NEXT(m, link);
+		s->bytes -= sizeof(*m) + m->body.content_len;
+		free(m);
+	}
+	TAILQ_INIT(&c->messages);
 	for (b = LIST_FIRST(&c->blocks); b; b = next_b) {
 		next_b = LIST_NEXT(b, link);
 		free(b);
@@ -395,7 +401,7 @@ ack(struct store *st, const uint8_t *id, const struct body_range *range,
 		next = TAILQ_NEXT(m, link);
 		if (m->body.id < range->first || m->body.id > range->last)
 			continue;
-		delete (of(st), c, m);
+		drop(of(st), c, m);
 		++*n;
 	}
 	return 0;
@@ -438,7 +444,7 @@ sweep(struct store *st, uint64_t now, bool *more)
 		for (m = TAILQ_FIRST(&c->messages); m; m = next) {
 			next = TAILQ_NEXT(m, link);
 			if (is_overdue(s, m, now))
-				delete (s, c, m);
+				drop(s, c, m);
 		}
 	}
 	*more = false;

@@ -179,7 +179,7 @@ commit(struct store *st)
 	} else {
 		chunks_keep(s->chunks);
 	}
-	store_sqlite_space_settle(s);
+	store_sqlite_space_settle(s, r < 0);
 	return r;
 }
 

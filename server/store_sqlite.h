@@ -117,7 +117,7 @@ int store_sqlite_space_take(struct store_sqlite *s, enum quota_kind kind,
     uint32_t len) MUST_USE;
 
 /* The open group was committed, or is lost. */
-void store_sqlite_space_settle(struct store_sqlite *s);
+void store_sqlite_space_settle(struct store_sqlite *s, bool lost);
 
 /* Give back what a full store can do without, between two groups.  ERR_IO. */
 int store_sqlite_space_compact(struct store_sqlite *s) MUST_USE;

@@ -126,9 +126,13 @@ store_sqlite_space_take(struct store_sqlite *s, enum quota_kind kind,
 }
 
 void
-store_sqlite_space_settle(struct store_sqlite *s)
+store_sqlite_space_settle(struct store_sqlite *s, bool lost)
 {
 	s->space.pending = 0;
+	if (lost) {
+		s->space.looked_at = 0;
+		s->space.compact = true; /* what deletes may need the log's */
+	}
 }
 
 int
@@ -136,6 +140,8 @@ store_sqlite_space_compact(struct store_sqlite *s)
 {
 	struct store_sqlite_space *sp = &s->space;
 
+	if (sp->rooms[QUOTA_PIECES].full)
+		chunks_compact(s->chunks);
 	if (!sp->compact &&
 	    !(sp->rooms[QUOTA_PIECES].full && sql_log_len(s->sql) >= LOG_MAX))
 		return 0;

@@ -9,6 +9,8 @@
 #include "base/file.h"
 #include "base/secret.h"
 
+#define LENGTHEN (8 * 1024 * 1024) /* bytes, for what will follow */
+
 /* A chunk of no file that is known; it may be on its way. */
 static int
 meet_stray(struct arriving *a, const struct body_message *m,
@@ -117,16 +119,25 @@ unpadded(const struct arriving_file *t, uint64_t index, size_t len)
 	return len > t->m.size - at ? (size_t)(t->m.size - at) : len;
 }
 
+static bool
+set_length(struct arriving_file *t, uint64_t length)
+{
+	if (ftruncate(t->fd, (off_t)length) < 0)
+		return false;
+	t->length = length;
+	return true;
+}
+
 /*
- * The part as long as a chunk needs it.  Where it may not be so long the chunk
- * waits at the relay, as where there is no room.
+ * The part as long as a chunk needs it, or longer: its end is set when it is
+ * complete.  Where it may not be so long the chunk waits at the relay, as
+ * where there is no room.
  */
 static int
 lengthen(struct arriving *a, struct arriving_file *t, uint64_t end, bool *may)
 {
-	*may = end <= t->length || ftruncate(t->fd, (off_t)end) == 0;
-	if (*may && end > t->length)
-		t->length = end;
+	*may = end <= t->length || set_length(t, end + LENGTHEN) ||
+	    set_length(t, end);
 	if (*may)
 		return 0;
 	if (errno == EFBIG) {

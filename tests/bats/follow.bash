@@ -46,12 +46,13 @@ strangers() {
 
 # --- a relay that is killed again and again ------------------------------------
 
-# Alice sends N texts, at most so many a second: what the relay has surely not
-# had is sent again, what is in doubt is delivered by the next command.
-say_many() { # N A_SECOND
+# Alice sends the texts 1, 2 and so on, at most so many a second; how many, into
+# $BATS_TEST_TMPDIR/said.  What the relay has surely not had is sent again, what
+# is in doubt is delivered by the next command.
+say_many() { # SECONDS A_SECOND
 	local n=1 begin=${EPOCHREALTIME/.} early
 
-	while [ "$n" -le "$1" ]; do
+	while [ $((${EPOCHREALTIME/.} - begin)) -lt $(($1 * 1000000)) ]; do
 		if as alice "$SENTINEL_BIN/sentinel-send" bob -m "$n" \
 		    --errors=json >/dev/null 2>"$BATS_TEST_TMPDIR/send.err" ||
 		    [ "$(jq .in_doubt "$BATS_TEST_TMPDIR/send.err")" = true ]
@@ -62,6 +63,7 @@ say_many() { # N A_SECOND
 		[ "$early" -le 0 ] ||
 		    sleep "$((early / 1000000)).$(printf %06d $((early % 1000000)))"
 	done
+	echo $((n - 1)) >"$BATS_TEST_TMPDIR/said"
 	# nothing may be left in doubt, the last one sent once however often it is tried
 	until_true as alice "$SENTINEL_BIN/sentinel-send" bob -m last \
 	    --id 0190a5c0-1111-7222-8333-444444444444
@@ -94,18 +96,21 @@ reconnected() {
 		    ms[int((NR + 1) / 2)] " ms in the median" }'
 }
 
-# followed_through N A_SECOND KILLED_EVERY: nothing lost, nothing twice
+# followed_through SECONDS A_SECOND KILLED_EVERY: nothing lost, nothing twice
 followed_through() {
+	local said
+
 	follow
 	say_many "$1" "$2" &
 	SENDER=$!
 	STARTED+=("$SENDER")
 	kill_often "$3"
 	wait "$SENDER"
-	until_true has_printed $(($1 + 1))
+	said=$(cat "$BATS_TEST_TMPDIR/said")
+	until_true has_printed $((said + 1))
 	unfollow
 	assert_equal "$FOLLOWED" 143
-	{ seq "$1"; echo last; } | cmp - <(jq -r .body "$OUT")
+	{ seq "$said"; echo last; } | cmp - <(jq -r .body "$OUT")
 	reconnected >&3
 	run bob sentinel-pull
 	assert_output ''

@@ -372,6 +372,42 @@ files(const struct fixture *f, unsigned *n)
 	return bytes;
 }
 
+/* Then the store is closed. */
+static inline void
+close_exact(struct fixture *f)
+{
+	store_close(f->st);
+	f->st = NULL;
+	if (f->kind == SQLITE)
+		expect_exact_counters(f->path);
+}
+
+/* How many of these can be put until one is refused so. */
+static inline unsigned
+fill(struct store *st, const struct caller *from, uint8_t type,
+    const char *content, int refusal)
+{
+	unsigned n = 0;
+	int r;
+
+	while ((r = put(st, from, &bob, type, content)) == 0)
+		n++;
+	assert_int_equal(r, refusal);
+	return n;
+}
+
+static inline struct fixture *
+begin(void **state, const struct store_limits *limits)
+{
+	struct fixture *f = *state;
+
+	reopen(f, limits);
+	enrol_all(f->st);
+	enrol(f->st, &dave);
+	settle(f->st);
+	return f;
+}
+
 #define ON(kind, test)                                                 \
 	{                                                              \
 #test " (" #kind ")", test, set_up, tear_down, &(kind) \

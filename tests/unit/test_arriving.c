@@ -669,6 +669,8 @@ name_it(struct desk *d, const struct parcel *p)
 	chunks(d, p);
 	assert_int_equal(settle(d), 0);
 	end(d, p);
+	/* as what checks it does before */
+	assert_int_equal(truncate(part(d, p), (off_t)p->size), 0);
 	assert_int_equal(stat(part(d, p), &st), 0);
 	assert_int_equal(files_find(d->stage->kf, p->from->who.key.id, FILES_IN,
 			     p->m.file_id, &f, &found),
