@@ -11,17 +11,17 @@ load siege
 	siege $BUDGET truncated:1000 ".stuck == 0 and .cpu_ms <= 1000 * $SLOWER"
 	siege $BUDGET slow:200:15000 '.ended == 200 and
 	    .shake_first_ms >= 950 and .frame_first_ms >= 1950'
-	siege $((16 * MIB)) empty:1500:1000 '.held <= 256'
-	siege $BUDGET empty_one_source:500:1000 '.held <= 64'
-	siege $BUDGET empty_again:300:1500 '.made > 300'
+	siege $((16 * MIB)) empty:1500:700 '.held <= 256'
+	siege $BUDGET empty_one_source:500:500 '.held <= 64'
+	siege $BUDGET empty_again:300:1000 '.made > 300'
 	siege_over
 }
 
 @test "handshakes half open, nonsense, and from everywhere" {
 	relay_start
 	siege $BUDGET rest:64:1
-	siege $BUDGET half_open:1000:2000 '.made > 1000 and .held <= 256'
-	siege $BUDGET half_open_one_source:1000:1000 '.held <= 64'
+	siege $BUDGET half_open:1000:1500 '.made > 1000 and .held <= 256'
+	siege $BUDGET half_open_one_source:1000:700 '.held <= 64'
 	siege $BUDGET nonsense:3000
 	siege $BUDGET sources:5000
 	siege_over
@@ -34,7 +34,7 @@ load siege
 	    "$SENTINEL_BIN/sentinel-relay" >"$RELAY_PROGRAM"
 	chmod +x "$RELAY_PROGRAM"
 	relay_start
-	siege $BUDGET empty:100:2000 ".held < 64 and .cpu_ms <= 400 * $SLOWER"
+	siege $BUDGET empty:100:1500 ".held < 64 and .cpu_ms <= 300 * $SLOWER"
 	siege $BUDGET empty_again:100:1000
 	siege_over
 }
@@ -43,8 +43,8 @@ load siege
 	relay_start --max-buffers 64M
 	siege $BUDGET rest:64:1
 	siege $MIB sizes '.tried > 400 and .wrong == 0'
-	siege $((64 * MIB + 12 * MIB)) slow_readers:100:500
-	siege $BUDGET pipeline:100000:500 \
+	siege $((64 * MIB + 12 * MIB)) slow_readers:100:100
+	siege $BUDGET pipeline:100000:200 \
 	    '.answered + .limited == 100000 and .answered >= 20000'
 	siege $BUDGET never_ack:300 '.answered + .limited == 300'
 	siege_over

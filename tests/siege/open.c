@@ -10,7 +10,10 @@
 #define PLUGS_MAX 4000
 #define LOOK_MS   50
 #define DRIP_MS   1000
-#define PEOPLE    4 /* behind bound channels, of which each may have 128 */
+#define STILL_MS  300
+#define SEEN_MS   4000
+#define FEW       16 /* that make room for others */
+#define PEOPLE    4  /* behind bound channels, of which each may have 128 */
 
 /* What has not come yet. */
 enum stage {
@@ -137,6 +140,21 @@ count_ended(unsigned n)
 	return sum;
 }
 
+/* How many are left, once the relay has seen them all: it ends few more. */
+static unsigned
+count_held(unsigned n)
+{
+	uint64_t deadline = clock_deadline(SEEN_MS);
+	unsigned before, ended = count_ended(n);
+
+	do {
+		before = ended;
+		clock_sleep(STILL_MS);
+		ended = count_ended(n);
+	} while (ended > before + FEW && clock_left(deadline) > 0);
+	return n - ended;
+}
+
 static void
 close_all(unsigned n)
 {
@@ -258,7 +276,7 @@ come_again(const struct siege *sg, unsigned made)
 static void
 empty(struct siege *sg)
 {
-	unsigned most = 0, held, made = sg->n;
+	unsigned held, made = sg->n;
 	uint64_t deadline;
 
 	MUST(sg->n <= PLUGS_MAX);
@@ -267,18 +285,16 @@ empty(struct siege *sg)
 		plug_connect(&all[i].plug, sg, sg->how == ONE_SOURCE ? 0 : i);
 	}
 	deadline = clock_deadline(sg->ms);
-	clock_sleep(300); /* the relay has seen them all */
-	do {
-		held = sg->n - count_ended(sg->n);
-		if (held > most)
-			most = held;
+	held = sg->how == AGAIN ? 0 : count_held(sg->n);
+	while (clock_left(deadline) > 0) {
 		if (sg->how == AGAIN)
 			made = come_again(sg, made);
 		else
 			clock_sleep(LOOK_MS);
-	} while (clock_left(deadline) > 0);
+		count_ended(sg->n);
+	}
 	siege_tell(sg, "made", made);
-	siege_tell(sg, "held", most);
+	siege_tell(sg, "held", held);
 	close_all(sg->n);
 }
 
@@ -308,7 +324,7 @@ half_open(struct siege *sg)
 	}
 	n = made < PLUGS_MAX ? made : PLUGS_MAX;
 	siege_tell(sg, "made", made);
-	siege_tell(sg, "held", n - count_ended(n));
+	siege_tell(sg, "held", count_held(n));
 	close_all(n);
 }
 

@@ -21,6 +21,7 @@
 
 #define BACK_MS  10000
 #define LOOK_MS  20
+#define LOOKS    10
 #define KEPT_KIB 2048
 
 void
@@ -42,7 +43,7 @@ look_before(struct watch *w, pid_t pid)
 {
 	uint64_t fds = UINT64_MAX;
 
-	for (int i = 0; i < 20; i++) {
+	for (int i = 0; i < LOOKS; i++) {
 		clock_sleep(LOOK_MS);
 		watch_read(w, pid);
 		if (w->fds < fds)
