@@ -30,6 +30,9 @@
 
 uint64_t raw_now_ns(void);
 
+/* Calls of fn a second, made for as long as ns. */
+double raw_rate(void (*fn)(void *arg), void *arg, uint64_t ns);
+
 /* In BENCH_DIR, else /var/tmp: a disk, where /tmp may be memory. */
 void raw_make_dir(char out[static 256]);
 
