@@ -20,6 +20,7 @@ enum stage {
 	PREAMBLE,
 	MESSAGE_1,
 	MESSAGE_3,
+	STRANGER, /* header of a registration */
 	HEADER,
 	PAYLOAD,
 	REFUSED, /* payload of a request that was refused by its header */
@@ -41,12 +42,14 @@ struct begun {
 };
 
 static struct begun all[PLUGS_MAX];
+static struct caller stranger;
 
 static void
 prepare_people(struct siege *sg)
 {
 	for (unsigned i = 0; i < PEOPLE; i++)
 		plug_person(sg, i);
+	caller_make(&stranger, PEOPLE_MAX + 1, "stranger");
 }
 
 /* The same each time: who attacks saves the work. */
@@ -95,11 +98,19 @@ send_rest(struct begun *b)
 	return plug_send(&b->plug, b->rest, b->len);
 }
 
+static const uint16_t codes[STAGES] = {
+	[STRANGER] = CODE_REGISTER,
+	[HEADER] = CODE_SEND,
+	[PAYLOAD] = CODE_SEND,
+	[REFUSED] = CODE_KEY,
+};
+
 /* As far as a stage; whoever is turned away on the way stays behind. */
 static void
 begin(struct begun *b, const struct siege *sg, unsigned stage, unsigned i)
 {
-	const struct caller *who = plug_person(sg, i % PEOPLE);
+	const struct caller *who =
+	    stage == STRANGER ? &stranger : plug_person(sg, i % PEOPLE);
 	struct plug *p = &b->plug;
 
 	*b = (struct begun){ .step = 1 };
@@ -117,8 +128,8 @@ begin(struct begun *b, const struct siege *sg, unsigned stage, unsigned i)
 	put_finish(b, who);
 	if (stage == MESSAGE_3 || !send_rest(b))
 		return;
-	put_header(b, who, stage == REFUSED ? CODE_KEY : CODE_SEND);
-	if (stage == HEADER || !send_rest(b))
+	put_header(b, who, codes[stage]);
+	if (stage <= HEADER || !send_rest(b))
 		return;
 	put_crumbs(b);
 }
@@ -248,7 +259,7 @@ slow(struct siege *sg)
 		clock_sleep(LOOK_MS);
 	}
 	siege_tell(sg, "ended", count_ended(sg->n));
-	tell_ends(sg, "shake_first_ms", "shake_last_ms", PREAMBLE, MESSAGE_3,
+	tell_ends(sg, "shake_first_ms", "shake_last_ms", PREAMBLE, STRANGER,
 	    start);
 	tell_ends(sg, "frame_first_ms", "frame_last_ms", HEADER, REFUSED,
 	    start);
@@ -352,6 +363,7 @@ const struct attack open_attacks[] = {
 	{ "slow_preamble", prepare_people, slow, 200, 13000, PREAMBLE },
 	{ "slow_message_1", prepare_people, slow, 200, 13000, MESSAGE_1 },
 	{ "slow_message_3", prepare_people, slow, 200, 13000, MESSAGE_3 },
+	{ "slow_stranger", prepare_people, slow, 200, 13000, STRANGER },
 	{ "slow_header", prepare_people, slow, 200, 30000, HEADER },
 	{ "slow_payload", prepare_people, slow, 200, 30000, PAYLOAD },
 	{ "slow_refused", prepare_people, slow, 200, 30000, REFUSED },

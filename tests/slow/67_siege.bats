@@ -14,7 +14,7 @@ load ../bats/siege
 @test "a byte a second at every stage, 200 times" {
 	relay_start --max-unbound 512
 	siege $BUDGET rest
-	for stage in preamble message_1 message_3; do
+	for stage in preamble message_1 message_3 stranger; do
 		siege $BUDGET slow_$stage:200 '.ended == 200 and
 		    .shake_first_ms >= 4900 and .shake_last_ms <= 6000'
 	done

@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "base/clock.h"
 #include "base/secret.h"
 #include "server/conn.h"
 #include "server/log.h"
@@ -233,6 +234,26 @@ test_hoarder(void **state)
 	give_back(busy);
 }
 
+/* Much that was given back is handed to the system soon, little is kept. */
+static void
+test_trim(void **state)
+{
+	(void)state;
+	assert_int_equal(conn_limit_start(&set), 0);
+	set.buffers = 4 * 1024 * 1024;
+	conn_limit_trim(&set);
+	set.buffers -= 512 * 1024;
+	conn_limit_trim(&set);
+	assert_true(set.trim.at == CLOCK_NEVER);
+	set.buffers -= 512 * 1024;
+	conn_limit_trim(&set);
+	assert_true(set.trim.at > loop_now(set.loop) &&
+	    set.trim.at <= loop_now(set.loop) + 1000);
+	set.trim.fn(set.trim.arg);
+	assert_int_equal(set.most, set.buffers);
+	loop_timer_remove(set.loop, &set.trim);
+}
+
 int
 main(void)
 {
@@ -244,6 +265,7 @@ main(void)
 		T(test_small_limits),
 		T(test_budget),
 		T(test_hoarder),
+		T(test_trim),
 	};
 
 	log_open(LOG_JSON, LOG_ERROR);
