@@ -305,7 +305,8 @@ test_help(void **state)
 static int
 end_of_check(const struct opt *other)
 {
-	const struct opt_set both[] = { { own_opts, &own }, { other, &own } };
+	const struct opt_set both[] = { { own_opts, &own, NULL },
+		{ other, &own, NULL } };
 	pid_t pid = fork();
 	int status;
 
