@@ -55,7 +55,7 @@ SRC   := $(LIB_SRC) $(SRV_SRC) $(CMD_SRC) $(UNT_SRC) $(UNT_LIB) $(FUZ_SRC) \
          $(BEN_SRC) $(BEN_LIB) $(TOO_SRC) $(SIE_SRC) tests/fuzz/replay.c
 
 # --- flags: ours are appended, the user's CFLAGS and LDFLAGS are kept ------
-NEED   := libsodium sqlite3 jansson
+NEED   := libsodium sqlite3 jansson libseccomp
 PROBE  := -Wlogical-op -Wduplicated-cond -fstack-clash-protection -fcf-protection \
           -mbranch-protection=standard -ftrivial-auto-var-init=zero -fstrict-flex-arrays=3
 LIBS   := $(shell $(PKG_CONFIG) --libs $(NEED) 2>/dev/null)

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Landlock: which files this process may still open, and that it may neither
+ * connect nor listen.  The kernel's numbers stand here, for the headers of
+ * Debian 12 know fewer than its newer kernels do (Linux, Landlock: unprivileged
+ * access control).
+ */
+#ifndef SERVER_LANDLOCK_H
+#define SERVER_LANDLOCK_H
+
+#include "base/attr.h"
+
+#define LANDLOCK_ABI_MAX 6 /* what is made use of */
+
+/*
+ * From now on: everything in the directory dir, and nothing outside.  At most
+ * version max is asked for.  Answers the version that holds: 0 when the kernel
+ * has none; ERR_IO.
+ *
+ *	1  files   2  moves between directories   3  truncation
+ *	4  TCP     5  devices                     6  signals, abstract sockets
+ */
+int landlock_enter(const char *dir, int max) MUST_USE;
+
+#endif
