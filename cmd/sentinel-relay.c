@@ -9,6 +9,7 @@
 #include "base/err.h"
 #include "cli/app.h"
 #include "cli/record.h"
+#include "server/landlock.h"
 #include "server/relay.h"
 
 #define GIB              (1ULL << 30)
@@ -29,10 +30,16 @@ static struct args {
 	struct limits traffic;
 	uint64_t invites;
 	uint64_t invite_ttl_ms;
+	const char *sandbox;
+	const char *user;
+	uint64_t landlock;
 	bool check_config;
+	bool check_sandbox;
 	bool print_address;
 } args = {
 	.invite_ttl_ms = 7 * CLOCK_DAY,
+	.sandbox = "on",
+	.landlock = LANDLOCK_ABI_MAX,
 	.log_format = "auto",
 	.log_level = "info",
 };
@@ -118,6 +125,14 @@ static const struct opt opts[] = {
 	    struct args, invites, 1, INVITES_MAX),
 	OPT_IN(DUR, "invite-ttl", "DUR", "how long they are good for (7d)",
 	    struct args, invite_ttl_ms, 1, YEAR),
+	OPT_STR(0, "user", "NAME", "whom to become, when root", struct args,
+	    user),
+	OPT_CHOICE(0, "sandbox", "on|off", "only what serving needs (on)",
+	    struct args, sandbox),
+	OPT_IN(UINT, "landlock", "N", "its version, at most (6; 0: without)",
+	    struct args, landlock, 0, LANDLOCK_ABI_MAX),
+	OPT_FLAG(0, "check-sandbox", "try what it must refuse and end",
+	    struct args, check_sandbox),
 	OPT_FLAG(0, "check-config", "look at all options and end", struct args,
 	    check_config),
 	OPT_FLAG(0, "print-address", "print the relay's address and end",
@@ -150,14 +165,24 @@ add_listen(struct record *rec, const struct addr *a)
 	record_end(rec);
 }
 
+static void
+add_sandbox(struct record *rec, const struct sandbox_level *level)
+{
+	record_begin(rec, "sandbox");
+	record_int(rec, "landlock", (uint64_t)level->landlock);
+	record_bool(rec, "seccomp", level->seccomp);
+	record_end(rec);
+}
+
 static int
-print_ready(const struct addr *a)
+print_ready(const struct addr *a, const struct sandbox_level *level)
 {
 	struct record *rec = record_new("ready");
 
 	record_int(rec, "pid", (uint64_t)getpid());
 	add_listen(rec, a);
 	add_address(rec, a);
+	add_sandbox(rec, level);
 	return record_emit(rec);
 }
 
@@ -186,14 +211,31 @@ print_invite(const char *invite, uint64_t expires)
 }
 
 static int
-print_check(void)
+print_check(const char *name, bool well, const char *detail)
 {
 	struct record *rec = record_new("check");
 
-	record_str(rec, "name", "config");
-	record_str(rec, "status", "ok");
-	record_str(rec, "detail", args.config ? args.config : "no file");
+	record_str(rec, "name", name);
+	record_str(rec, "status", well ? "ok" : "fail");
+	record_str(rec, "detail", detail);
 	return record_emit(rec);
+}
+
+static int
+print_attempt(const char *attempt, const char *how, bool must_work)
+{
+	return print_check(attempt, must_work == !how, how ? how : "worked");
+}
+
+static int
+check_sandbox(const struct relay_config *config)
+{
+	bool sound;
+	int r = relay_check_sandbox(&sound, config, print_attempt);
+
+	if (r < 0)
+		return r;
+	return sound ? 0 : err_set(ERR_INTERNAL, "the sandbox is not sound");
 }
 
 static void
@@ -226,6 +268,8 @@ configure(struct relay_config *config)
 		.store = args.store,
 		.limits = args.limits,
 		.traffic = args.traffic,
+		.sandbox = { strcmp(args.sandbox, "off") == 0,
+		    (int)args.landlock, args.user },
 		.key = args.key,
 		.ready = print_ready,
 	};
@@ -256,7 +300,10 @@ run(const struct settings *s, int argc, char **argv)
 		    print_invite);
 	if (!args.store)
 		return err_set(ERR_USAGE, "--store is missing");
-	return args.check_config ? print_check() : relay_run(&config);
+	if (args.check_config)
+		return print_check("config", true,
+		    args.config ? args.config : "no file");
+	return args.check_sandbox ? check_sandbox(&config) : relay_run(&config);
 }
 
 int

@@ -4,6 +4,7 @@
 #include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/resource.h>
 
 #include "base/clock.h"
@@ -31,6 +32,7 @@ struct relay {
 	struct listener_set listeners;
 	struct loop_timer drain; /* the last moment of a stop */
 	struct loop_timer sweep;
+	struct sandbox_level level;
 	bool stopping;
 	uint8_t *sk; /* locked, as the next is */
 	uint8_t *invite_key;
@@ -217,32 +219,53 @@ log_started(const struct relay *r)
 		[SERVE_INVITE] = "invite",
 		[SERVE_CLOSED] = "closed",
 	};
-	char connections[24];
+	char connections[24], landlock[12];
 	const struct log_field fields[] = {
 		{ "connections_max", connections },
 		{ "registration", words[r->serve.registration] },
+		{ "landlock", landlock },
+		{ "seccomp", r->level.seccomp ? "on" : "off" },
 	};
 
 	snprintf(connections, sizeof(connections), "%zu", r->conns.max);
+	snprintf(landlock, sizeof(landlock), "%d", r->level.landlock);
 	log_event(LOG_INFO, "started", fields, ARRAY_LEN(fields));
+}
+
+/* All is open: what is not needed to serve is given up. */
+static int
+contain(struct relay *r, const struct relay_config *config)
+{
+	char *dir;
+	int code = store_directory(&dir, config->store);
+
+	if (code < 0)
+		return code;
+	code = sandbox_enter(&r->level, &config->sandbox, dir);
+	free(dir);
+	return code;
 }
 
 static int
 run(struct relay *r, const struct relay_config *config)
 {
 	struct addr address;
-	int code = parse_hosts(&address, config);
+	int code = sandbox_prepare();
 
+	if (code == 0)
+		code = parse_hosts(&address, config);
 	if (code == 0)
 		code = start_inside(r, config);
 	if (code == 0)
 		code = start_outside(r, config, &address);
+	if (code == 0)
+		code = contain(r, config);
 	if (code < 0)
 		return code;
 	noise_public(address.key, r->sk);
 	loop_before_sleep(r->loop, before_sleep, r);
 	log_started(r);
-	code = config->ready(&address);
+	code = config->ready(&address, &r->level);
 	return code < 0 ? code : loop_run(r->loop);
 }
 
@@ -292,6 +315,20 @@ relay_address(struct addr *out, const struct relay_config *config)
 	if (code == 0)
 		noise_public(out->key, sk);
 	secret_wipe(sk, sizeof(sk));
+	return code;
+}
+
+int
+relay_check_sandbox(bool *sound, const struct relay_config *config,
+    sandbox_check_fn fn)
+{
+	char *dir;
+	int code = store_directory(&dir, config->store);
+
+	if (code < 0)
+		return code;
+	code = sandbox_check(sound, &config->sandbox, dir, fn);
+	free(dir);
 	return code;
 }
 

@@ -11,14 +11,17 @@
 
 #include "base/attr.h"
 #include "server/log.h"
+#include "server/sandbox.h"
+#include "server/sandbox_check.h"
 #include "server/serve.h"
 #include "wire/addr.h"
 
 /*
  * Called once connections are taken, with the relay's key and the ports it
- * got; a negative code ends the relay.
+ * got, and how far it is contained; a negative code ends the relay.
  */
-typedef int (*relay_ready_fn)(const struct addr *address);
+typedef int (*relay_ready_fn)(const struct addr *address,
+    const struct sandbox_level *level);
 
 /* Strings are borrowed. */
 struct relay_config {
@@ -30,6 +33,7 @@ struct relay_config {
 	const char *key; /* path, see relaykey.h */
 	enum serve_registration registration;
 	bool registration_by_reach; /* else: open for this machine alone */
+	struct sandbox sandbox;
 	enum log_format log_format;
 	enum log_level log_level;
 	relay_ready_fn ready;
@@ -44,6 +48,10 @@ int relay_run(const struct relay_config *config) MUST_USE;
 
 /* The address that a relay of this configuration has; makes its key. */
 int relay_address(struct addr *out, const struct relay_config *config) MUST_USE;
+
+/* Try what a relay of this configuration must not be able to do. */
+int relay_check_sandbox(bool *sound, const struct relay_config *config,
+    sandbox_check_fn fn) MUST_USE;
 
 /* Called with each; a negative code ends it. */
 typedef int (*relay_invite_fn)(const char *invite, uint64_t expires);

@@ -29,9 +29,9 @@ const struct store_limits store_limits_none = {
 	.free_percent = 0,
 };
 
-int
-store_open(struct store **out, const char *where,
-    const struct store_limits *limits)
+/* The path in it; ERR_USAGE. */
+static int
+find_path(const char **out, const char *where)
 {
 	static const char sqlite[] = "sqlite:";
 
@@ -39,7 +39,35 @@ store_open(struct store **out, const char *where,
 	    where[strlen(sqlite)] == '\0')
 		return err_set(ERR_USAGE, "store \"%s\" is not sqlite:PATH",
 		    where);
-	return store_sqlite_open(out, where + strlen(sqlite), limits);
+	*out = where + strlen(sqlite);
+	return 0;
+}
+
+int
+store_open(struct store **out, const char *where,
+    const struct store_limits *limits)
+{
+	const char *path;
+	int r = find_path(&path, where);
+
+	return r == 0 ? store_sqlite_open(out, path, limits) : r;
+}
+
+int
+store_directory(char **out, const char *where)
+{
+	const char *path, *slash;
+	int r = find_path(&path, where);
+
+	if (r < 0)
+		return r;
+	slash = strrchr(path, '/');
+	if (!slash)
+		*out = strdup(".");
+	else
+		*out =
+		    strndup(path, slash == path ? 1 : (size_t)(slash - path));
+	return *out ? 0 : err_set(ERR_NOMEM, "store");
 }
 
 void

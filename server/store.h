@@ -56,6 +56,12 @@ typedef bool (*store_message_fn)(void *arg, const struct body_message *m);
 int store_open(struct store **out, const char *where,
     const struct store_limits *limits) MUST_USE;
 
+/*
+ * The directory where all its files are, the caller's to free.  ERR_USAGE,
+ * ERR_NOMEM.
+ */
+int store_directory(char **out, const char *where) MUST_USE;
+
 /* Gives up what is not committed.  NULL is fine. */
 void store_close(struct store *st);
 

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <seccomp.h>
 #include <stdint.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -80,39 +81,40 @@ static const int allowed[] = {
 
 /* Asked for by libraries, which do without. */
 static const int tried[] = {
-	SCMP_SYS(rseq),
-	SCMP_SYS(clone3),
-	SCMP_SYS(statx),
-	SCMP_SYS(faccessat2),
-	SCMP_SYS(openat2),
-	SCMP_SYS(sysinfo),
-	SCMP_SYS(io_uring_setup),
+	SCMP_SYS(rseq), SCMP_SYS(clone3), SCMP_SYS(statx), SCMP_SYS(faccessat2),
+	SCMP_SYS(openat2), SCMP_SYS(sysinfo), SCMP_SYS(io_uring_setup),
 	449, /* futex_waitv */
 	462, /* mseal */
+};
+
+/* With this argument alone. */
+static const struct {
+	int call;
+	unsigned arg;
+	enum scmp_compare how;
+	scmp_datum_t a, b;
+} bounded[] = {
+	{ SCMP_SYS(mmap), 2, SCMP_CMP_MASKED_EQ, PROT_EXEC, 0 },
+	{ SCMP_SYS(mprotect), 2, SCMP_CMP_MASKED_EQ, PROT_EXEC, 0 },
+	{ SCMP_SYS(ioctl), 1, SCMP_CMP_EQ, TCGETS, 0 }, /* a terminal? */
 };
 
 static int
 allow_all(scmp_filter_ctx ctx)
 {
-	const struct scmp_arg_cmp no_code =
-	    SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0);
-	const struct scmp_arg_cmp itself =
-	    SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)getpid());
 	int rc = 0;
 
 	for (size_t i = 0; rc == 0 && i < ARRAY_LEN(allowed); i++)
 		rc = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, allowed[i], 0);
 	for (size_t i = 0; rc == 0 && i < ARRAY_LEN(tried); i++)
 		rc = seccomp_rule_add(ctx, SCMP_ACT_ERRNO(ENOSYS), tried[i], 0);
-	if (rc == 0)
-		rc = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(mmap), 1,
-		    no_code);
-	if (rc == 0)
-		rc = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(mprotect), 1,
-		    no_code);
-	if (rc == 0)
+	for (size_t i = 0; rc == 0 && i < ARRAY_LEN(bounded); i++)
+		rc = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, bounded[i].call, 1,
+		    SCMP_CMP(bounded[i].arg, bounded[i].how, bounded[i].a,
+			bounded[i].b));
+	if (rc == 0) /* of an assertion */
 		rc = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(tgkill), 1,
-		    itself); /* of an assertion */
+		    SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)getpid()));
 	return rc;
 }
 
