@@ -24,8 +24,11 @@ static struct args {
 	const char *store;
 	const char *key;
 	const char *registration;
+	const char *metrics;
+	bool metrics_remote;
 	const char *log_format;
 	const char *log_level;
+	const char *log_ids;
 	struct store_limits limits;
 	struct limits traffic;
 	uint64_t invites;
@@ -42,6 +45,7 @@ static struct args {
 	.landlock = LANDLOCK_ABI_MAX,
 	.log_format = "auto",
 	.log_level = "info",
+	.log_ids = "hashed",
 };
 
 #define LIMIT(kind, name, arg, help, member, least, most) \
@@ -117,10 +121,16 @@ static const struct opt opts[] = {
 	    registration_rate, 1, MANY),
 	LIMIT(UINT, "registration-burst", "N", "at once from an address (60)",
 	    registration_burst, 1, MANY),
+	OPT_STR(0, "metrics", "ADDR:PORT", "where to answer GET /metrics",
+	    struct args, metrics),
+	OPT_FLAG(0, "metrics-remote", "other machines may read them, too",
+	    struct args, metrics_remote),
 	OPT_CHOICE(0, "log-format", "auto|text|json", "form of the log (auto)",
 	    struct args, log_format),
 	OPT_CHOICE(0, "log-level", "error|warn|info|debug",
 	    "how much is logged (info)", struct args, log_level),
+	OPT_CHOICE(0, "log-ids", "hashed|full",
+	    "how clients are named in it (hashed)", struct args, log_ids),
 	OPT_IN(UINT, "invite", "N", "print so many invites and end",
 	    struct args, invites, 1, INVITES_MAX),
 	OPT_IN(DUR, "invite-ttl", "DUR", "how long they are good for (7d)",
@@ -150,19 +160,31 @@ add_address(struct record *rec, const struct addr *a)
 }
 
 static void
+add_host(struct record *rec, const char *name, const struct addr_host *h)
+{
+	char text[LISTEN_TEXT_SIZE];
+
+	snprintf(text, sizeof(text), strchr(h->name, ':') ? "[%s]:%u" : "%s:%u",
+	    h->name, (unsigned)h->port);
+	record_str(rec, name, text);
+}
+
+static void
 add_listen(struct record *rec, const struct addr *a)
 {
 	record_begin(rec, "listen");
-	for (size_t i = 0; i < a->hosts_n; i++) {
-		const struct addr_host *h = &a->hosts[i];
-		char text[LISTEN_TEXT_SIZE];
-
-		snprintf(text, sizeof(text),
-		    strchr(h->name, ':') ? "[%s]:%u" : "%s:%u", h->name,
-		    (unsigned)h->port);
-		record_str(rec, NULL, text);
-	}
+	for (size_t i = 0; i < a->hosts_n; i++)
+		add_host(rec, NULL, &a->hosts[i]);
 	record_end(rec);
+}
+
+static void
+add_metrics(struct record *rec, const struct addr_host *h)
+{
+	if (h)
+		add_host(rec, "metrics", h);
+	else
+		record_str(rec, "metrics", NULL);
 }
 
 static void
@@ -175,14 +197,15 @@ add_sandbox(struct record *rec, const struct sandbox_level *level)
 }
 
 static int
-print_ready(const struct addr *a, const struct sandbox_level *level)
+print_ready(const struct relay_ready *ready)
 {
 	struct record *rec = record_new("ready");
 
 	record_int(rec, "pid", (uint64_t)getpid());
-	add_listen(rec, a);
-	add_address(rec, a);
-	add_sandbox(rec, level);
+	add_listen(rec, &ready->address);
+	add_address(rec, &ready->address);
+	add_metrics(rec, ready->metrics);
+	add_sandbox(rec, &ready->level);
 	return record_emit(rec);
 }
 
@@ -271,6 +294,9 @@ configure(struct relay_config *config)
 		.sandbox = { strcmp(args.sandbox, "off") == 0,
 		    (int)args.landlock, args.user },
 		.key = args.key,
+		.metrics = args.metrics,
+		.metrics_remote = args.metrics_remote,
+		.log_whole_ids = strcmp(args.log_ids, "full") == 0,
 		.ready = print_ready,
 	};
 	choose_registration(config);

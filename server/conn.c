@@ -12,6 +12,7 @@
 #include "base/err.h"
 #include "net/transport.h"
 #include "server/log.h"
+#include "server/metrics.h"
 #include "server/notice.h"
 #include "server/turn.h"
 #include "server/vault.h"
@@ -43,10 +44,13 @@ conn_start(struct conn_set *cs, struct loop *loop, struct serve *serve,
 }
 
 static void
-drop(struct conn *c)
+drop(struct conn *c, enum metrics_end why)
 {
 	struct conn_set *cs = c->set;
 
+	metrics.ended[why]++;
+	if (c->state < CONN_OPEN)
+		metrics.handshakes[METRICS_HANDSHAKE_FAILED]++;
 	if (c->unbound) {
 		TAILQ_REMOVE(&cs->unbound, c, link);
 		cs->unbound_n--;
@@ -72,7 +76,7 @@ conn_stop(struct conn_set *cs)
 	struct conn *c;
 
 	while ((c = TAILQ_FIRST(&cs->unbound)) || (c = TAILQ_FIRST(&cs->bound)))
-		drop(c);
+		drop(c, METRICS_END_STOPPED);
 	loop_timer_remove(cs->loop, &cs->trim);
 	vault_free(cs->keys);
 	free(cs->scratch);
@@ -208,6 +212,31 @@ arrange(struct conn *c)
 		loop_timer_set(c->set->loop, &c->timer, at);
 }
 
+static enum metrics_end
+why(const struct conn *c, int r)
+{
+	static const struct {
+		int code;
+		enum metrics_end why;
+	} causes[] = {
+		{ ERR_UNREACHABLE, METRICS_END_HUNG_UP },
+		{ ERR_TIMEOUT, METRICS_END_TIMEOUT },
+		{ ERR_NOMEM, METRICS_END_MEMORY },
+		{ ERR_BUSY, METRICS_END_STORE },
+		{ ERR_IO, METRICS_END_STORE },
+	};
+
+	if (c->session.kicked)
+		return METRICS_END_KICKED;
+	if (c->peer_ended || c->state == CONN_LINGER)
+		return METRICS_END_CLOSED;
+	for (size_t i = 0; i < ARRAY_LEN(causes); i++) {
+		if (causes[i].code == r)
+			return causes[i].why;
+	}
+	return METRICS_END_PROTOCOL;
+}
+
 /* What every callback ends with. */
 static void
 end(struct conn *c, int r)
@@ -217,8 +246,24 @@ end(struct conn *c, int r)
 		arrange(c);
 		return;
 	}
-	log_fault(LOG_DEBUG, "connection_ended");
-	drop(c);
+	if (log_is_on(LOG_DEBUG) && pace_line(&c->set->serve->pace, c->origin))
+		log_fault(LOG_DEBUG, "connection_ended");
+	drop(c, why(c, r));
+}
+
+static void
+count_expiry(const struct conn *c, uint64_t now)
+{
+	const bool open = c->state == CONN_OPEN;
+
+	if (c->state < CONN_OPEN)
+		notice_count(NOTICE_BIND_TIMEOUT);
+	else if (open && now >= life_end(c))
+		notice_count(NOTICE_CONNECTION_LIFE);
+	else if (c->partial_at != 0 || sender_pending(&c->out) > 0)
+		notice_count(NOTICE_TRANSFER_RATE);
+	else if (open)
+		notice_count(NOTICE_IDLE_TIMEOUT);
 }
 
 /* Its time is over; what follows depends on what it was doing. */
@@ -232,6 +277,7 @@ expire(struct conn *c)
 		turn_wait_over(c->set->serve, ss);
 		return 0;
 	}
+	count_expiry(c, now);
 	if (c->state != CONN_OPEN || ss->closing ||
 	    (now < life_end(c) &&
 		(c->partial_at != 0 || sender_pending(&c->out) > 0)))
@@ -299,7 +345,7 @@ conn_accept(struct conn_set *cs, int fd,
 	struct conn *c = NULL, *victim = conn_limit_victim(cs, origin);
 
 	if (victim)
-		drop(victim);
+		drop(victim, METRICS_END_CROWDED);
 	if (cs->n < cs->max)
 		c = calloc(1, sizeof(*c));
 	if (!c) {
@@ -316,10 +362,11 @@ conn_accept(struct conn_set *cs, int fd,
 	TAILQ_INSERT_TAIL(&cs->unbound, c, link);
 	cs->unbound_n++;
 	cs->n++;
+	metrics.accepted++;
 	if (cs->n == cs->max)
 		notice_put(NOTICE_CONNECTIONS, origin, c->born);
 	if (set_up(c) < 0)
-		drop(c);
+		drop(c, METRICS_END_MEMORY);
 }
 
 static int
@@ -370,7 +417,7 @@ keep_to_budget(struct conn_set *cs)
 		return;
 	notice_put(NOTICE_BUFFERS, NULL, loop_now(cs->loop));
 	while ((c = conn_limit_hoarder(cs)))
-		drop(c);
+		drop(c, METRICS_END_MEMORY);
 	cs->was_short = false;
 	arrange_all(cs);
 }
@@ -397,7 +444,7 @@ conn_drain(struct conn_set *cs)
 	for (c = TAILQ_FIRST(&cs->unbound); c; c = next) {
 		next = TAILQ_NEXT(c, link);
 		if (c->state < CONN_OPEN)
-			drop(c);
+			drop(c, METRICS_END_STOPPED);
 		else if (c->state == CONN_OPEN)
 			turn_finish(cs->serve, &c->session);
 	}

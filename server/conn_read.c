@@ -8,6 +8,7 @@
 #include "base/secret.h"
 #include "net/transport.h"
 #include "server/conn.h"
+#include "server/metrics.h"
 #include "server/turn.h"
 
 #define RECORD_MAX (TRANSPORT_LENGTH_LEN + TRANSPORT_RECORD_MAX)
@@ -45,8 +46,10 @@ serve(struct conn *c, const uint8_t *in, size_t len)
 		size_t n;
 
 		c->stalled = !conn_has_room(c);
-		if (c->stalled)
+		if (c->stalled) {
+			notice_count(NOTICE_OUTPUT);
 			break;
+		}
 		n = serve_frame(c->set->serve, &c->session, in + done,
 		    len - done);
 		if (n == 0)
@@ -94,6 +97,7 @@ take_hello(struct conn *c, uint8_t *in, size_t len)
 	int r;
 
 	if (memcmp(in, transport_preamble, n) != 0) {
+		metrics.handshakes[METRICS_HANDSHAKE_FAILED]++;
 		c->state = CONN_LAST;
 		r = sender_put_clear(&c->out, transport_refusal,
 		    FRAME_REPLY_LEN);
@@ -117,6 +121,7 @@ settle_in(struct conn *c)
 {
 	struct conn_set *cs = c->set;
 
+	metrics.handshakes[METRICS_HANDSHAKE_OK]++;
 	c->state = CONN_OPEN;
 	c->active_at = loop_now(cs->loop);
 	if (!c->session.bound) {
@@ -248,6 +253,7 @@ conn_read(struct conn *c)
 		return err_sys(ERR_UNREACHABLE, "receiving");
 	if (n == 0)
 		return err_set(ERR_UNREACHABLE, "end of stream");
+	metrics.bytes_in += (uint64_t)n;
 	return take(c, unkeep(c) + (size_t)n);
 }
 

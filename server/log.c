@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include "server/log.h"
 
+#include <inttypes.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -8,8 +9,13 @@
 
 #include "base/clock.h"
 #include "base/err.h"
+#include "base/le.h"
+#include "base/secret.h"
 #include "base/text.h"
+#include "crypto/mac.h"
+#include "wire/id.h"
 
+#define EVERY_MS        1000
 #define LINE_VALUES_MAX 1024
 #define LINE_MAX_LEN    (LINE_VALUES_MAX + 512) /* names and ends beyond */
 
@@ -19,6 +25,7 @@ static const char *const formats[] = { "auto", "text", "json" };
 /* Set once at the start: stderr is the process's, so is its log. */
 static enum log_level threshold = LOG_ERROR;
 static enum log_format style = LOG_AUTO;
+static bool whole_ids;
 
 struct line {
 	char text[LINE_MAX_LEN];
@@ -64,6 +71,12 @@ log_open(enum log_format format, enum log_level level)
 {
 	threshold = level;
 	style = format;
+}
+
+bool
+log_is_on(enum log_level level)
+{
+	return level <= threshold;
 }
 
 static void
@@ -133,7 +146,7 @@ log_event(enum log_level level, const char *event,
 	struct line line = { .len = 0 };
 	bool json;
 
-	if (level > threshold)
+	if (!log_is_on(level))
 		return;
 	json =
 	    style == LOG_JSON || (style == LOG_AUTO && !isatty(STDERR_FILENO));
@@ -146,14 +159,67 @@ log_event(enum log_level level, const char *event,
 		return;
 }
 
-void
-log_fault(enum log_level level, const char *event)
+/* count NULL: it is one. */
+static void
+put_fault(enum log_level level, const char *event, const char *count)
 {
 	const struct err_info *info = err_last();
 	const struct log_field fields[] = {
 		{ "cause", err_token(info->code) },
 		{ "message", info->message },
+		{ "count", count },
 	};
 
-	log_event(level, event, fields, ARRAY_LEN(fields));
+	log_event(level, event, fields, count ? 3 : 2);
+}
+
+void
+log_fault(enum log_level level, const char *event)
+{
+	put_fault(level, event, NULL);
+}
+
+unsigned
+log_due(struct log_pace *pace, uint64_t now_ms)
+{
+	unsigned n = ++pace->count;
+
+	if (now_ms < pace->quiet_until)
+		return 0;
+	pace->count = 0;
+	pace->quiet_until = now_ms + EVERY_MS;
+	return n;
+}
+
+void
+log_fault_often(enum log_level level, const char *event, struct log_pace *pace)
+{
+	unsigned n = log_due(pace, clock_mono_ms());
+	char count[16];
+
+	snprintf(count, sizeof(count), "%u", n);
+	if (n > 0)
+		put_fault(level, event, count);
+}
+
+void
+log_whole_ids(bool whole)
+{
+	whole_ids = whole;
+}
+
+void
+log_client(char out[static LOG_CLIENT_SIZE], const uint8_t id[static ID_LEN])
+{
+	static uint8_t salt[KEY_LEN];
+	uint8_t hash[MAC_LEN];
+
+	if (whole_ids) {
+		id_text(out, id);
+		return;
+	}
+	if (le_get64(salt) == 0)
+		secret_random(salt, sizeof(salt));
+	mac(hash, salt, id, ID_LEN);
+	snprintf(out, LOG_CLIENT_SIZE, "%016" PRIx64, le_get64(hash));
 }

@@ -24,6 +24,7 @@ pace_start(struct pace *p, const struct limits *l)
 			[RATE_REGISTRATIONS] = rate_of(l->registration_rate,
 			    l->registration_burst),
 			[RATE_PAUSE] = { 1000, 0 },
+			[RATE_LINES] = rate_of(1, 1),
 		},
 		.clients = rate_new(),
 		.sources = rate_new(),
@@ -76,6 +77,22 @@ wait_in_general(const struct pace *p, struct bucket *b, uint64_t now)
 	return wait;
 }
 
+/* Which of the limits it is that a client has to wait for. */
+static enum notice
+reached(const struct pace *p, const struct bucket *b, enum rate_kind kind,
+    uint64_t now)
+{
+	uint64_t requests = wait_for(p, b, RATE_REQUESTS, now);
+	uint64_t bytes = wait_for(p, b, RATE_BYTES, now);
+
+	if (bytes > requests)
+		return NOTICE_BYTE_RATE;
+	if (requests == 0 && kind == RATE_DIRECTORY &&
+	    wait_for(p, b, RATE_DIRECTORY, now) > 0)
+		return NOTICE_DIRECTORY_RATE;
+	return NOTICE_RATE;
+}
+
 uint64_t
 pace_ask(struct pace *p, const struct session *ss, enum rate_kind kind,
     size_t len)
@@ -86,7 +103,8 @@ pace_ask(struct pace *p, const struct session *ss, enum rate_kind kind,
 	if (wait == 0 && kind == RATE_DIRECTORY)
 		wait = wait_for(p, b, RATE_DIRECTORY, now);
 	if (wait > 0) {
-		notice_put(NOTICE_RATE, ss->origin, now);
+		notice_put_client(reached(p, b, kind, now), ss->origin, ss->id,
+		    now);
 		return wait;
 	}
 	take(p, b, RATE_REQUESTS, now, 1);
@@ -106,6 +124,19 @@ pace_newcomer(struct pace *p, const struct session *ss)
 	if (wait > 0)
 		notice_put(NOTICE_REGISTRATIONS, ss->origin, now);
 	return wait;
+}
+
+bool
+pace_line(struct pace *p, const uint8_t origin[static ORIGIN_LEN])
+{
+	const struct rate *rate = &p->rates[RATE_LINES];
+	struct bucket *b = &rate_find(p->sources, origin)[RATE_LINES];
+	uint64_t now = clock_mono_ms();
+
+	if (rate_wait(b, rate, now) > 0)
+		return false;
+	rate_take(b, rate, now, 1);
+	return true;
 }
 
 void

@@ -6,11 +6,13 @@
 #ifndef SERVER_PACE_H
 #define SERVER_PACE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "base/attr.h"
 #include "server/limits.h"
+#include "server/origin.h"
 #include "server/rate.h"
 
 struct session;
@@ -39,6 +41,9 @@ uint64_t pace_ask(struct pace *p, const struct session *ss, enum rate_kind kind,
  */
 uint64_t pace_newcomer(struct pace *p, const struct session *ss);
 void pace_registered(struct pace *p, const struct session *ss);
+
+/* Whether the log may have a line about that source: one a second. */
+bool pace_line(struct pace *p, const uint8_t origin[static ORIGIN_LEN]);
 
 /* Count what is sent to a client. */
 void pace_reply(struct pace *p, const struct session *ss, size_t len);

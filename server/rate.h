@@ -42,6 +42,7 @@ enum rate_kind {
 	RATE_DIRECTORY,
 	RATE_REGISTRATIONS,
 	RATE_PAUSE, /* nothing is taken before it is full */
+	RATE_LINES, /* of the log */
 	RATE_KINDS,
 };
 

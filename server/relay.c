@@ -14,7 +14,9 @@
 #include "server/conn.h"
 #include "server/invite.h"
 #include "server/listener.h"
+#include "server/metrics.h"
 #include "server/relaykey.h"
+#include "server/scrape.h"
 #include "server/sql.h"
 #include "server/turn.h"
 
@@ -32,7 +34,9 @@ struct relay {
 	struct listener_set listeners;
 	struct loop_timer drain; /* the last moment of a stop */
 	struct loop_timer sweep;
-	struct sandbox_level level;
+	struct scrape scrape;
+	struct addr_host metrics_at;
+	struct relay_ready ready;
 	bool stopping;
 	uint8_t *sk; /* locked, as the next is */
 	uint8_t *invite_key;
@@ -91,8 +95,24 @@ on_sweep(void *arg)
 	/* a failure of the store shows when the turn is settled */
 	if (store_sweep(r->store, clock_wall_ms(), &more) < 0)
 		more = false;
+	metrics.sweeps += !more;
 	loop_timer_set(r->loop, &r->sweep,
 	    loop_now(r->loop) + (more ? 0 : SWEEP_MS));
+}
+
+/* The metrics that nobody counts. */
+static void
+on_scrape(void *arg)
+{
+	static struct log_pace failed;
+	struct relay *r = arg;
+
+	metrics.connections = r->conns.n;
+	metrics.unbound = r->conns.unbound_n;
+	metrics.buffers = r->conns.buffers;
+	metrics.store = *store_figures(r->store);
+	if (store_size(r->store, &metrics.size) < 0)
+		log_fault_often(LOG_WARN, "store_size", &failed);
 }
 
 static void
@@ -188,6 +208,23 @@ start_inside(struct relay *r, const struct relay_config *config)
 }
 
 static int
+start_metrics(struct relay *r, const struct relay_config *config)
+{
+	const struct scrape_config scrape = {
+		.at = config->metrics,
+		.remote = config->metrics_remote,
+		.fn = on_scrape,
+		.arg = r,
+	};
+
+	metrics.started_s = clock_wall_ms() / 1000;
+	if (!config->metrics)
+		return 0;
+	r->ready.metrics = &r->metrics_at;
+	return scrape_start(&r->scrape, &r->metrics_at, r->loop, &scrape);
+}
+
+static int
 start_outside(struct relay *r, const struct relay_config *config,
     struct addr *a)
 {
@@ -205,6 +242,8 @@ start_outside(struct relay *r, const struct relay_config *config,
 		code = listener_start(&r->listeners, r->loop, on_connection, r);
 	for (size_t i = 0; code == 0 && i < a->hosts_n; i++)
 		code = listener_add(&r->listeners, &a->hosts[i]);
+	if (code == 0)
+		code = start_metrics(r, config);
 	if (config->registration_by_reach)
 		r->serve.registration =
 		    r->listeners.remote ? SERVE_INVITE : SERVE_OPEN;
@@ -224,11 +263,11 @@ log_started(const struct relay *r)
 		{ "connections_max", connections },
 		{ "registration", words[r->serve.registration] },
 		{ "landlock", landlock },
-		{ "seccomp", r->level.seccomp ? "on" : "off" },
+		{ "seccomp", r->ready.level.seccomp ? "on" : "off" },
 	};
 
 	snprintf(connections, sizeof(connections), "%zu", r->conns.max);
-	snprintf(landlock, sizeof(landlock), "%d", r->level.landlock);
+	snprintf(landlock, sizeof(landlock), "%d", r->ready.level.landlock);
 	log_event(LOG_INFO, "started", fields, ARRAY_LEN(fields));
 }
 
@@ -241,7 +280,7 @@ contain(struct relay *r, const struct relay_config *config)
 
 	if (code < 0)
 		return code;
-	code = sandbox_enter(&r->level, &config->sandbox, dir);
+	code = sandbox_enter(&r->ready.level, &config->sandbox, dir);
 	free(dir);
 	return code;
 }
@@ -249,23 +288,23 @@ contain(struct relay *r, const struct relay_config *config)
 static int
 run(struct relay *r, const struct relay_config *config)
 {
-	struct addr address;
+	struct addr *address = &r->ready.address;
 	int code = sandbox_prepare();
 
 	if (code == 0)
-		code = parse_hosts(&address, config);
+		code = parse_hosts(address, config);
 	if (code == 0)
 		code = start_inside(r, config);
 	if (code == 0)
-		code = start_outside(r, config, &address);
+		code = start_outside(r, config, address);
 	if (code == 0)
 		code = contain(r, config);
 	if (code < 0)
 		return code;
-	noise_public(address.key, r->sk);
+	noise_public(address->key, r->sk);
 	loop_before_sleep(r->loop, before_sleep, r);
 	log_started(r);
-	code = config->ready(&address, &r->level);
+	code = config->ready(&r->ready);
 	return code < 0 ? code : loop_run(r->loop);
 }
 
@@ -283,11 +322,13 @@ relay_run(const struct relay_config *config)
 	mallopt(M_TRIM_THRESHOLD, MMAP_FROM);
 	sql_spare_counting();
 	log_open(config->log_format, config->log_level);
+	log_whole_ids(config->log_whole_ids);
 	r.sk = secret_new(2 * KEY_LEN);
 	if (!r.sk)
 		return err_set(ERR_NOMEM, "relay key");
 	r.invite_key = r.sk + KEY_LEN;
 	code = run(&r, config);
+	scrape_stop(&r.scrape);
 	listener_stop(&r.listeners);
 	conn_stop(&r.conns);
 	serve_stop(&r.serve);

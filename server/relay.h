@@ -16,12 +16,15 @@
 #include "server/serve.h"
 #include "wire/addr.h"
 
-/*
- * Called once connections are taken, with the relay's key and the ports it
- * got, and how far it is contained; a negative code ends the relay.
- */
-typedef int (*relay_ready_fn)(const struct addr *address,
-    const struct sandbox_level *level);
+/* What it has become. */
+struct relay_ready {
+	struct addr address; /* its key, and the ports it got */
+	struct sandbox_level level;
+	const struct addr_host *metrics; /* NULL = not to be read */
+};
+
+/* Called once connections are taken; a negative code ends the relay. */
+typedef int (*relay_ready_fn)(const struct relay_ready *ready);
 
 /* Strings are borrowed. */
 struct relay_config {
@@ -34,8 +37,11 @@ struct relay_config {
 	enum serve_registration registration;
 	bool registration_by_reach; /* else: open for this machine alone */
 	struct sandbox sandbox;
+	const char *metrics; /* HOST:PORT to read them at; NULL = nowhere */
+	bool metrics_remote; /* others than this machine may */
 	enum log_format log_format;
 	enum log_level log_level;
+	bool log_whole_ids;
 	relay_ready_fn ready;
 };
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /* 1104: messages of the caller's mailbox, now or when one comes. */
 #include "base/clock.h"
+#include "server/metrics.h"
+#include "server/quota.h"
 #include "server/serve.h"
 #include "server/turn.h"
 
@@ -19,6 +21,8 @@ add(void *arg, const struct body_message *m)
 	p->r = buf_put(p->out, head, sizeof(head));
 	if (p->r == 0)
 		p->r = buf_put(p->out, m->content, m->content_len);
+	if (p->r == 0)
+		metrics.turn.delivered[quota_kind(m->type)]++;
 	return p->r == 0;
 }
 
@@ -64,6 +68,7 @@ req_pull(struct serve *sv, struct session *ss, const uint8_t *in, size_t len)
 		return 0;
 	}
 	ss->waiting = true;
+	metrics.waiting++;
 	ss->wait_until = clock_deadline(q.wait_ms);
 	return 0;
 }

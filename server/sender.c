@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 
 #include "base/err.h"
+#include "server/metrics.h"
 
 #define WIRE_MAX (2 * (TRANSPORT_BODY_MAX + TRANSPORT_OVERHEAD))
 
@@ -151,6 +152,7 @@ sender_flush(struct sender *s, int fd, struct transport *t, uint64_t now)
 		if (n >= 0) {
 			buf_drop(s->wire, (size_t)n);
 			s->moved_at = now;
+			metrics.bytes_out += (uint64_t)n;
 			s->some_by = now + s->limits->transfer_grace;
 		} else if (errno == EAGAIN) {
 			note_blocked(s, now);

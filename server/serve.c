@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "server/hub.h"
+#include "server/metrics.h"
 #include "server/notice.h"
 #include "server/turn.h"
 #include "wire/frame.h"
@@ -101,7 +102,8 @@ serve_open(struct serve *sv, struct session *ss,
 	if (ss->bound)
 		hub_add(sv->hub, ss);
 	if (ss->crowded)
-		notice_put(NOTICE_CLIENT_CONNECTIONS, origin, clock_mono_ms());
+		notice_put_client(NOTICE_CLIENT_CONNECTIONS, origin, id,
+		    clock_mono_ms());
 	return 0;
 }
 
@@ -150,6 +152,7 @@ answer(struct serve *sv, struct session *ss, const struct row *row,
 {
 	int r = 0;
 
+	metrics_begin();
 	if (ss->bound)
 		r = store_seen(sv->store, ss->id, clock_wall_ms());
 	if (r == 0)
@@ -213,7 +216,10 @@ serve_frame(struct serve *sv, struct session *ss, const uint8_t *in, size_t len)
 		return 0;
 	frame_unpack_request(&req, in);
 	turn_wait_over(sv, ss);
+	ss->code = req.code;
 	reason = check_header(sv, ss, &req);
+	if (reason == REASON_TOO_LARGE)
+		notice_count(NOTICE_FRAME);
 	if (reason != 0) {
 		turn_refuse(sv, ss, (enum reason)reason, NULL);
 		ss->closing = true;

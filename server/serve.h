@@ -53,6 +53,7 @@ struct session {
 	struct body_pull pull;
 	uint64_t wait_until; /* monotonic ms */
 
+	uint16_t code;  /* of the request that came last */
 	uint32_t skip;  /* payload bytes of a refused request to come */
 	uint32_t frame; /* size of the frame begun, 0 before its header */
 

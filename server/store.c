@@ -156,7 +156,13 @@ store_seen(struct store *st, const uint8_t id[static ID_LEN], uint64_t now)
 int
 store_commit(struct store *st)
 {
-	return st->ops->commit(st);
+	int r = st->ops->commit(st);
+
+	if (r == 0)
+		st->committed = st->open;
+	else
+		st->open = st->committed;
+	return r;
 }
 
 int
@@ -168,7 +174,24 @@ store_rest(struct store *st)
 int
 store_sweep(struct store *st, uint64_t now, bool *more)
 {
-	return st->ops->sweep(st, now, more);
+	int r;
+
+	st->sweeping = true;
+	r = st->ops->sweep(st, now, more);
+	st->sweeping = false;
+	return r;
+}
+
+const struct figures *
+store_figures(const struct store *st)
+{
+	return &st->committed;
+}
+
+int
+store_size(struct store *st, struct figures_size *out)
+{
+	return st->ops->size(st, out);
 }
 
 bool

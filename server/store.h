@@ -21,6 +21,7 @@
 
 #include "base/attr.h"
 #include "base/clock.h"
+#include "server/figures.h"
 #include "server/invite.h"
 #include "wire/body.h"
 
@@ -153,6 +154,11 @@ int store_rest(struct store *st) MUST_USE;
  */
 int store_sweep(struct store *st, uint64_t now, bool *more) MUST_USE;
 
+/* What was committed; borrowed until the store is closed. */
+const struct figures *store_figures(const struct store *st);
+
+int store_size(struct store *st, struct figures_size *out) MUST_USE;
+
 /* What an implementation is; its own struct begins with struct store. */
 struct store_ops {
 	int (*find)(struct store *, struct body_key *, const uint8_t *);
@@ -173,11 +179,14 @@ struct store_ops {
 	int (*commit)(struct store *);
 	int (*rest)(struct store *);
 	int (*sweep)(struct store *, uint64_t, bool *);
+	int (*size)(struct store *, struct figures_size *);
 	void (*close)(struct store *);
 };
 
 struct store {
 	const struct store_ops *ops;
+	struct figures committed, open; /* with the open group */
+	bool sweeping;
 };
 
 /* For implementations: the same name, bundle and time. */

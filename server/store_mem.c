@@ -197,6 +197,7 @@ enrol(struct store *st, const struct body_key *key, const struct invite *invite,
 	if (!c)
 		return err_set(ERR_NOMEM, "client");
 	c->key = *key;
+	st->open.clients += !c->registered;
 	c->registered = true;
 	return invite ? use(s, invite) : 0;
 }
@@ -205,6 +206,8 @@ static void
 drop(struct mem *s, struct client *c, struct message *m)
 {
 	TAILQ_REMOVE(&c->messages, m, link);
+	figures_out(&s->store.open, m->body.type, m->body.content_len,
+	    s->store.sweeping);
 	s->bytes -= sizeof(*m) + m->body.content_len;
 	free(m);
 }
@@ -239,6 +242,7 @@ unregister(struct store *st, const uint8_t *id)
 		return REASON_UNKNOWN_CLIENT;
 	empty(s, c);
 	c->registered = false;
+	st->open.clients--;
 	return 0;
 }
 
@@ -364,6 +368,7 @@ put(struct store *st, const struct body_send *msg, const uint8_t *from,
 	m->body.content = m->content;
 	m->body.content_len = msg->content_len;
 	TAILQ_INSERT_TAIL(&c->messages, m, link);
+	figures_in(&st->open, msg->type, msg->content_len);
 	return 0;
 }
 
@@ -451,6 +456,13 @@ sweep(struct store *st, uint64_t now, bool *more)
 	return 0;
 }
 
+static int
+size(struct store *st, struct figures_size *out)
+{
+	*out = (struct figures_size){ { [FIGURES_DATABASE] = of(st)->bytes } };
+	return 0;
+}
+
 static void
 finish(struct store *st)
 {
@@ -483,6 +495,7 @@ static const struct store_ops ops = {
 	.commit = nothing,
 	.rest = nothing,
 	.sweep = sweep,
+	.size = size,
 	.close = finish,
 };
 

@@ -6,7 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/err.h"
+#include "server/metrics.h"
 #include "wire/codes.h"
 
 #define SEEN_EVERY_MS (60ULL * 60 * 1000)
@@ -210,17 +212,21 @@ static int
 commit(struct store *st)
 {
 	struct store_sqlite *s = store_sqlite_of(st);
+	const bool writes = sql_is_open(s->sql);
+	const uint64_t begun = writes ? clock_mono_ns() : 0;
 	int r = 0;
 
-	if (sql_is_open(s->sql))
+	if (writes)
 		r = chunks_sync(s->chunks);
 	if (r < 0) {
 		sql_undo(s->sql);
 	} else {
-		if (sql_is_open(s->sql))
+		if (writes)
 			(void)write_changed(s); /* the commit tells */
 		r = sql_commit(s->sql);
 	}
+	if (writes)
+		metrics_time(&metrics.commit_time, clock_mono_ns() - begun, 1);
 	if (r < 0)
 		mailbox_clear(s->boxes);
 	if (r == 0)
@@ -283,6 +289,7 @@ static const struct store_ops ops = {
 	.commit = commit,
 	.rest = rest,
 	.sweep = store_sqlite_sweep,
+	.size = store_sqlite_space_size,
 	.close = finish,
 };
 
@@ -299,6 +306,27 @@ open_chunks(struct store_sqlite *s, const char *path)
 	if (r == 0)
 		r = store_sqlite_mail_claim(s);
 	return r == 0 ? chunks_start(s->chunks) : r;
+}
+
+/* What is there at the start; from then on it is counted. */
+static int
+take_census(struct store_sqlite *s)
+{
+	struct figures *f = &s->store.open;
+	int r = sql_step(s->sql, QUERY_CENSUS);
+
+	if (r <= 0)
+		return r;
+	f->clients = (uint64_t)sql_get_int(s->sql, QUERY_CENSUS, 0);
+	for (int i = 0; i < FIGURES_KINDS; i++) {
+		f->held[i] =
+		    (uint64_t)sql_get_int(s->sql, QUERY_CENSUS, 1 + 2 * i);
+		f->held_bytes[i] =
+		    (uint64_t)sql_get_int(s->sql, QUERY_CENSUS, 2 + 2 * i);
+	}
+	s->store.committed = *f;
+	sql_settle(s->sql, QUERY_CENSUS);
+	return 0;
 }
 
 int
@@ -322,6 +350,8 @@ store_sqlite_open(struct store **out, const char *path,
 	s->path = strdup(path);
 	r = s->boxes && s->piece && s->path ? open_chunks(s, path)
 					    : err_set(ERR_NOMEM, "store");
+	if (r == 0)
+		r = take_census(s);
 	if (r < 0) {
 		finish(&s->store);
 		return r;

@@ -86,6 +86,7 @@ enum store_sqlite_query {
 	QUERY_IS_USED,
 	QUERY_USE,
 	QUERY_FORGET_USED,
+	QUERY_CENSUS,
 	QUERY_N,
 };
 
@@ -177,6 +178,8 @@ int store_sqlite_mail_pull(struct store *st, const uint8_t *id,
 int store_sqlite_mail_ack(struct store *st, const uint8_t *id,
     const struct body_range *range, uint32_t *n) MUST_USE;
 int store_sqlite_sweep(struct store *st, uint64_t now, bool *more) MUST_USE;
+int store_sqlite_space_size(struct store *st,
+    struct figures_size *out) MUST_USE;
 
 /* Tell s->chunks of all that is in it; once, at the start. */
 int store_sqlite_mail_claim(struct store_sqlite *s) MUST_USE;

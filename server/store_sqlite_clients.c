@@ -133,11 +133,13 @@ store_sqlite_clients_enrol(struct store *st, const struct body_key *c,
 {
 	struct store_sqlite *s = store_sqlite_of(st);
 	struct body_key held;
+	bool new;
 	int r;
 
 	r = store_sqlite_clients_find(st, &held, c->id);
 	if (r < 0)
 		return r;
+	new = r == REASON_UNKNOWN_CLIENT;
 	if (r == 0 && store_is_same(&held, c))
 		return 0;
 	if (r == 0 && c->issued_at <= held.issued_at)
@@ -152,6 +154,8 @@ store_sqlite_clients_enrol(struct store *st, const struct body_key *c,
 		r = write_client(s, c, now);
 	if (r == 0 && invite)
 		r = store_sqlite_invites_use(s, invite, now);
+	if (r == 0)
+		st->open.clients += new;
 	return r;
 }
 
@@ -186,6 +190,7 @@ store_sqlite_clients_unregister(struct store *st, const uint8_t *id)
 	m->registered = false;
 	m->blocks = 0;
 	store_sqlite_counted(s, m);
+	st->open.clients--;
 	return 0;
 }
 

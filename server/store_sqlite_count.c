@@ -12,6 +12,7 @@
  * along, and because they are still there, exact, after a restart.
  */
 #include "base/err.h"
+#include "server/notice.h"
 #include "server/store_sqlite.h"
 #include "wire/codes.h"
 
@@ -85,6 +86,13 @@ make_shares(struct store_sqlite *s, struct mailbox *m)
 	return r;
 }
 
+static int
+full(enum notice limit)
+{
+	notice_count(limit);
+	return REASON_MAILBOX_FULL;
+}
+
 /* REASON_MAILBOX_FULL: so many requests of this sender wait already. */
 static int
 admit_request(struct store_sqlite *s, const struct mailbox *m, int64_t sender)
@@ -101,13 +109,21 @@ admit_request(struct store_sqlite *s, const struct mailbox *m, int64_t sender)
 		return r;
 	n = (uint64_t)sql_get_int(s->sql, QUERY_REQUESTS, 0);
 	sql_settle(s->sql, QUERY_REQUESTS);
-	return n < s->limits.requests ? 0 : REASON_MAILBOX_FULL;
+	return n < s->limits.requests ? 0 : full(NOTICE_MAILBOX_REQUESTS);
 }
 
 int
 store_sqlite_count_admit(struct store_sqlite *s, struct mailbox *m,
     int64_t sender, const struct body_send *msg)
 {
+	static const enum notice in_all[] = {
+		[QUOTA_TEXTS] = NOTICE_MAILBOX,
+		[QUOTA_PIECES] = NOTICE_FILES,
+	};
+	static const enum notice of_one[] = {
+		[QUOTA_TEXTS] = NOTICE_MAILBOX_SHARE,
+		[QUOTA_PIECES] = NOTICE_FILES_SHARE,
+	};
 	const struct store_limits *limits = &s->limits;
 	enum quota_kind kind = quota_kind(msg->type);
 	uint32_t len = msg->content_len;
@@ -115,7 +131,7 @@ store_sqlite_count_admit(struct store_sqlite *s, struct mailbox *m,
 	int r = 0;
 
 	if (!quota_fits(limits, kind, held(m, kind), len, 1))
-		return REASON_MAILBOX_FULL;
+		return full(in_all[kind]);
 	if (msg->type == MESSAGE_REQUEST)
 		r = admit_request(s, m, sender);
 	if (r != 0 || quota_fits(limits, kind, held(m, kind), len, HALF))
@@ -125,7 +141,7 @@ store_sqlite_count_admit(struct store_sqlite *s, struct mailbox *m,
 	if (r == 0)
 		r = get_share(s, &share, m, kind, sender);
 	if (r == 0 && !quota_fits(limits, kind, share, len, HALF))
-		r = REASON_MAILBOX_FULL;
+		r = full(of_one[kind]);
 	return r;
 }
 
@@ -136,6 +152,7 @@ store_sqlite_count_in(struct store_sqlite *s, struct mailbox *m, int64_t sender,
 	enum quota_kind kind = quota_kind(type);
 
 	add(m, kind, 1, len);
+	figures_in(&s->store.open, type, len);
 	if (!is_shared(m, kind))
 		return 0;
 	set_share(s, QUERY_ADD_SHARE, m, kind, sender);
@@ -152,6 +169,7 @@ store_sqlite_count_out(struct store_sqlite *s, struct mailbox *m,
 	int r;
 
 	add(m, kind, -1, -(int64_t)len);
+	figures_out(&s->store.open, type, len, s->store.sweeping);
 	if (!is_shared(m, kind))
 		return 0;
 	set_share(s, QUERY_CUT_SHARE, m, kind, sender);

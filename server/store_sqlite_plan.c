@@ -155,6 +155,11 @@ static const char *const queries[QUERY_N] = {
 			 " WHERE m.type = 4 ORDER BY m.content LIMIT ?1",
 	[QUERY_IS_USED] = "SELECT 1 FROM invites WHERE nonce = ?1",
 	[QUERY_USE] = "INSERT INTO invites VALUES (?1, ?2)",
+	[QUERY_CENSUS] = "SELECT (SELECT count(userName) FROM clients),"
+			 " ifnull(sum(messages), 0),"
+			 " ifnull(sum(messageBytes), 0),"
+			 " ifnull(sum(chunks), 0), ifnull(sum(chunkBytes), 0)"
+			 " FROM mailboxes",
 	[QUERY_FORGET_USED] = "DELETE FROM invites WHERE expires < ?1",
 };
 

@@ -15,6 +15,7 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "server/log.h"
+#include "server/notice.h"
 #include "server/store_sqlite.h"
 #include "wire/codes.h"
 
@@ -117,11 +118,30 @@ store_sqlite_space_take(struct store_sqlite *s, enum quota_kind kind,
 	if (now - sp->looked_at >= LOOK_MS ||
 	    (!room->full && room->granted < cost))
 		r = look(s, now);
-	if (r < 0 || room->full)
-		return r < 0 ? r : REASON_BUSY;
+	if (r == 0 && room->full) {
+		notice_count(NOTICE_STORE);
+		r = REASON_BUSY;
+	}
+	if (r != 0)
+		return r;
 	for (size_t i = 0; i < ARRAY_LEN(sp->rooms); i++)
 		sp->rooms[i].granted = minus(sp->rooms[i].granted, cost);
 	sp->pending += cost;
+	return 0;
+}
+
+int
+store_sqlite_space_size(struct store *st, struct figures_size *out)
+{
+	struct store_sqlite *s = store_sqlite_of(st);
+	struct sql_size size;
+	int r = sql_size(s->sql, &size);
+
+	if (r < 0)
+		return r;
+	out->bytes[FIGURES_DATABASE] = size.used;
+	out->bytes[FIGURES_LOG] = size.log;
+	out->bytes[FIGURES_PIECES] = chunks_bytes(s->chunks);
 	return 0;
 }
 

@@ -7,6 +7,7 @@
 #include "base/err.h"
 #include "server/hub.h"
 #include "server/log.h"
+#include "server/metrics.h"
 #include "wire/frame.h"
 
 #define RETRY_MS   1000 /* for what may pass by itself */
@@ -51,6 +52,7 @@ stop_waiting(struct serve *sv, struct session *ss)
 {
 	if (ss->woken)
 		TAILQ_REMOVE(&sv->woken, ss, woken_link);
+	metrics.waiting -= ss->waiting;
 	ss->woken = ss->waiting = false;
 }
 
@@ -100,6 +102,7 @@ void
 turn_reply(struct serve *sv, struct session *ss, enum code code,
     const void *payload, size_t len)
 {
+	metrics_answer((uint16_t)code, 0);
 	put_reply(sv, ss, (uint16_t)(code + CODE_REPLY), payload, len);
 }
 
@@ -141,12 +144,14 @@ turn_refuse(struct serve *sv, struct session *ss, enum reason reason,
 	const bool passes = reason == REASON_BUSY ||
 	    reason == REASON_MAILBOX_FULL || reason == REASON_RATE_LIMITED;
 
+	metrics_answer(ss->code, reason);
 	refuse(sv, ss, reason, text, passes ? RETRY_MS : 0);
 }
 
 void
 turn_put_off(struct serve *sv, struct session *ss, uint64_t wait_ms)
 {
+	metrics_answer(ss->code, REASON_RATE_LIMITED);
 	refuse(sv, ss, REASON_RATE_LIMITED, NULL,
 	    wait_ms < UINT32_MAX ? (uint32_t)wait_ms : UINT32_MAX);
 }
@@ -208,8 +213,9 @@ wake(struct serve *sv, bool committed)
 		TAILQ_REMOVE(&sv->woken, ss, woken_link);
 		ss->woken = false;
 		/* a failure of the store shows when the turn is settled */
-		if (committed && req_pull_try(sv, ss, &answered) == 0)
-			ss->waiting = !answered;
+		if (committed && req_pull_try(sv, ss, &answered) == 0 &&
+		    answered)
+			stop_waiting(sv, ss);
 	}
 }
 
@@ -225,22 +231,24 @@ take_back(struct serve *sv)
 		if (ss->held)
 			buf_clear(ss->held);
 		for (ss->held_n = 0; ss->held_n < n;)
-			turn_refuse(sv, ss, REASON_BUSY, NULL);
+			refuse(sv, ss, REASON_BUSY, NULL, RETRY_MS);
 	}
 }
 
 int
 turn_settle(struct serve *sv)
 {
+	static struct log_pace lost;
 	int r = store_commit(sv->store);
 
 	wake(sv, r == 0);
 	if (r == 0)
 		r = store_commit(sv->store); /* of nothing, if all is well */
 	if (r < 0) {
-		log_fault(LOG_ERROR, "group_lost");
+		log_fault_often(LOG_ERROR, "group_lost", &lost);
 		take_back(sv);
 	}
+	metrics_settle(r < 0);
 	sv->replies_n = sv->pieces_n = 0;
 	sv->pieces_len = 0;
 	sv->pieces_by = 0;

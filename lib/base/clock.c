@@ -4,25 +4,34 @@
 #include <limits.h>
 #include <time.h>
 
+#define NS_PER_S  1000000000U
+#define NS_PER_MS 1000000U
+
 static uint64_t
-read_ms(clockid_t id)
+read_ns(clockid_t id)
 {
 	struct timespec t;
 
 	clock_gettime(id, &t);
-	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+	return (uint64_t)t.tv_sec * NS_PER_S + (uint64_t)t.tv_nsec;
 }
 
 uint64_t
 clock_wall_ms(void)
 {
-	return read_ms(CLOCK_REALTIME);
+	return read_ns(CLOCK_REALTIME) / NS_PER_MS;
 }
 
 uint64_t
 clock_mono_ms(void)
 {
-	return read_ms(CLOCK_MONOTONIC);
+	return clock_mono_ns() / NS_PER_MS;
+}
+
+uint64_t
+clock_mono_ns(void)
+{
+	return read_ns(CLOCK_MONOTONIC);
 }
 
 uint64_t

@@ -14,6 +14,9 @@ uint64_t clock_wall_ms(void);
 /* Never goes back; what deadlines are made of. */
 uint64_t clock_mono_ms(void);
 
+/* The same in nanoseconds, to measure with. */
+uint64_t clock_mono_ns(void);
+
 /* Monotonic now + ms, CLOCK_NEVER when ms is CLOCK_NEVER or overflows. */
 uint64_t clock_deadline(uint64_t ms);
 

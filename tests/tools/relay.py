@@ -47,6 +47,7 @@ class Relay:
         self.process = None
         self.pid = 0            # of the relay; tracers are its parents
         self.address = None
+        self.ready = {}         # what it said of itself
         self.started = 0.0
 
     def start(self, *tracer):
@@ -61,9 +62,9 @@ class Relay:
         line = self.process.stdout.readline()
         if not line:
             raise Gone(f"it does not start: {self.wait()}")
-        ready = json.loads(line)
-        self.pid = ready["pid"]
-        self.listen, self.address = ready["listen"][0], ready["address"]
+        self.ready = json.loads(line)
+        self.pid, self.address = self.ready["pid"], self.ready["address"]
+        self.listen = self.ready["listen"][0]
 
     def wait(self, timeout=PATIENCE):
         """How it ended: a status, or minus the signal."""

@@ -42,11 +42,12 @@ struct fixture {
 static int ready_pipe;
 
 static int
-on_ready(const struct addr *address)
+on_ready(const struct relay_ready *ready)
 {
-	ssize_t n = write(ready_pipe, address, sizeof(*address));
+	ssize_t n = write(ready_pipe, &ready->address, sizeof(ready->address));
 
-	return n == (ssize_t)sizeof(*address) ? 0 : err_sys(ERR_IO, "pipe");
+	return n == (ssize_t)sizeof(ready->address) ? 0
+						    : err_sys(ERR_IO, "pipe");
 }
 
 static struct relay_config
