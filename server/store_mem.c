@@ -220,10 +220,8 @@ empty(struct mem *s, struct client *c)
 
 	for (m = TAILQ_FIRST(&c->messages); m; m = next_m) {
 		next_m = TAILQ_NEXT(m, link);
-		s->bytes -= sizeof(*m) + m->body.content_len;
-		free(m);
+		drop(s, c, m);
 	}
-	TAILQ_INIT(&c->messages);
 	for (b = LIST_FIRST(&c->blocks); b; b = next_b) {
 		next_b = LIST_NEXT(b, link);
 		free(b);
