@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 /* sentinel-relay -- keep mailboxes for clients that cannot meet */
 
+#include <libgen.h>
+#include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -12,13 +15,16 @@
 #include "server/landlock.h"
 #include "server/relay.h"
 
+#ifndef SANDBOX
+#define SANDBOX "on" /* without the option */
+#endif
 #define GIB              (1ULL << 30)
 #define YEAR             (365 * CLOCK_DAY)
 #define MANY             1000000000
 #define INVITES_MAX      10000
 #define LISTEN_TEXT_SIZE (ADDR_HOST_SIZE + sizeof("[]:65535"))
 
-static struct args {
+struct args {
 	const char *config;
 	struct opt_list listen;
 	const char *store;
@@ -39,14 +45,27 @@ static struct args {
 	bool check_config;
 	bool check_sandbox;
 	bool print_address;
-} args = {
-	.invite_ttl_ms = 7 * CLOCK_DAY,
-	.sandbox = "on",
-	.landlock = LANDLOCK_ABI_MAX,
-	.log_format = "auto",
-	.log_level = "info",
-	.log_ids = "hashed",
 };
+
+static struct args args;  /* as it was started */
+static struct args again; /* as it was read again */
+static char *again_text;
+static char config_dir[PATH_MAX];
+
+static void
+set_usual(struct args *a)
+{
+	*a = (struct args){
+		.invite_ttl_ms = 7 * CLOCK_DAY,
+		.limits = store_limits_usual,
+		.traffic = limits_default,
+		.sandbox = SANDBOX,
+		.landlock = LANDLOCK_ABI_MAX,
+		.log_format = "auto",
+		.log_level = "info",
+		.log_ids = "hashed",
+	};
+}
 
 #define LIMIT(kind, name, arg, help, member, least, most) \
 	OPT_IN(kind, name, arg, help, struct args, traffic.member, least, most)
@@ -137,8 +156,8 @@ static const struct opt opts[] = {
 	    struct args, invite_ttl_ms, 1, YEAR),
 	OPT_STR(0, "user", "NAME", "whom to become, when root", struct args,
 	    user),
-	OPT_CHOICE(0, "sandbox", "on|off", "only what serving needs (on)",
-	    struct args, sandbox),
+	OPT_CHOICE(0, "sandbox", "on|off",
+	    "only what serving needs (" SANDBOX ")", struct args, sandbox),
 	OPT_IN(UINT, "landlock", "N", "its version, at most (6; 0: without)",
 	    struct args, landlock, 0, LANDLOCK_ABI_MAX),
 	OPT_FLAG(0, "check-sandbox", "try what it must refuse and end",
@@ -262,7 +281,7 @@ check_sandbox(const struct relay_config *config)
 }
 
 static void
-choose_registration(struct relay_config *config)
+choose_registration(struct relay_config *config, const char *registration)
 {
 	static const char *const words[] = {
 		[SERVE_OPEN] = "open",
@@ -270,53 +289,83 @@ choose_registration(struct relay_config *config)
 		[SERVE_CLOSED] = "closed",
 	};
 
-	config->registration_by_reach = !args.registration;
-	for (size_t i = 0; args.registration && i < ARRAY_LEN(words); i++) {
-		if (strcmp(words[i], args.registration) == 0)
+	config->registration_by_reach = !registration;
+	for (size_t i = 0; registration && i < ARRAY_LEN(words); i++) {
+		if (strcmp(words[i], registration) == 0)
 			config->registration = (enum serve_registration)i;
 	}
 }
 
+/* Where the file is, to be found by another one of that name, too. */
+static int
+find_config_dir(const char *file)
+{
+	char path[PATH_MAX];
+	int n = snprintf(path, sizeof(path), "%s", file);
+
+	if (n >= (int)sizeof(path))
+		return err_set(ERR_USAGE, "--config is too long");
+	return realpath(dirname(path), config_dir)
+	    ? 0
+	    : err_sys(ERR_IO, "directory of %s", file);
+}
+
 /* What the options say; ERR_USAGE. */
 static int
-configure(struct relay_config *config)
+configure(struct relay_config *config, const struct args *a)
 {
-	static const char *const here[] = { "127.0.0.1:9876" };
-	const bool listens = args.listen.n > 0;
 	int r;
 
 	*config = (struct relay_config){
-		.listen = listens ? args.listen.values : here,
-		.listen_n = listens ? args.listen.n : ARRAY_LEN(here),
-		.store = args.store,
-		.limits = args.limits,
-		.traffic = args.traffic,
-		.sandbox = { strcmp(args.sandbox, "off") == 0,
-		    (int)args.landlock, args.user },
-		.key = args.key,
-		.metrics = args.metrics,
-		.metrics_remote = args.metrics_remote,
-		.log_whole_ids = strcmp(args.log_ids, "full") == 0,
+		.listen = a->listen.values,
+		.listen_n = a->listen.n,
+		.store = a->store,
+		.limits = a->limits,
+		.traffic = a->traffic,
+		.sandbox = { strcmp(a->sandbox, "off") == 0, (int)a->landlock,
+		    a->user, a->config ? config_dir : NULL },
+		.key = a->key,
+		.metrics = a->metrics,
+		.metrics_remote = a->metrics_remote,
+		.log_whole_ids = strcmp(a->log_ids, "full") == 0,
 		.ready = print_ready,
 	};
-	choose_registration(config);
-	r = log_parse_format(&config->log_format, args.log_format);
+	choose_registration(config, a->registration);
+	r = log_parse_format(&config->log_format, a->log_format);
 	if (r == 0)
-		r = log_parse_level(&config->log_level, args.log_level);
-	if (r == 0 && !args.key)
+		r = log_parse_level(&config->log_level, a->log_level);
+	if (r == 0 && !a->key)
 		r = err_set(ERR_USAGE, "--key is missing");
+	if (r == 0 && a->limits.free_percent > 100)
+		r = err_set(ERR_USAGE, "--min-free is a part of 100");
 	return r;
+}
+
+/* The relay borrows what stands in again until it asks again. */
+static int
+reconfigure(struct relay_config *config)
+{
+	int r;
+
+	free(again_text);
+	again_text = NULL;
+	set_usual(&again);
+	r = app_config_again(&again, &again_text);
+	return r == 0 ? configure(config, &again) : r;
 }
 
 static int
 run(const struct settings *s, int argc, char **argv)
 {
 	struct relay_config config;
-	int r = configure(&config);
+	int r = configure(&config, &args);
 
 	(void)s;
 	(void)argc;
 	(void)argv;
+	config.reload = reconfigure;
+	if (r == 0 && args.config)
+		r = find_config_dir(args.config);
 	if (r < 0)
 		return r;
 	if (args.print_address)
@@ -346,7 +395,6 @@ main(int argc, char **argv)
 		.run = run,
 	};
 
-	args.limits = store_limits_usual;
-	args.traffic = limits_default;
+	set_usual(&args);
 	return app_main(&app, argc, argv);
 }

@@ -43,6 +43,7 @@ struct chunks {
 	size_t segments_n, segments_room;
 	struct changes group; /* not committed yet */
 	struct changes holes; /* to be given back, the oldest first */
+	bool held;            /* nothing is given back */
 	bool dead;            /* there may be segments without contents */
 	int writer;           /* the newest segment, or -1 */
 	uint64_t next;        /* number of the one after it */
@@ -550,7 +551,7 @@ chunks_bytes(const struct chunks *c)
 static void
 clean(struct chunks *c, size_t n)
 {
-	if (!c->dead && n == 0)
+	if (c->held || (!c->dead && n == 0))
 		return;
 	for (size_t i = c->segments_n; c->dead && i > 0; i--) {
 		if (c->segments[i - 1].live == 0)
@@ -565,6 +566,12 @@ void
 chunks_rest(struct chunks *c)
 {
 	clean(c, c->holes.n > HOLES_MAX ? HOLES_ONCE : 0);
+}
+
+void
+chunks_hold(struct chunks *c, bool held)
+{
+	c->held = held;
 }
 
 void

@@ -16,6 +16,7 @@
 #ifndef SERVER_CHUNKS_H
 #define SERVER_CHUNKS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -82,5 +83,11 @@ uint64_t chunks_bytes(const struct chunks *c);
  */
 void chunks_rest(struct chunks *c);
 void chunks_compact(struct chunks *c);
+
+/*
+ * While held nothing is given back: what a row named when it began is there
+ * until it ends.
+ */
+void chunks_hold(struct chunks *c, bool held);
 
 #endif

@@ -18,6 +18,7 @@ enum {
 	FS_WRITE_FILE = 1 << 1,
 	FS_READ_FILE = 1 << 2,
 	FS_READ_DIR = 1 << 3,
+	FS_REMOVE_DIR = 1 << 4,
 	FS_REMOVE_FILE = 1 << 5,
 	FS_MAKE_DIR = 1 << 7,
 	FS_MAKE_REG = 1 << 8,
@@ -69,27 +70,32 @@ everything(int version)
 }
 
 static int
-allow(int ruleset, uint64_t handled, const char *dir)
+allow(int ruleset, uint64_t handled, const struct landlock_rule *rule)
 {
-	struct beneath rule = { .allowed = handled &
-		    (FS_WRITE_FILE | FS_READ_FILE | FS_READ_DIR |
-			FS_REMOVE_FILE | FS_MAKE_DIR | FS_MAKE_REG |
-			FS_TRUNCATE) };
+	struct beneath beneath = { .allowed = FS_READ_FILE };
 	long rc = -1;
 
-	rule.dir = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	if (rule.dir >= 0) {
-		rc = syscall(ADD_RULE, ruleset, RULE_PATH_BENEATH, &rule, 0);
-		close(rule.dir);
+	if (!rule->read_only)
+		beneath.allowed |= FS_WRITE_FILE | FS_READ_DIR |
+		    FS_REMOVE_FILE | FS_REMOVE_DIR | FS_MAKE_DIR | FS_MAKE_REG |
+		    FS_TRUNCATE;
+	beneath.allowed &= handled;
+	beneath.dir = open(rule->dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (beneath.dir >= 0) {
+		rc = syscall(ADD_RULE, ruleset, RULE_PATH_BENEATH, &beneath, 0);
+		close(beneath.dir);
 	}
-	return rc < 0 ? err_sys(ERR_IO, "Landlock, %s", dir) : 0;
+	return rc < 0 ? err_sys(ERR_IO, "Landlock, %s", rule->dir) : 0;
 }
 
 static int
-restrict_to(int ruleset, uint64_t handled, const char *dir)
+restrict_to(int ruleset, uint64_t handled, const struct landlock_rule *rules,
+    size_t n)
 {
-	int r = allow(ruleset, handled, dir);
+	int r = 0;
 
+	for (size_t i = 0; r == 0 && i < n; i++)
+		r = allow(ruleset, handled, &rules[i]);
 	if (r == 0 && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		r = err_sys(ERR_IO, "no_new_privs");
 	if (r == 0 && syscall(RESTRICT_SELF, ruleset, 0) < 0)
@@ -98,21 +104,22 @@ restrict_to(int ruleset, uint64_t handled, const char *dir)
 }
 
 int
-landlock_enter(const char *dir, int max)
+landlock_enter(const struct landlock_rule *rules, size_t n, int max)
 {
 	long version = syscall(CREATE_RULESET, NULL, 0, ASK_VERSION);
-	struct ruleset rules;
+	struct ruleset handled;
 	int ruleset, r;
 
 	if (version > max)
 		version = max;
 	if (version <= 0)
 		return 0;
-	rules = everything((int)version);
-	ruleset = (int)syscall(CREATE_RULESET, &rules, known((int)version), 0);
+	handled = everything((int)version);
+	ruleset =
+	    (int)syscall(CREATE_RULESET, &handled, known((int)version), 0);
 	if (ruleset < 0)
 		return err_sys(ERR_IO, "Landlock");
-	r = restrict_to(ruleset, rules.fs, dir);
+	r = restrict_to(ruleset, handled.fs, rules, n);
 	close(ruleset);
 	return r < 0 ? r : (int)version;
 }

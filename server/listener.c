@@ -3,6 +3,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <netdb.h>
+#include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -124,17 +126,17 @@ is_remote(int fd)
 }
 
 int
-listener_add(struct listener_set *ls, struct addr_host *h)
+listener_take(struct listener_set *ls, int fd)
 {
-	struct listener *l = &ls->listeners[ls->n];
-	int fd, r;
+	struct listener *l;
+	int r;
 
-	if (ls->n == LISTENER_MAX)
+	if (ls->n == LISTENER_MAX) {
+		close(fd);
 		return err_set(ERR_USAGE, "more than %d addresses to listen on",
 		    LISTENER_MAX);
-	r = sock_listen(&fd, &h->port, h);
-	if (r < 0)
-		return r;
+	}
+	l = &ls->listeners[ls->n];
 	*l = (struct listener){ ls, { fd, LOOP_READ, on_ready, l } };
 	r = loop_add(ls->loop, &l->watch);
 	if (r < 0) {
@@ -143,6 +145,30 @@ listener_add(struct listener_set *ls, struct addr_host *h)
 	}
 	ls->n++;
 	ls->remote |= is_remote(fd);
+	return 0;
+}
+
+int
+listener_add(struct listener_set *ls, struct addr_host *h)
+{
+	int fd, r = sock_listen(&fd, &h->port, h);
+
+	return r == 0 ? listener_take(ls, fd) : r;
+}
+
+int
+listener_where(struct addr_host *out, const struct listener *l)
+{
+	struct sockaddr_storage here = { 0 };
+	socklen_t len = sizeof(here);
+	char port[sizeof("65535")];
+
+	if (getsockname(l->watch.fd, (struct sockaddr *)&here, &len) < 0 ||
+	    getnameinfo((struct sockaddr *)&here, len, out->name,
+		sizeof(out->name), port, sizeof(port),
+		NI_NUMERICHOST | NI_NUMERICSERV) != 0)
+		return err_sys(ERR_IO, "address of a socket");
+	out->port = (uint16_t)strtoul(port, NULL, 10);
 	return 0;
 }
 

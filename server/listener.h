@@ -45,8 +45,15 @@ int listener_start(struct listener_set *ls, struct loop *loop, listener_fn fn,
     void *arg) MUST_USE;
 void listener_stop(struct listener_set *ls); /* zeroed or again: nothing */
 
-/* Listen on h; the port it got is put into h.  At most LISTENER_MAX. */
+/*
+ * Listen on h; the port it got is put into h.  Or take a socket that listens
+ * already, which is closed when it fails.  At most LISTENER_MAX.
+ */
 int listener_add(struct listener_set *ls, struct addr_host *h) MUST_USE;
+int listener_take(struct listener_set *ls, int fd) MUST_USE;
+
+/* Its address, in numbers; ERR_IO. */
+int listener_where(struct addr_host *out, const struct listener *l) MUST_USE;
 
 /* A connection has ended: what a pause waits for may be there again. */
 void listener_retry(struct listener_set *ls);

@@ -12,23 +12,25 @@
  */
 #define PAUSE_MS 100
 
+void
+pace_limit(struct pace *p, const struct limits *l)
+{
+	p->rates[RATE_REQUESTS] =
+	    (struct rate){ l->request_rate, l->rate_burst };
+	p->rates[RATE_BYTES] = (struct rate){ l->byte_rate, l->rate_burst };
+	p->rates[RATE_DIRECTORY] =
+	    (struct rate){ l->directory_rate, l->rate_burst };
+	p->rates[RATE_REGISTRATIONS] =
+	    rate_of(l->registration_rate, l->registration_burst);
+	p->rates[RATE_PAUSE] = (struct rate){ 1000, 0 };
+	p->rates[RATE_LINES] = rate_of(1, 1);
+}
+
 int
 pace_start(struct pace *p, const struct limits *l)
 {
-	*p = (struct pace){
-		.rates = {
-			[RATE_REQUESTS] = { l->request_rate, l->rate_burst },
-			[RATE_BYTES] = { l->byte_rate, l->rate_burst },
-			[RATE_DIRECTORY] = { l->directory_rate,
-			    l->rate_burst },
-			[RATE_REGISTRATIONS] = rate_of(l->registration_rate,
-			    l->registration_burst),
-			[RATE_PAUSE] = { 1000, 0 },
-			[RATE_LINES] = rate_of(1, 1),
-		},
-		.clients = rate_new(),
-		.sources = rate_new(),
-	};
+	*p = (struct pace){ .clients = rate_new(), .sources = rate_new() };
+	pace_limit(p, l);
 	if (p->clients && p->sources)
 		return 0;
 	pace_stop(p);

@@ -25,6 +25,8 @@ struct pace {
 
 /* ERR_NOMEM. */
 int pace_start(struct pace *p, const struct limits *l) MUST_USE;
+void pace_limit(struct pace *p,
+    const struct limits *l);    /* others from now on */
 void pace_stop(struct pace *p); /* zeroed: nothing */
 
 /*

@@ -12,15 +12,16 @@
 #include "base/secret.h"
 #include "crypto/noise.h"
 #include "server/conn.h"
+#include "server/gauges.h"
 #include "server/invite.h"
-#include "server/listener.h"
-#include "server/metrics.h"
+#include "server/reach.h"
 #include "server/relaykey.h"
-#include "server/scrape.h"
+#include "server/reload.h"
 #include "server/sql.h"
 #include "server/turn.h"
 
 #define DESCRIPTORS_KEPT 32 /* for the store, the listeners and the loop */
+#define TAKES            "Takes connections"
 #define DRAIN_MS         9000
 #define SWEEP_MS         60000 /* between two looks for what is overdue */
 #define MMAP_FROM        (4 * 1024 * 1024) /* bytes of memory */
@@ -31,11 +32,15 @@ struct relay {
 	struct serve serve;
 	struct conn_set conns;
 	size_t conns_n; /* at the end of the last turn */
-	struct listener_set listeners;
+	struct reach reach;
+	struct gauges gauges;
 	struct loop_timer drain; /* the last moment of a stop */
 	struct loop_timer sweep;
-	struct scrape scrape;
-	struct addr_host metrics_at;
+	const struct relay_config *config;
+	struct limits traffic;  /* as they are now */
+	size_t room;            /* for connections */
+	struct loop_timer turn; /* the next, of a backup */
+	bool backing_up;
 	struct relay_ready ready;
 	bool stopping;
 	uint8_t *sk; /* locked, as the next is */
@@ -95,24 +100,84 @@ on_sweep(void *arg)
 	/* a failure of the store shows when the turn is settled */
 	if (store_sweep(r->store, clock_wall_ms(), &more) < 0)
 		more = false;
-	metrics.sweeps += !more;
 	loop_timer_set(r->loop, &r->sweep,
 	    loop_now(r->loop) + (more ? 0 : SWEEP_MS));
 }
 
-/* The metrics that nobody counts. */
-static void
-on_scrape(void *arg)
+static enum serve_registration
+who_may_register(const struct relay *r, const struct relay_config *config)
 {
-	static struct log_pace failed;
-	struct relay *r = arg;
+	if (!config->registration_by_reach)
+		return config->registration;
+	return r->reach.listeners.remote ? SERVE_INVITE : SERVE_OPEN;
+}
 
-	metrics.connections = r->conns.n;
-	metrics.unbound = r->conns.unbound_n;
-	metrics.buffers = r->conns.buffers;
-	metrics.store = *store_figures(r->store);
-	if (store_size(r->store, &metrics.size) < 0)
-		log_fault_often(LOG_WARN, "store_size", &failed);
+static void
+on_turn(void *arg)
+{
+	(void)arg;
+}
+
+/* A part a turn, so that nobody waits for it. */
+static void
+back_up(struct relay *r)
+{
+	bool more = false;
+
+	if (store_backup(r->store, &more) < 0) {
+		r->backing_up = false;
+		log_fault(LOG_ERROR, "backup_failed");
+	} else if (!more) {
+		r->backing_up = false;
+		log_event(LOG_INFO, "backup_done", NULL, 0);
+	} else {
+		loop_timer_set(r->loop, &r->turn, loop_now(r->loop));
+	}
+}
+
+static void
+begin_backup(struct relay *r)
+{
+	log_event(LOG_INFO, r->backing_up ? "backup_goes_on" : "backup_begun",
+	    NULL, 0);
+	r->backing_up = true;
+}
+
+/* What can change does so at once, for connections that are there too. */
+static void
+adopt(struct relay *r, const struct relay_config *config)
+{
+	const uint64_t connections = config->traffic.max_connections;
+
+	r->traffic = config->traffic;
+	r->conns.max = connections < r->room ? connections : r->room;
+	serve_limit(&r->serve, who_may_register(r, config));
+	store_limit(r->store, &config->limits);
+	log_open(config->log_format, config->log_level);
+	log_whole_ids(config->log_whole_ids);
+}
+
+static void
+reload(struct relay *r)
+{
+	struct relay_config config;
+	int code;
+
+	manager_reloading(&r->reach.manager);
+	code = r->config->reload(&config);
+	if (code < 0) {
+		log_fault(LOG_ERROR, "reload_refused");
+		manager_ready(&r->reach.manager, err_last()->message);
+		return;
+	}
+	adopt(r, &config);
+	log_event(LOG_INFO, "reloaded", NULL, 0);
+	reload_log_fixed(r->config, &config);
+	if (config.traffic.max_connections > r->room &&
+	    config.traffic.max_connections !=
+		r->config->traffic.max_connections)
+		reload_log_option("max-connections");
+	manager_ready(&r->reach.manager, TAKES);
 }
 
 static void
@@ -120,13 +185,19 @@ on_signal(void *arg, int signo)
 {
 	struct relay *r = arg;
 
+	if (signo == SIGHUP || signo == SIGUSR1) {
+		if (!r->stopping)
+			(signo == SIGHUP ? reload : begin_backup)(r);
+		return;
+	}
 	log_one("stopping", "signal", signo == SIGTERM ? "TERM" : "INT");
 	if (r->stopping) {
 		loop_stop(r->loop, 0);
 		return;
 	}
 	r->stopping = true;
-	listener_stop(&r->listeners);
+	manager_stopping(&r->reach.manager);
+	listener_stop(&r->reach.listeners);
 	conn_drain(&r->conns);
 	loop_timer_set(r->loop, &r->drain, loop_now(r->loop) + DRAIN_MS);
 }
@@ -144,13 +215,15 @@ before_sleep(void *arg, bool idle)
 	conn_release(&r->conns);
 	if (code == 0)
 		code = store_rest(r->store);
+	if (code == 0 && r->backing_up)
+		back_up(r);
 	if (code < 0) {
 		log_fault(LOG_ERROR, "store_failed");
 		loop_stop(r->loop, code);
 	}
-	listener_shut(&r->listeners, r->conns.n >= r->conns.max);
+	listener_shut(&r->reach.listeners, r->conns.n >= r->conns.max);
 	if (r->conns.n < r->conns_n)
-		listener_retry(&r->listeners);
+		listener_retry(&r->reach.listeners);
 	r->conns_n = r->conns.n;
 	if (r->stopping && r->conns.n == 0)
 		loop_stop(r->loop, code);
@@ -167,86 +240,57 @@ watch_signals(struct relay *r)
 	sigemptyset(&set);
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGUSR1);
+	if (r->config->reload)
+		sigaddset(&set, SIGHUP);
 	return loop_signals(r->loop, &set, on_signal, r);
 }
 
+/* What may take more rights than to serve, and what those open. */
 static int
-parse_hosts(struct addr *out, const struct relay_config *config)
-{
-	*out = (struct addr){ .has_key = true };
-	if (config->listen_n > ADDR_HOSTS_MAX)
-		return err_set(ERR_USAGE, "more than %d addresses to listen on",
-		    ADDR_HOSTS_MAX);
-	for (size_t i = 0; i < config->listen_n; i++) {
-		int code = addr_parse_host(&out->hosts[i], config->listen[i]);
-
-		if (code < 0)
-			return code;
-	}
-	out->hosts_n = config->listen_n;
-	return 0;
-}
-
-static int
-start_inside(struct relay *r, const struct relay_config *config)
+start_outside(struct relay *r, const struct relay_config *config)
 {
 	int code = loop_new(&r->loop);
 
 	if (code == 0)
 		code = watch_signals(r);
 	if (code == 0)
-		code = relaykey_load(r->sk, config->key);
+		code = find_room(&r->room, config->traffic.max_connections);
+	if (code == 0)
+		code = listener_start(&r->reach.listeners, r->loop,
+		    on_connection, r);
+	if (code == 0)
+		code = reach_open(&r->reach, &r->ready.address, config->listen,
+		    config->listen_n);
+	if (code == 0)
+		code = gauges_start(&r->gauges, r->loop, config);
+	if (code == 0 && config->metrics)
+		r->ready.metrics = &r->gauges.at;
+	return code == 0 ? sandbox_become(&config->sandbox) : code;
+}
+
+static int
+start_inside(struct relay *r, const struct relay_config *config)
+{
+	int code = relaykey_load(r->sk, config->key);
+
 	if (code == 0)
 		invite_key(r->invite_key, r->sk);
 	if (code == 0)
 		code = store_open(&r->store, config->store, &config->limits);
 	if (code == 0)
 		code = serve_start(&r->serve, r->store,
-		    &(struct serve_config){ &config->traffic,
-			config->registration, r->invite_key });
-	return code;
-}
-
-static int
-start_metrics(struct relay *r, const struct relay_config *config)
-{
-	const struct scrape_config scrape = {
-		.at = config->metrics,
-		.remote = config->metrics_remote,
-		.fn = on_scrape,
-		.arg = r,
-	};
-
-	metrics.started_s = clock_wall_ms() / 1000;
-	if (!config->metrics)
-		return 0;
-	r->ready.metrics = &r->metrics_at;
-	return scrape_start(&r->scrape, &r->metrics_at, r->loop, &scrape);
-}
-
-static int
-start_outside(struct relay *r, const struct relay_config *config,
-    struct addr *a)
-{
-	size_t connections = 0;
-	int code = find_room(&connections, config->traffic.max_connections);
-
+		    &(struct serve_config){ &r->traffic,
+			who_may_register(r, config), r->invite_key });
 	if (code == 0)
-		code = conn_start(&r->conns, r->loop, &r->serve, r->sk,
-		    connections);
+		code =
+		    conn_start(&r->conns, r->loop, &r->serve, r->sk, r->room);
 	if (code == 0)
 		code = loop_timer_add(r->loop, &r->drain, CLOCK_NEVER);
 	if (code == 0)
 		code = loop_timer_add(r->loop, &r->sweep, loop_now(r->loop));
 	if (code == 0)
-		code = listener_start(&r->listeners, r->loop, on_connection, r);
-	for (size_t i = 0; code == 0 && i < a->hosts_n; i++)
-		code = listener_add(&r->listeners, &a->hosts[i]);
-	if (code == 0)
-		code = start_metrics(r, config);
-	if (config->registration_by_reach)
-		r->serve.registration =
-		    r->listeners.remote ? SERVE_INVITE : SERVE_OPEN;
+		code = loop_timer_add(r->loop, &r->turn, CLOCK_NEVER);
 	return code;
 }
 
@@ -292,11 +336,9 @@ run(struct relay *r, const struct relay_config *config)
 	int code = sandbox_prepare();
 
 	if (code == 0)
-		code = parse_hosts(address, config);
+		code = start_outside(r, config);
 	if (code == 0)
 		code = start_inside(r, config);
-	if (code == 0)
-		code = start_outside(r, config, address);
 	if (code == 0)
 		code = contain(r, config);
 	if (code < 0)
@@ -305,15 +347,23 @@ run(struct relay *r, const struct relay_config *config)
 	loop_before_sleep(r->loop, before_sleep, r);
 	log_started(r);
 	code = config->ready(&r->ready);
-	return code < 0 ? code : loop_run(r->loop);
+	if (code < 0)
+		return code;
+	manager_ready(&r->reach.manager, TAKES);
+	return loop_run(r->loop);
 }
 
 int
 relay_run(const struct relay_config *config)
 {
 	struct relay r = {
+		.config = config,
+		.traffic = config->traffic,
 		.drain = { .fn = on_drain_over, .arg = &r },
 		.sweep = { .fn = on_sweep, .arg = &r },
+		.turn = { .fn = on_turn, .arg = &r },
+		.reach.manager.fd = -1,
+		.gauges = { .conns = &r.conns, .store = &r.store },
 	};
 	int code;
 
@@ -328,11 +378,13 @@ relay_run(const struct relay_config *config)
 		return err_set(ERR_NOMEM, "relay key");
 	r.invite_key = r.sk + KEY_LEN;
 	code = run(&r, config);
-	scrape_stop(&r.scrape);
-	listener_stop(&r.listeners);
+	if (r.backing_up)
+		log_event(LOG_WARN, "backup_given_up", NULL, 0);
+	gauges_stop(&r.gauges);
 	conn_stop(&r.conns);
 	serve_stop(&r.serve);
 	store_close(r.store);
+	reach_close(&r.reach);
 	loop_free(r.loop);
 	secret_free(r.sk);
 	log_one("stopped", "status", err_token(code));
@@ -343,13 +395,13 @@ int
 relay_address(struct addr *out, const struct relay_config *config)
 {
 	uint8_t sk[KEY_LEN];
-	int code = parse_hosts(out, config);
+	int code = reach_parse(out, config->listen, config->listen_n, true);
 
 	for (size_t i = 0; code == 0 && i < out->hosts_n; i++) {
 		if (out->hosts[i].port == 0)
 			code = err_set(ERR_USAGE,
 			    "the port of %s is not known before the relay runs",
-			    config->listen[i]);
+			    out->hosts[i].name);
 	}
 	if (code == 0)
 		code = relaykey_load(sk, config->key);

@@ -26,11 +26,19 @@ struct relay_ready {
 /* Called once connections are taken; a negative code ends the relay. */
 typedef int (*relay_ready_fn)(const struct relay_ready *ready);
 
+struct relay_config;
+
+/*
+ * What the options are by now; a negative code: they are none.  What they
+ * borrow stays until the next call.
+ */
+typedef int (*relay_reload_fn)(struct relay_config *config);
+
 /* Strings are borrowed. */
 struct relay_config {
 	const char *const *listen; /* HOST:PORT, port 0 = any */
-	size_t listen_n;
-	const char *store; /* see store_open */
+	size_t listen_n;           /* 0: what was handed over, or 127.0.0.1 */
+	const char *store;         /* see store_open */
 	struct store_limits limits;
 	struct limits traffic;
 	const char *key; /* path, see relaykey.h */
@@ -43,11 +51,15 @@ struct relay_config {
 	enum log_level log_level;
 	bool log_whole_ids;
 	relay_ready_fn ready;
+	relay_reload_fn reload; /* NULL: it cannot be told anew */
 };
 
 /*
  * Run until SIGTERM or SIGINT: then no more connections are taken, what was
  * asked is answered, and it is over within 10 s; at a second signal, at once.
+ * At SIGUSR1 it begins a backup, see store_backup, and logs how that ends.
+ * At SIGHUP the limits, who may register and the log are as config->reload
+ * says, if it succeeds; what cannot change so is logged.
  * 0, or why it could not start or go on.
  */
 int relay_run(const struct relay_config *config) MUST_USE;

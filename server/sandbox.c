@@ -27,11 +27,14 @@ sandbox_prepare(void)
 }
 
 /* For good: root cannot be had again. */
-static int
-become(const char *user)
+int
+sandbox_become(const struct sandbox *s)
 {
+	const char *user = s->user;
 	const struct passwd *pw;
 
+	if (!user)
+		return 0;
 	errno = 0;
 	pw = getpwnam(user);
 	if (!pw && errno == 0)
@@ -73,14 +76,14 @@ int
 sandbox_enter(struct sandbox_level *out, const struct sandbox *s,
     const char *dir)
 {
-	int r = s->user ? become(s->user) : 0;
+	const struct landlock_rule rules[] = { { dir, false },
+		{ s->readable, true } };
+	int r = drop_capabilities();
 
 	*out = (struct sandbox_level){ 0 };
-	if (r == 0)
-		r = drop_capabilities();
 	if (r < 0 || s->off)
 		return r;
-	r = landlock_enter(dir, s->landlock_max);
+	r = landlock_enter(rules, s->readable ? 2 : 1, s->landlock_max);
 	if (r < 0)
 		return r;
 	out->landlock = r;

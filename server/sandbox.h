@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Containment: what the relay gives up before it serves.  Two steps, since
- * files and sockets are opened in between.
+ * Containment: what the relay gives up before it serves.  Three steps, since
+ * sockets are opened before the second, and files before the third.
  */
 #ifndef SERVER_SANDBOX_H
 #define SERVER_SANDBOX_H
@@ -11,9 +11,10 @@
 #include "base/attr.h"
 
 struct sandbox {
-	bool off;         /* neither Landlock nor seccomp, for sanitizers */
-	int landlock_max; /* version of Landlock to make use of, at most */
-	const char *user; /* to become, when root; NULL: stays */
+	bool off;             /* neither Landlock nor seccomp, for sanitizers */
+	int landlock_max;     /* version of Landlock to make use of, at most */
+	const char *user;     /* to become, when root; NULL: stays */
+	const char *readable; /* a directory of files to read; NULL: none */
 };
 
 /* What was reached. */
@@ -26,10 +27,15 @@ struct sandbox_level {
 int sandbox_prepare(void) MUST_USE;
 
 /*
- * When all is open: become the user, drop every capability, gain none by exec,
- * and stay with the files in dir and the system calls of serving.  A kernel
- * without Landlock or seccomp is no fault: see out.  ERR_IO; ERR_USAGE: no such
- * user, or not root.
+ * When it listens, and before it opens a file: become the user, if there is
+ * one.  ERR_USAGE: no such user, or not root; ERR_IO.
+ */
+int sandbox_become(const struct sandbox *s) MUST_USE;
+
+/*
+ * When all is open: drop every capability, gain none by exec, and stay with
+ * the files in dir and the system calls of serving.  A kernel without Landlock
+ * is no fault: see out.  ERR_IO.
  */
 int sandbox_enter(struct sandbox_level *out, const struct sandbox *s,
     const char *dir) MUST_USE;

@@ -60,6 +60,14 @@ serve_start(struct serve *sv, struct store *store,
 }
 
 void
+serve_limit(struct serve *sv, enum serve_registration registration)
+{
+	sv->max_frame = (uint32_t)sv->limits->max_frame;
+	sv->registration = registration;
+	pace_limit(&sv->pace, sv->limits);
+}
+
+void
 serve_stop(struct serve *sv)
 {
 	hub_free(sv->hub);

@@ -89,6 +89,9 @@ int serve_start(struct serve *sv, struct store *store,
     const struct serve_config *config) MUST_USE;
 void serve_stop(struct serve *sv); /* zeroed: nothing */
 
+/* What the limits, which have changed, say now; and who may register. */
+void serve_limit(struct serve *sv, enum serve_registration registration);
+
 /*
  * A channel was made by id with this static key, from there: look whether that
  * binds it.  A negative code: it cannot be told; drop the channel.

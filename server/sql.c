@@ -269,6 +269,12 @@ sql_close(struct sql *s)
 	free(s);
 }
 
+sqlite3 *
+sql_handle(const struct sql *s)
+{
+	return s->db;
+}
+
 int
 sql_state(const struct sql *s)
 {

@@ -53,6 +53,9 @@ int sql_open(struct sql **out, const char *path,
     const struct sql_plan *plan) MUST_USE;
 void sql_close(struct sql *s); /* rolls back; NULL is fine */
 
+/* For sqlcopy: the library's. */
+struct sqlite3 *sql_handle(const struct sql *s);
+
 /* 0, or what broke the transaction. */
 int sql_state(const struct sql *s);
 

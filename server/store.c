@@ -4,6 +4,8 @@
 #include <string.h>
 
 #include "base/err.h"
+#include "server/metrics.h"
+#include "server/store_ops.h"
 
 #define MIB (1024ULL * 1024)
 
@@ -68,6 +70,12 @@ store_directory(char **out, const char *where)
 		*out =
 		    strndup(path, slash == path ? 1 : (size_t)(slash - path));
 	return *out ? 0 : err_set(ERR_NOMEM, "store");
+}
+
+void
+store_limit(struct store *st, const struct store_limits *limits)
+{
+	st->ops->limit(st, limits);
 }
 
 void
@@ -179,6 +187,7 @@ store_sweep(struct store *st, uint64_t now, bool *more)
 	st->sweeping = true;
 	r = st->ops->sweep(st, now, more);
 	st->sweeping = false;
+	metrics.sweeps += r == 0 && !*more;
 	return r;
 }
 
@@ -192,6 +201,14 @@ int
 store_size(struct store *st, struct figures_size *out)
 {
 	return st->ops->size(st, out);
+}
+
+int
+store_backup(struct store *st, bool *more)
+{
+	if (!st->ops->backup)
+		return err_set(ERR_USAGE, "no backup of such a store");
+	return st->ops->backup(st, more);
 }
 
 bool

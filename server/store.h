@@ -63,6 +63,9 @@ int store_open(struct store **out, const char *where,
  */
 int store_directory(char **out, const char *where) MUST_USE;
 
+/* Other limits from now on; what is over one stays. */
+void store_limit(struct store *st, const struct store_limits *limits);
+
 /* Gives up what is not committed.  NULL is fine. */
 void store_close(struct store *st);
 
@@ -154,46 +157,19 @@ int store_rest(struct store *st) MUST_USE;
  */
 int store_sweep(struct store *st, uint64_t now, bool *more) MUST_USE;
 
+/*
+ * Copy what is committed to where it can be taken from while the store is
+ * open: a part each time, between two groups, and *more until it is there.  All
+ * that was committed when it began is in it.  A failure ends it, and leaves the
+ * copy there was before.  ERR_USAGE: no copies of such a store; ERR_IO,
+ * ERR_NOMEM.
+ */
+int store_backup(struct store *st, bool *more) MUST_USE;
+
 /* What was committed; borrowed until the store is closed. */
 const struct figures *store_figures(const struct store *st);
 
 int store_size(struct store *st, struct figures_size *out) MUST_USE;
-
-/* What an implementation is; its own struct begins with struct store. */
-struct store_ops {
-	int (*find)(struct store *, struct body_key *, const uint8_t *);
-	int (*list)(struct store *, const struct body_list *, store_client_fn,
-	    void *);
-	int (*enrol)(struct store *, const struct body_key *,
-	    const struct invite *, uint64_t); /* NULL = none is needed */
-	int (*unregister)(struct store *, const uint8_t *);
-	int (
-	    *block)(struct store *, const uint8_t *, const struct body_block *);
-	int (*put)(struct store *, const struct body_send *, const uint8_t *,
-	    uint64_t);
-	int (*pull)(struct store *, const uint8_t *, const struct body_pull *,
-	    store_message_fn, void *);
-	int (*ack)(struct store *, const uint8_t *, const struct body_range *,
-	    uint32_t *);
-	int (*seen)(struct store *, const uint8_t *, uint64_t);
-	int (*commit)(struct store *);
-	int (*rest)(struct store *);
-	int (*sweep)(struct store *, uint64_t, bool *);
-	int (*size)(struct store *, struct figures_size *);
-	void (*close)(struct store *);
-};
-
-struct store {
-	const struct store_ops *ops;
-	struct figures committed, open; /* with the open group */
-	bool sweeping;
-};
-
-/* For implementations: the same name, bundle and time. */
-bool store_is_same(const struct body_key *a, const struct body_key *b);
-
-/* For implementations: is there room for a content; *used, from 0, goes up. */
-bool store_has_room(const struct body_pull *q, uint64_t *used, size_t len);
 
 int store_sqlite_open(struct store **out, const char *path,
     const struct store_limits *limits) MUST_USE;

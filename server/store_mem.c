@@ -5,6 +5,7 @@
 
 #include "base/err.h"
 #include "server/quota.h"
+#include "server/store_ops.h"
 #include "wire/codes.h"
 
 struct message {
@@ -480,6 +481,14 @@ finish(struct store *st)
 	free(s);
 }
 
+static void
+limit(struct store *st, const struct store_limits *limits)
+{
+	struct mem *s = of(st);
+
+	s->limits = *limits;
+}
+
 static const struct store_ops ops = {
 	.find = find,
 	.list = list,
@@ -493,6 +502,7 @@ static const struct store_ops ops = {
 	.commit = nothing,
 	.rest = nothing,
 	.sweep = sweep,
+	.limit = limit,
 	.size = size,
 	.close = finish,
 };

@@ -268,12 +268,22 @@ finish(struct store *st)
 
 	if (write_seen_late(s) < 0)
 		sql_undo(s->sql); /* times that are lost do no harm */
+	store_sqlite_backup_end(s);
 	sql_close(s->sql);
 	mailbox_free(s->boxes);
 	chunks_close(s->chunks);
 	free(s->piece);
 	free(s->path);
 	free(s);
+}
+
+static void
+limit(struct store *st, const struct store_limits *limits)
+{
+	struct store_sqlite *s = store_sqlite_of(st);
+
+	s->limits = *limits;
+	s->space.looked_at = 0;
 }
 
 static const struct store_ops ops = {
@@ -289,6 +299,8 @@ static const struct store_ops ops = {
 	.commit = commit,
 	.rest = rest,
 	.sweep = store_sqlite_sweep,
+	.backup = store_sqlite_backup,
+	.limit = limit,
 	.size = store_sqlite_space_size,
 	.close = finish,
 };

@@ -25,7 +25,7 @@
 #include "server/mailbox.h"
 #include "server/quota.h"
 #include "server/sql.h"
-#include "server/store.h"
+#include "server/store_ops.h"
 
 /* What is known of the room that is left, see store_sqlite_space.c. */
 struct store_sqlite_room {
@@ -40,6 +40,8 @@ struct store_sqlite_space {
 	bool compact;                      /* the log is to be given back */
 };
 
+struct backup;
+
 struct store_sqlite {
 	struct store store; /* first: the seam hands out its address */
 	struct sql *sql;
@@ -47,9 +49,10 @@ struct store_sqlite {
 	struct chunks *chunks;
 	struct store_limits limits;
 	struct store_sqlite_space space;
-	int64_t swept;  /* rows that the sweep has gone through */
-	char *path;     /* of the database */
-	uint8_t *piece; /* CONTENT_MAX bytes: one content, read back */
+	int64_t swept;         /* rows that the sweep has gone through */
+	struct backup *backup; /* under way, or NULL */
+	char *path;            /* of the database */
+	uint8_t *piece;        /* CONTENT_MAX bytes: one content, read back */
 };
 
 enum store_sqlite_query {
@@ -180,6 +183,13 @@ int store_sqlite_mail_ack(struct store *st, const uint8_t *id,
 int store_sqlite_sweep(struct store *st, uint64_t now, bool *more) MUST_USE;
 int store_sqlite_space_size(struct store *st,
     struct figures_size *out) MUST_USE;
+
+/*
+ * store_sqlite_backup.c; and end one that is under way, before the store is
+ * closed.
+ */
+int store_sqlite_backup(struct store *st, bool *more) MUST_USE;
+void store_sqlite_backup_end(struct store_sqlite *s);
 
 /* Tell s->chunks of all that is in it; once, at the start. */
 int store_sqlite_mail_claim(struct store_sqlite *s) MUST_USE;

@@ -53,6 +53,13 @@ static const int allowed[] = {
 	SCMP_SYS(getdents64),
 	SCMP_SYS(getcwd),
 	SCMP_SYS(readlink),
+	/* a backup */
+	SCMP_SYS(mkdir),
+	SCMP_SYS(mkdirat),
+	SCMP_SYS(rmdir),
+	SCMP_SYS(rename),
+	SCMP_SYS(renameat),
+	SCMP_SYS(renameat2),
 	/* memory, time, itself */
 	SCMP_SYS(munmap),
 	SCMP_SYS(mremap),
@@ -114,7 +121,7 @@ allow_all(scmp_filter_ctx ctx)
 			bounded[i].b));
 	if (rc == 0) /* of an assertion */
 		rc = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(tgkill), 1,
-		    SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)getpid()));
+		    SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)getpid(), 0));
 	return rc;
 }
 

@@ -6,6 +6,8 @@
 
 #include "base/err.h"
 
+static bool all_locked = true;
+
 int
 secret_start(void)
 {
@@ -19,9 +21,19 @@ secret_new(size_t len)
 {
 	void *p = sodium_malloc(len);
 
-	if (p)
-		memset(p, 0, len);
+	if (!p)
+		return NULL;
+	/* sodium_malloc tries it as well, and does not tell */
+	if (sodium_mlock(p, len) < 0)
+		all_locked = false;
+	memset(p, 0, len);
 	return p;
+}
+
+bool
+secret_is_locked(void)
+{
+	return all_locked;
 }
 
 void

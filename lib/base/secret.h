@@ -20,6 +20,12 @@ int secret_start(void) MUST_USE;
 void *secret_new(size_t len);
 void secret_free(void *p); /* NULL is fine */
 
+/*
+ * Whether all of them so far could be locked, and so none can have got to the
+ * disk; the limit of locked memory may be too low.
+ */
+bool secret_is_locked(void);
+
 /* Wipe memory the caller keeps, such as a key on the stack. */
 void secret_wipe(void *p, size_t len);
 

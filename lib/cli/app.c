@@ -25,6 +25,7 @@ static struct common common;
 static const char *tool;
 static bool given[OPT_ROWS_MAX]; /* of the program's own options */
 static char *config_text;
+static const struct app *program;
 
 /* The command line of a subcommand, or of a program that has none. */
 struct call {
@@ -89,6 +90,7 @@ start(const struct app *app)
 
 	common_init(&common);
 	tool = app->name;
+	program = app;
 	check(app);
 	/* whoever started us may ignore it */
 	sigaction(SIGPIPE, &end, NULL);
@@ -163,6 +165,19 @@ read_config(const struct app *app)
 		return 0;
 	collect(sets, app, NULL);
 	return config_read(&config_text, &sets[1], "config", *app->config);
+}
+
+int
+app_config_again(void *args, char **text)
+{
+	struct opt_set sets[SETS];
+
+	if (!*program->config)
+		return err_set(ERR_USAGE, "there is no --config to read again");
+	collect(sets, program, NULL);
+	opt_copy_given(&sets[1], args);
+	sets[1].args = args;
+	return config_read(text, &sets[1], "config", *program->config);
 }
 
 /* What is printed instead of a run, when *asked comes back true. */

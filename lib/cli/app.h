@@ -42,6 +42,14 @@ struct app {
  */
 int app_main(const struct app *app, int argc, char **argv);
 
+/*
+ * For a program that goes on: what the command line and the file of --config,
+ * as it is now, say instead of what args has, which is of the kind of
+ * app.args.  *text holds what the values point to, as of config_read.
+ * ERR_USAGE: also when there is no such file; ERR_IO, ERR_NOMEM.
+ */
+int app_config_again(void *args, char **text) MUST_USE;
+
 /* One line on stderr, in the form of errors, unless -q. */
 void app_warn(const char *fmt, ...) PRINTFLIKE(1, 2);
 

@@ -290,6 +290,27 @@ opt_parse(const struct opt_set *sets, size_t sets_n, bool stop_at_operand,
 }
 
 void
+opt_copy_given(const struct opt_set *set, void *args)
+{
+	static const size_t sizes[] = {
+		[OPT_KIND_FLAG] = sizeof(bool),
+		[OPT_KIND_STR] = sizeof(char *),
+		[OPT_KIND_LIST] = sizeof(struct opt_list),
+		[OPT_KIND_CHOICE] = sizeof(char *),
+		[OPT_KIND_UINT] = sizeof(uint64_t),
+		[OPT_KIND_DUR] = sizeof(uint64_t),
+		[OPT_KIND_SIZE] = sizeof(uint64_t),
+	};
+
+	for (const struct opt *o = set->opts; is_row(o); o++) {
+		if (set->given[o - set->opts])
+			memcpy((char *)args + o->offset,
+			    (const char *)set->args + o->offset,
+			    sizes[o->kind]);
+	}
+}
+
+void
 opt_help(const struct opt *opts, FILE *to)
 {
 	for (; is_row(opts); opts++) {

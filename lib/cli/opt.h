@@ -89,6 +89,9 @@ struct opt_set {
 int opt_parse(const struct opt_set *sets, size_t sets_n, bool stop_at_operand,
     int argc, char **argv, int *operands) MUST_USE;
 
+/* What was given, in set->args, also to a second struct of that kind. */
+void opt_copy_given(const struct opt_set *set, void *args);
+
 /* The row of that name, or NULL. */
 const struct opt *opt_find(const struct opt *opts, const char *name,
     size_t len);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/err.h"
+#include "base/secret.h"
 #include "base/text.h"
 #include "cli/record.h"
 #include "wire/id.h"
@@ -347,6 +348,7 @@ view_status(struct client *c, const struct overview *o)
 	put_sessions(r, n);
 	put_boxes(r, n);
 	put_when(r, "last_contact", self->last_contact);
+	record_bool(r, "memory_locked", secret_is_locked());
 	return record_emit(r);
 }
 

@@ -92,3 +92,26 @@ setup() {
 	assert_line '  peers         1 known, 0 verified, 0 blocked'
 	assert_line '  sessions      1 established, 0 previous, 0 to be reset'
 }
+
+@test "whether secrets are kept off the disk" {
+	local expected=false poor=(prlimit --memlock=0:0)
+
+	# root has no limit, but as the privilege has gone
+	[ "$(id -u)" != 0 ] || poor=(setpriv --bounding-set=-ipc_lock
+	    --inh-caps=-ipc_lock "${poor[@]}")
+	# for a sanitizer whatever is locked is locked
+	case $SENTINEL_BIN in */asan/* | */tsan/*) expected=true ;; esac
+	register alice
+	[ "$(alice sentinel-status --get memory_locked)" = true ]
+	[ "$(alice "${poor[@]}" sentinel-status --get memory_locked)" = \
+	    "$expected" ]
+}
+
+@test "a command leaves no core file" {
+	local pid
+
+	register alice bob
+	start alice "$SENTINEL_BIN/sentinel-pull" -w 20 >/dev/null
+	pid=$!
+	until_true grep -Eq '^Max core file size +0 +0 ' "/proc/$pid/limits"
+}

@@ -26,7 +26,7 @@
 #include "base/secret.h"
 #include "caller.h"
 #include "server/chunks.h"
-#include "server/store.h"
+#include "server/store_ops.h"
 #include "tidy.h"
 #include "wire/codes.h"
 

@@ -347,6 +347,29 @@ test_check(void **state)
 		assert_int_equal(end_of_check(bad[i]), SIGABRT);
 }
 
+static void
+test_copy_given(void **state)
+{
+	static bool met[OPT_ROWS_MAX];
+	static char words[][10] = { "-l", "-t", "a", "-t", "b", "--size=1K" };
+	const struct opt_set set = { own_opts, &own, met };
+	struct own to = { .zero = true, .text = "kept", .count = 7, .size = 9 };
+	int n;
+
+	(void)state;
+	own = (struct own){ 0 };
+	for (size_t i = 0; i < ARRAY_LEN(words); i++)
+		args[i] = words[i];
+	assert_int_equal(opt_parse(&set, 1, false, 6, args, &n), 0);
+	opt_copy_given(&set, &to);
+	assert_true(to.lines && to.zero);
+	assert_string_equal(to.text, "kept");
+	assert_int_equal(to.to.n, 2);
+	assert_string_equal(to.to.values[1], "b");
+	assert_int_equal(to.count, 7);
+	assert_int_equal(to.size, 1024);
+}
+
 int
 main(void)
 {
@@ -360,6 +383,7 @@ main(void)
 		cmocka_unit_test(test_stop),
 		cmocka_unit_test(test_help),
 		cmocka_unit_test(test_check),
+		cmocka_unit_test(test_copy_given),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -424,6 +424,7 @@ test_starts_that_fail(void **state)
 	snprintf(second, sizeof(second), "sqlite:%s/second.db", f->dir);
 	config.store = second;
 	assert_int_equal(run_second(&config), ERR_IO);
+	config.listen = configure(f).listen;
 	config.store = "oracle:x";
 	assert_int_equal(run_second(&config), ERR_USAGE);
 	assert_int_equal(chmod(f->key, 0640), 0);

@@ -17,6 +17,7 @@
 #include "caller.h"
 #include "server/log.h"
 #include "server/serve.h"
+#include "server/store_ops.h"
 #include "server/turn.h"
 #include "wire/frame.h"
 

@@ -35,6 +35,34 @@ test_number_of_texts(void **state)
 }
 
 static void
+test_others_from_now_on(void **state)
+{
+	struct store_limits limits = store_limits_none;
+	struct fixture *f;
+
+	limits.messages = 4;
+	f = begin(state, &limits);
+	assert_int_equal(fill(f->st, &alice, 3, "a", REASON_MAILBOX_FULL), 2);
+	settle(f->st);
+	limits.messages = 10;
+	store_limit(f->st, &limits);
+	assert_int_equal(fill(f->st, &alice, 3, "a", REASON_MAILBOX_FULL), 3);
+	settle(f->st);
+	/* what is over it stays */
+	limits.messages = 2;
+	store_limit(f->st, &limits);
+	assert_int_equal(fill(f->st, &carol, 3, "c", REASON_MAILBOX_FULL), 0);
+	assert_int_equal(ack(f->st, &bob, 0, UINT32_MAX), 5);
+	settle(f->st);
+	/* nor is the disk looked at later than that */
+	limits.store_bytes = 1;
+	store_limit(f->st, &limits);
+	assert_int_equal(fill(f->st, &carol, 3, "c", REASON_BUSY), 0);
+	settle(f->st);
+	close_exact(f);
+}
+
+static void
 test_bytes_of_texts(void **state)
 {
 	struct store_limits limits = store_limits_none;
@@ -666,6 +694,7 @@ main(void)
 	static enum kind memory = MEMORY, sqlite = SQLITE;
 	const struct CMUnitTest tests[] = {
 		ON_BOTH(test_number_of_texts),
+		ON_BOTH(test_others_from_now_on),
 		ON_BOTH(test_bytes_of_texts),
 		ON_BOTH(test_waiting_requests),
 		ON_BOTH(test_bytes_of_pieces),

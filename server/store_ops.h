@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: ISC */
+/* The other side of the seam: what stores are made of, see store.h. */
+#ifndef SERVER_STORE_OPS_H
+#define SERVER_STORE_OPS_H
+
+#include "server/store.h"
+
+/* What an implementation is; its own struct begins with struct store. */
+struct store_ops {
+	int (*find)(struct store *, struct body_key *, const uint8_t *);
+	int (*list)(struct store *, const struct body_list *, store_client_fn,
+	    void *);
+	int (*enrol)(struct store *, const struct body_key *,
+	    const struct invite *, uint64_t); /* NULL = none is needed */
+	int (*unregister)(struct store *, const uint8_t *);
+	int (
+	    *block)(struct store *, const uint8_t *, const struct body_block *);
+	int (*put)(struct store *, const struct body_send *, const uint8_t *,
+	    uint64_t);
+	int (*pull)(struct store *, const uint8_t *, const struct body_pull *,
+	    store_message_fn, void *);
+	int (*ack)(struct store *, const uint8_t *, const struct body_range *,
+	    uint32_t *);
+	int (*seen)(struct store *, const uint8_t *, uint64_t);
+	int (*commit)(struct store *);
+	int (*rest)(struct store *);
+	int (*sweep)(struct store *, uint64_t, bool *);
+	int (*backup)(struct store *, bool *); /* NULL = there is none */
+	void (*limit)(struct store *, const struct store_limits *);
+	int (*size)(struct store *, struct figures_size *);
+	void (*close)(struct store *);
+};
+
+struct store {
+	const struct store_ops *ops;
+	struct figures committed, open; /* with the open group */
+	bool sweeping;
+};
+
+/* For implementations: the same name, bundle and time. */
+bool store_is_same(const struct body_key *a, const struct body_key *b);
+
+/* For implementations: is there room for a content; *used, from 0, goes up. */
+bool store_has_room(const struct body_pull *q, uint64_t *used, size_t len);
+
+#endif
