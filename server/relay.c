@@ -17,7 +17,6 @@
 #include "server/reach.h"
 #include "server/relaykey.h"
 #include "server/reload.h"
-#include "server/sql.h"
 #include "server/turn.h"
 
 #define DESCRIPTORS_KEPT 32 /* for the store, the listeners and the loop */
@@ -370,7 +369,7 @@ relay_run(const struct relay_config *config)
 	/* else the largest buffers would stay with us once they were freed */
 	mallopt(M_MMAP_THRESHOLD, MMAP_FROM);
 	mallopt(M_TRIM_THRESHOLD, MMAP_FROM);
-	sql_spare_counting();
+	store_spare_counting();
 	log_open(config->log_format, config->log_level);
 	log_whole_ids(config->log_whole_ids);
 	r.sk = secret_new(2 * KEY_LEN);

@@ -5,6 +5,7 @@
 
 #include "base/err.h"
 #include "server/metrics.h"
+#include "server/sql.h"
 #include "server/store_ops.h"
 
 #define MIB (1024ULL * 1024)
@@ -43,6 +44,12 @@ find_path(const char **out, const char *where)
 		    where);
 	*out = where + strlen(sqlite);
 	return 0;
+}
+
+void
+store_spare_counting(void)
+{
+	sql_spare_counting();
 }
 
 int

@@ -50,6 +50,9 @@ extern const struct store_limits store_limits_none;
 typedef bool (*store_client_fn)(void *arg, const struct body_client *c);
 typedef bool (*store_message_fn)(void *arg, const struct body_message *m);
 
+/* Once, before any is opened: SQLite need not count its memory. */
+void store_spare_counting(void);
+
 /*
  * "sqlite:PATH".  limits NULL: none.  ERR_USAGE, ERR_LOCKED, ERR_CORRUPT,
  * ERR_IO, ERR_NOMEM.
