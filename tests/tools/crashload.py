@@ -243,7 +243,8 @@ def main():
     parser.add_argument("--listen", default="127.0.0.1:0")
     parser.add_argument("directory")
     args = parser.parse_args()
-    relay = Relay(args.directory, args.listen)
+    relay = Relay(args.directory, args.listen,
+                  options=("--min-free", "0"))
     tell(relay, lambda: play(args, relay))
 
 

@@ -39,11 +39,13 @@ class Gone(Exception):
 class Relay:
     """One at a time on the store in a directory."""
 
-    def __init__(self, directory, listen="127.0.0.1:0", disk=None):
+    def __init__(self, directory, listen="127.0.0.1:0", disk=None,
+                 options=()):
         self.directory = pathlib.Path(directory)
         self.disk = disk or self.directory
         self.store = self.disk / "relay.db"
         self.listen = listen
+        self.options = options
         self.process = None
         self.pid = 0            # of the relay; tracers are its parents
         self.address = None
@@ -57,7 +59,7 @@ class Relay:
             self.process = subprocess.Popen(
                 [*alone, *tracer, *alone, BIN / "sentinel-relay",
                  "--listen", self.listen, "--store", f"sqlite:{self.store}",
-                 "--key", self.directory / "relay.secret"],
+                 "--key", self.directory / "relay.secret", *self.options],
                 stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log)
         line = self.process.stdout.readline()
         if not line:
