@@ -97,7 +97,8 @@ class Stage:
         self.request = request
         self.directory.mkdir()
         # a call that is not made has the number -1, which none may make
-        self.relay = Relay(self.directory, options=("--sandbox", "off", "--min-free", "0"))
+        self.relay = Relay(self.directory, options=(
+            "--sandbox", "off", "--min-free", "0"))
         self.log = pathlib.Path(f"{self.relay.store}-wal")
         self.alice = Person(self.relay, "alice")
         self.bob = Person(self.relay, "bob")
