@@ -155,9 +155,14 @@ static const char *const queries[QUERY_N] = {
 			 " WHERE m.type = 4 ORDER BY m.content LIMIT ?1",
 	[QUERY_IS_USED] = "SELECT 1 FROM invites WHERE nonce = ?1",
 	[QUERY_USE] = "INSERT INTO invites VALUES (?1, ?2)",
-	[QUERY_CENSUS] = "SELECT (SELECT count(userName) FROM clients),"
-			 " ifnull(sum(messages), 0),"
-			 " ifnull(sum(messageBytes), 0),"
+	[QUERY_CENSUS] = "WITH late AS (SELECT count(*) AS n,"
+			 " ifnull(sum(length(content)), 0) AS bytes"
+			 " FROM mailboxes AS m CROSS JOIN messages AS t"
+			 " ON t.toClient = m.client AND t.ID >= m.nextMessage)"
+			 " SELECT (SELECT count(userName) FROM clients),"
+			 " ifnull(sum(messages), 0) + (SELECT n FROM late),"
+			 " ifnull(sum(messageBytes), 0)"
+			 " + (SELECT bytes FROM late),"
 			 " ifnull(sum(chunks), 0), ifnull(sum(chunkBytes), 0)"
 			 " FROM mailboxes",
 	[QUERY_FORGET_USED] = "DELETE FROM invites WHERE expires < ?1",

@@ -104,9 +104,12 @@ test_found_again(void **state)
 	assert_int_equal(put_piece(f->st, &bob, 1, NOW), 0);
 	assert_int_equal(store_unregister(f->st, carol.key.id), 0);
 	settle(f->st);
+	/* one that its mailbox's counters do not have yet */
+	assert_int_equal(put(f->st, &alice, &bob, 3, "later"), 0);
+	settle(f->st);
 	reopen(f, NULL);
 	expect(f->st,
-	    (struct figures){ 2, { 1, 1 }, { 4, PIECE_LEN }, { 0, 0 }, { 0, 0 },
+	    (struct figures){ 2, { 2, 1 }, { 9, PIECE_LEN }, { 0, 0 }, { 0, 0 },
 		{ 0, 0 } });
 }
 
