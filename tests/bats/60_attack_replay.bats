@@ -5,7 +5,7 @@ load helper
 load tools
 
 setup() {
-	relay_start --log-level debug --metrics 127.0.0.1:0
+	relay_start --metrics 127.0.0.1:0
 }
 
 # dump NAME [TABLE...]: what a key file says, but for when the relay was met
@@ -48,8 +48,6 @@ letter() {
 		[[ $(proxy_passed $i) =~ ^0\ (0|114)$ ]]
 		[ "$(refusals)" = $i ]
 	done
-	grep -q 'handshake message does not authenticate' \
-	    "$BATS_TEST_TMPDIR/relay.log"
 	relay_stop
 	run relay_sql 'SELECT count(*) FROM messages'
 	assert_output 1
