@@ -61,6 +61,7 @@ configure(const struct fixture *f)
 		.store = f->store,
 		.limits = store_limits_none,
 		.traffic = limits_default,
+		.sandbox = { .off = true },
 		.key = f->key,
 		.log_format = LOG_JSON,
 		.log_level = LOG_ERROR,
