@@ -48,10 +48,12 @@ until copy_probe=$(ssh-keyscan -p "$port" 127.0.0.1 2>/dev/null) && [ "$copy_pro
 	sleep 0.05
 done
 
-# best NAME COMMAND...: its MiB/s in $NAME when they are more than before
+# best NAME COMMAND...: its MiB/s in $NAME when they are more than before; what
+# the one before has left to be written is not its to wait for
 best() {
 	name=$1
 	shift
+	sync
 	begun=$(date +%s%N)
 	"$@" >"$T/out" 2>"$T/used"
 	rate=$((mib * 1000000000 / ($(date +%s%N) - begun)))
