@@ -140,10 +140,13 @@ static const char *const queries[QUERY_N] = {
 			    " RETURNING messages",
 	[QUERY_END_SHARE] = "DELETE FROM shares"
 			    " WHERE client = ?1 AND kind = ?2 AND sender = ?3",
+	/* lengths first: else all contents are sorted, in memory */
 	[QUERY_MAKE_SHARES] =
-	    "INSERT INTO shares SELECT toClient, 0, fromClient, count(*),"
-	    " sum(length(content)) FROM messages"
-	    " WHERE toClient = ?1 AND type < 4 GROUP BY fromClient",
+	    "WITH held AS MATERIALIZED (SELECT fromClient AS sender,"
+	    " length(content) AS bytes FROM messages"
+	    " WHERE toClient = ?1 AND type < 4)"
+	    " INSERT INTO shares SELECT ?1, 0, sender, count(*), sum(bytes)"
+	    " FROM held GROUP BY sender",
 	[QUERY_END_SHARES] = "DELETE FROM shares"
 			     " WHERE client = ?1 AND kind = 0",
 	[QUERY_OLDEST_TEXTS] =

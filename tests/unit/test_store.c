@@ -711,6 +711,31 @@ test_pieces_stand_in_files(void **state)
 	expect_exact_counters(f->path);
 }
 
+/* Holes in files that stay are given back while the relay runs. */
+static void
+test_many_holes(void **state)
+{
+	struct fixture *f = *state;
+	int64_t before;
+	unsigned n;
+
+	enrol_all(f->st);
+	for (int i = 0; i < 1150; i++) {
+		assert_int_equal(put_piece(f->st, &bob, 'a', NOW), 0);
+		if (i % 50 == 49)
+			settle(f->st);
+	}
+	before = files(f, &n);
+	assert_int_equal(n, 2);
+	assert_int_equal(ack(f->st, &bob, 2, 600), 599);
+	settle(f->st);
+	assert_int_equal(files(f, &n), before);
+	assert_int_equal(ack(f->st, &bob, 650, 1140), 491);
+	settle(f->st);
+	assert_true(files(f, &n) <= before - 50 * PIECE_LEN);
+	assert_int_equal(n, 2);
+}
+
 static void
 test_pieces_of_a_lost_group(void **state)
 {
@@ -878,6 +903,7 @@ main(void)
 		ON(sqlite, test_failed_write_is_for_good),
 		ON(sqlite, test_shortage_loses_a_group_only),
 		ON(sqlite, test_pieces_stand_in_files),
+		ON(sqlite, test_many_holes),
 		ON(sqlite, test_pieces_of_a_lost_group),
 		ON(sqlite, test_orphans_go_at_the_start),
 		ON(sqlite, test_a_piece_that_is_damaged),
