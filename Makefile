@@ -17,6 +17,9 @@ MANDIR     ?= $(PREFIX)/share/man
 DATADIR    ?= $(PREFIX)/share/sentinel
 UNITDIR    ?= $(PREFIX)/lib/systemd
 SYSUSERSDIR ?= $(PREFIX)/lib/sysusers.d
+BASHDIR    ?= $(PREFIX)/share/bash-completion/completions
+ZSHDIR     ?= $(PREFIX)/share/zsh/site-functions
+FISHDIR    ?= $(PREFIX)/share/fish/vendor_completions.d
 DESTDIR    ?=
 INSTALL    ?= install
 PKG_CONFIG ?= pkg-config
@@ -35,14 +38,14 @@ TOO_SRC := $(sort $(wildcard tests/tools/*.c))
 SIE_SRC := $(sort $(wildcard tests/siege/*.c))
 BATS    := $(sort $(wildcard tests/bats/$(T).bats))
 SLOW    := $(sort $(wildcard tests/slow/$(T).bats))
-HOUSE   := layers names links pure banned headers docs schemas selftest
+HOUSE   := layers names links pure banned headers docs schemas completions selftest
 LINTS   := format tidy cppcheck shell man spell
 MANS    := $(sort $(wildcard man/*.[1578]))
 SERVICE := $(sort $(wildcard share/systemd/*/*))
 SYSUSERS := $(sort $(wildcard share/sysusers.d/*))
 SCHEMAS := $(sort $(wildcard share/schema/v1/*.json))
 C_ALL   := $(sort $(wildcard lib/*/*.[ch] server/*.[ch] cmd/*.[ch] tests/*/*.[ch]))
-SCRIPTS := check demo .ci/run $(sort $(wildcard scripts/* tests/*/*.sh tests/*/*.bash examples/*.sh))
+SCRIPTS := check demo .ci/run completions/sentinel.bash $(sort $(filter-out %/completions,$(wildcard scripts/*)) $(wildcard tests/*/*.sh tests/*/*.bash examples/*.sh))
 
 BINS  := $(CMD_SRC:cmd/%.c=$(B)/bin/%)
 UNITS := $(UNT_SRC:tests/unit/%.c=$(B)/unit/%)
@@ -254,11 +257,21 @@ install: all
 	@for m in $(MANS); do \
 	  d=$(DESTDIR)$(MANDIR)/man$${m##*.}; $(INSTALL) -d $$d && $(INSTALL) -m 644 $$m $$d || exit 1; \
 	done
+	$(INSTALL) -d $(addprefix $(DESTDIR),$(BASHDIR) $(ZSHDIR) $(FISHDIR))
+	$(INSTALL) -m 644 completions/_sentinel $(DESTDIR)$(ZSHDIR)
+	$(INSTALL) -m 644 completions/*.fish $(DESTDIR)$(FISHDIR)
+	@for b in $(notdir $(BINS)); do \
+	  $(INSTALL) -m 644 completions/sentinel.bash $(DESTDIR)$(BASHDIR)/$$b || exit 1; \
+	done
 uninstall:
 	rm -f $(addprefix $(DESTDIR)$(BINDIR)/,$(notdir $(BINS)))
 	rm -f $(SERVICE:share/systemd/%=$(DESTDIR)$(UNITDIR)/%) $(SYSUSERS:share/sysusers.d/%=$(DESTDIR)$(SYSUSERSDIR)/%)
 	rm -rf $(DESTDIR)$(DATADIR)
+	rm -f $(addprefix $(DESTDIR)$(BASHDIR)/,$(notdir $(BINS))) $(DESTDIR)$(ZSHDIR)/_sentinel
+	rm -f $(addprefix $(DESTDIR)$(FISHDIR)/,$(notdir $(BINS:%=%.fish)))
 	@for m in $(MANS); do rm -f $(DESTDIR)$(MANDIR)/man$${m##*.}/$${m##*/}; done
+completions: all
+	@scripts/completions/generate $(B)/bin completions
 dist:
 	git archive --prefix=sentinel-$(VERSION)/ -o sentinel-$(VERSION).tar.gz HEAD
 clean:
@@ -269,13 +282,14 @@ help:
 	@echo 'asan tsan cover debug    the same tests in another variant'
 	@echo 'check-slow  check-slow-bats, tsan, then every fuzz target for FUZZ_TIME=$(FUZZ_TIME) seconds'
 	@echo 'lint        one by one: $(LINTS:%=lint-%)'
+	@echo 'completions what the shells complete, made again from the option tables'
 	@echo 'format bench fuzz install uninstall dist clean'
 	@echo 'VARIANT=release|debug|asan|tsan|cover  WERROR=1  V=1  CC= CFLAGS= LDFLAGS= PREFIX= DESTDIR= BUILD='
 	@echo 'T=GLOB      only the tests of that name: make check-unit T=frame, make fuzz T=id'
 
 .PHONY: all check check-house check-unit check-replay check-bats check-slow check-slow-bats $(house) $(unit) \
         $(replay) $(bats) $(slow) asan tsan cover debug fuzz run-fuzz $(fuzzing) bench format lint \
-        lint-each $(LINTS:%=lint-%) install uninstall dist clean help FORCE
+        lint-each $(LINTS:%=lint-%) install uninstall completions dist clean help FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
 -include $(patsubst %.o,%.d,$(call obj,$(SRC)))

@@ -93,7 +93,8 @@ verbs(const struct app_verb *v)
 int
 usage_dump(const struct app *app, const struct opt *common)
 {
-	json_t *all = json_pack("{s:s, s:o, s:o, s:o}", "program", app->name,
+	json_t *all = json_pack("{s:s, s:s, s:s, s:o, s:o, s:o}", "program",
+	    app->name, "synopsis", app->synopsis, "brief", app->brief,
 	    "options", options(app->opts), "common", options(common), "verbs",
 	    verbs(app->verbs));
 

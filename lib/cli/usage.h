@@ -12,7 +12,7 @@ void usage_help(const struct app *app, const struct app_verb *verb,
 
 /*
  * The tables as one line of JSON, for completions and tests:
- * {"program":...,"options":[{"letter","name","arg","help"}...],
+ * {"program","synopsis","brief","options":[{"letter","name","arg","help"}...],
  * "common":[...],"verbs":[{"name","synopsis","brief","options"}...]}
  * ERR_NOMEM.
  */
