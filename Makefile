@@ -272,6 +272,8 @@ uninstall:
 	@for m in $(MANS); do rm -f $(DESTDIR)$(MANDIR)/man$${m##*.}/$${m##*/}; done
 completions: all
 	@scripts/completions/generate $(B)/bin completions
+deb:
+	@scripts/deb $(BUILD)/deb
 dist:
 	git archive --prefix=sentinel-$(VERSION)/ -o sentinel-$(VERSION).tar.gz HEAD
 clean:
@@ -283,13 +285,13 @@ help:
 	@echo 'check-slow  check-slow-bats, tsan, then every fuzz target for FUZZ_TIME=$(FUZZ_TIME) seconds'
 	@echo 'lint        one by one: $(LINTS:%=lint-%)'
 	@echo 'completions what the shells complete, made again from the option tables'
-	@echo 'format bench fuzz install uninstall dist clean'
+	@echo 'format bench fuzz install uninstall dist deb clean'
 	@echo 'VARIANT=release|debug|asan|tsan|cover  WERROR=1  V=1  CC= CFLAGS= LDFLAGS= PREFIX= DESTDIR= BUILD='
 	@echo 'T=GLOB      only the tests of that name: make check-unit T=frame, make fuzz T=id'
 
 .PHONY: all check check-house check-unit check-replay check-bats check-slow check-slow-bats $(house) $(unit) \
         $(replay) $(bats) $(slow) asan tsan cover debug fuzz run-fuzz $(fuzzing) bench format lint \
-        lint-each $(LINTS:%=lint-%) install uninstall completions dist clean help FORCE
+        lint-each $(LINTS:%=lint-%) install uninstall completions dist deb clean help FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
 -include $(patsubst %.o,%.d,$(call obj,$(SRC)))
