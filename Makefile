@@ -38,7 +38,7 @@ TOO_SRC := $(sort $(wildcard tests/tools/*.c))
 SIE_SRC := $(sort $(wildcard tests/siege/*.c))
 BATS    := $(sort $(wildcard tests/bats/$(T).bats))
 SLOW    := $(sort $(wildcard tests/slow/$(T).bats))
-HOUSE   := layers names links pure banned headers docs schemas completions selftest
+HOUSE   := layers names links pure banned headers docs schemas mutants completions selftest
 LINTS   := format tidy cppcheck shell man spell
 MANS    := $(sort $(wildcard man/*.[1578]))
 SERVICE := $(sort $(wildcard share/systemd/*/*))
@@ -100,6 +100,7 @@ say = $(if $(V),,@echo '  $(1)	$(2)')
 
 # --- build ------------------------------------------------------------------
 all: $(BINS)
+tools: $(TOOLS)
 
 $(B)/probe.mk: Makefile
 	@mkdir -p $(@D)
@@ -193,13 +194,17 @@ $(bats): bats-%: all $(TOOLS)
 $(slow): slow-%: all $(TOOLS)
 	@TEST_LIMIT=3600 $(call TAP,slow.$*,bats --formatter tap tests/slow/$*.bats)
 
+# each guard taken away in a copy of the tree: a test must fail
+mutants: all tools
+	@TEST_LIMIT=3600 $(call TAP,mutants,env VARIANT=$(VARIANT) CC='$(CC)' tests/mutants/run $(B) '$(T)')
+
 asan tsan debug:
 	$(Q)$(MAKE) VARIANT=$@ check-unit check-replay check-bats
 cover:
 	$(Q)$(MAKE) VARIANT=cover check-unit check-replay check-bats
 	@scripts/coverage $(BUILD)/cover
 # what takes too long for every change
-check-slow: check-slow-bats tsan fuzz
+check-slow: check-slow-bats mutants tsan fuzz
 check-slow-bats: $(slow)
 
 # --- fuzz, bench, lint ------------------------------------------------------
@@ -282,15 +287,16 @@ help:
 	@echo 'all         the commands and the relay, in $(B)/bin'
 	@echo 'check       house rules, unit tests, fuzz corpora, bats      check-{house,unit,replay,bats}'
 	@echo 'asan tsan cover debug    the same tests in another variant'
-	@echo 'check-slow  check-slow-bats, tsan, then every fuzz target for FUZZ_TIME=$(FUZZ_TIME) seconds'
+	@echo 'mutants     guards taken away one at a time: a test must fail for each'
+	@echo 'check-slow  check-slow-bats, mutants, tsan, then every fuzz target for FUZZ_TIME=$(FUZZ_TIME) seconds'
 	@echo 'lint        one by one: $(LINTS:%=lint-%)'
 	@echo 'completions what the shells complete, made again from the option tables'
 	@echo 'format bench fuzz install uninstall dist deb clean'
 	@echo 'VARIANT=release|debug|asan|tsan|cover  WERROR=1  V=1  CC= CFLAGS= LDFLAGS= PREFIX= DESTDIR= BUILD='
 	@echo 'T=GLOB      only the tests of that name: make check-unit T=frame, make fuzz T=id'
 
-.PHONY: all check check-house check-unit check-replay check-bats check-slow check-slow-bats $(house) $(unit) \
-        $(replay) $(bats) $(slow) asan tsan cover debug fuzz run-fuzz $(fuzzing) bench format lint \
+.PHONY: all tools check check-house check-unit check-replay check-bats check-slow check-slow-bats $(house) $(unit) \
+        $(replay) $(bats) $(slow) asan tsan cover debug mutants fuzz run-fuzz $(fuzzing) bench format lint \
         lint-each $(LINTS:%=lint-%) install uninstall completions dist deb clean help FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:

@@ -13,8 +13,10 @@ clean_tree() {
 	rm -rf "${work:?}/tree"
 	mkdir "$work/tree"
 	cd "$work/tree"
-	mkdir -p lib/base lib/wire lib/crypto lib/e2e lib/cli server cmd man tests b/bin
+	mkdir -p lib/base lib/wire lib/crypto lib/e2e lib/cli server cmd man tests/unit b/bin
 	cp -R "$top/tests/house" tests/
+	mkdir tests/mutants
+	cp "$top/tests/mutants/run" tests/mutants/
 	for f in base/mark wire/mark crypto/mark e2e/mark cli/mark; do
 		header "$f"
 		write_c "lib/$f.c" "${f##*/}_make" "#include \"$f.h\""
@@ -27,7 +29,18 @@ clean_tree() {
 		printf '.It Fl -wait\n' >"man/sentinel-$c.1"
 	done
 	echo '.It Fl -get' >man/sentinel.7
+	write_c tests/unit/test_mark.c main
+	seq 40 | while read -r i; do
+		mutant "mark-$i"
+	done >tests/mutants/mark.list
 	objects
+}
+
+# mutant NAME [UNIT]: lib/wire/mark.c without its line
+mutant() {
+	printf '%s: nothing is left\nlib/wire/mark.c\n-%s\n\n' "$1" \
+	    'int mark_make(void) {  return 0; }
+unit '"${2:-mark}"
 }
 
 header() {
@@ -94,7 +107,7 @@ finds() {
 }
 
 clean_tree
-for check in layers names pure banned headers docs; do
+for check in layers names pure banned headers docs mutants; do
 	passes $check
 done
 binary relay relay_run
@@ -161,5 +174,16 @@ echo '.It Fl n , -nope Ar N' >>man/sentinel-send.1
 finds docs 'man/sentinel-send.1 has --nope' 'an option that is only in the page'
 echo '.Xr sentinel-gone 1 ,' >>man/sentinel-send.1
 finds docs 'no man/sentinel-gone.1' 'a reference to a page that is not there'
+
+sed -i 's/return 0/return 1/' lib/wire/mark.c
+finds mutants 'mark-7: fits 0 places of lib/wire/mark.c' 'a guard that is not there any more'
+echo 'int mark_make(void) {  return 0; }' >>lib/wire/mark.c
+finds mutants 'mark-7: fits 2 places of lib/wire/mark.c' 'a guard that is there twice'
+mutant mark-41 gone >>tests/mutants/mark.list
+finds mutants 'mark-41: no tests/unit/test_gone.c' 'a mutant whose test is gone'
+mutant mark-40 >>tests/mutants/mark.list
+finds mutants 'mark-40: twice' 'a name that is there twice'
+sed -i 5,\$d tests/mutants/mark.list
+finds mutants 'too few' 'a list that has lost most of its mutants'
 
 echo "1..$n"

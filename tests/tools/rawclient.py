@@ -16,6 +16,7 @@ sentinel.py.
                                        damaged, in the middle of others
   rawclient.py ADDRESS hangup COUNT    a header that promises bytes, then the
                                        end, so often, in each way there is
+  rawclient.py ADDRESS unread COUNT    as many MiB asked for, and not read
 
 Each prints one JSON line a request: what was sent, and the answer.
 """
@@ -208,8 +209,21 @@ def hangup(address, count):
     sys.stdin.read()            # until we are told to go
 
 
+def unread(address, count):
+    """More than the system keeps for us, so that the relay has the rest."""
+    glutton, mallory = registered(address, "glutton"), registered(
+        address, "mallory")
+    tell("a MiB", *ask(connect(address, mallory), mallory.id, 1103,
+                       letter(glutton.id, 3, bytes(2**20))))
+    channel = connect(address, glutton)
+    for _ in range(int(count)):
+        channel.send_frame(REQUEST.pack(glutton.id, 3, 1104, 0))
+    print(json.dumps({"request": "unread"}), flush=True)
+    sys.stdin.read()            # until we are told to go
+
+
 ACTS = {act.__name__: act for act in (
-    frame, spoof, sizes, usurp, types, records, hangup)}
+    frame, spoof, sizes, usurp, types, records, hangup, unread)}
 
 
 def main():
