@@ -7,6 +7,7 @@
 #include "raw.h"
 
 #include <fcntl.h>
+#include <sqlite3.h>
 #include <sys/stat.h>
 
 #include "base/secret.h"

@@ -58,7 +58,8 @@ run_round(void)
 		load_turn();
 	figure_end(&here->figure, done);
 	figure_raw(&here->figure, "insert",
-	    raw_inserts(here->stage.dir, here->figure.batch, FIGURE_RAW_NS));
+	    raw_inserts(here->stage.dir, here->figure.batch, RAW_MAILBOXES,
+		FIGURE_RAW_NS));
 }
 
 static void

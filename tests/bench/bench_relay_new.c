@@ -60,7 +60,7 @@ measure(size_t at_once)
 		figure_raw(&figure, "x25519",
 		    raw_agreements(FIGURE_RAW_NS / 10));
 		figure_raw(&figure, "insert",
-		    raw_inserts(stage.dir, figure.batch, FIGURE_RAW_NS));
+		    raw_inserts(stage.dir, figure.batch, 1, FIGURE_RAW_NS));
 	}
 	figure_print(&figure);
 }

@@ -51,10 +51,11 @@ run_round(size_t senders)
 }
 
 static void
-take_raw(unsigned senders)
+take_raw(unsigned senders, unsigned mailboxes)
 {
 	figure_raw(&figure, "insert",
-	    raw_inserts(stage.dir, figure.batch, FIGURE_RAW_NS));
+	    raw_inserts(stage.dir, figure.batch, mailboxes,
+		FIGURE_RAW_NS));
 	figure_raw(&figure, "sync", raw_syncs(stage.dir, FIGURE_RAW_NS));
 	figure_raw(&figure, "echo", raw_echoes(senders, FIGURE_RAW_NS));
 	figure_raw(&figure, "record",
@@ -70,7 +71,7 @@ measure(unsigned senders, bool one_recipient)
 	for (size_t i = 0; i < FIGURE_ROUNDS; i++) {
 		only = one_recipient ? &people[SENDERS_MAX + i] : NULL;
 		run_round(senders);
-		take_raw(senders);
+		take_raw(senders, one_recipient ? 1 : senders);
 	}
 	load_close_all(lines, senders);
 	figure_print(&figure);

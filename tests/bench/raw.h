@@ -6,7 +6,6 @@
 #ifndef BENCH_RAW_H
 #define BENCH_RAW_H
 
-#include <sqlite3.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -40,10 +39,12 @@ void raw_make_dir(char out[static 256]);
 void raw_remove_dir(const char *dir);
 
 /*
- * Rows a second at so many rows a commit, by the relay's own statement, in a
- * database of its own settings that is removed again.
+ * Rows a second at so many rows a commit, to as many mailboxes in turn, at
+ * most RAW_MAILBOXES: the relay's own statements, its settings and its
+ * checkpoints, in a database that is removed again.
  */
-double raw_inserts(const char *dir, unsigned rows_a_commit, uint64_t ns);
+double raw_inserts(const char *dir, unsigned rows_a_commit, unsigned mailboxes,
+    uint64_t ns);
 
 /* Rows a second that are read, or read and then deleted, in pages. */
 double raw_reads(const char *dir, unsigned rows_a_page);

@@ -1,81 +1,92 @@
 /* SPDX-License-Identifier: ISC */
-/* The yardsticks that are rows of the relay's own tables. */
+/*
+ * The yardsticks that are rows of the relay's own tables: its statements, its
+ * settings and its checkpoints, and nobody to talk to.
+ */
 #include <stdbool.h>
 
 #include "raw.h"
 #include "server/store_sqlite.h"
+#include "stage.h"
 #include "wire/codes.h"
 
-#define ROWS_READ 40000 /* of one figure of reading */
+#define ROWS_READ    40000 /* of one figure of reading */
+#define COUNTED_FROM 16    /* rows more, as store_sqlite.c has it */
 
 struct rows {
-	sqlite3 *db;
-	sqlite3_stmt *insert, *read, *delete;
+	struct sql *sql;
 	uint64_t n;
-	unsigned a_commit;
+	unsigned a_commit, mailboxes;
+	uint8_t ids[RAW_MAILBOXES][ID_LEN];
+	uint64_t last[RAW_MAILBOXES], counted[RAW_MAILBOXES];
 	char path[512];
 };
 
 static void
-exec(struct rows *t, const char *sql)
-{
-	MUST(sqlite3_exec(t->db, sql, NULL, NULL, NULL) == SQLITE_OK);
-}
-
-static sqlite3_stmt *
-prepare(struct rows *t, enum store_sqlite_query q)
-{
-	sqlite3_stmt *stmt;
-
-	MUST(sqlite3_prepare_v2(t->db, store_sqlite_plan.queries[q], -1, &stmt,
-		 NULL) == SQLITE_OK);
-	return stmt;
-}
-
-static void
-open_rows(struct rows *t, const char *dir, unsigned rows_a_commit)
+open_rows(struct rows *t, const char *dir, unsigned rows_a_commit,
+    unsigned mailboxes)
 {
 	struct store *st;
 
-	*t = (struct rows){ .a_commit = rows_a_commit };
+	MUST(mailboxes > 0 && mailboxes <= RAW_MAILBOXES);
+	*t = (struct rows){ .a_commit = rows_a_commit,
+		.mailboxes = mailboxes };
 	snprintf(t->path, sizeof(t->path), "%s/raw.db", dir);
 	unlink(t->path);
 	MUST(store_sqlite_open(&st, t->path, NULL) == 0);
+	stage_add_crowd(st, 0, mailboxes);
+	MUST(store_commit(st) == 0);
 	store_close(st);
-	MUST(sqlite3_open(t->path, &t->db) == SQLITE_OK);
-	exec(t,
-	    "PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL;"
-	    "PRAGMA synchronous = FULL; INSERT INTO clients VALUES"
-	    "(1, x'0000000000000000000000000000000001', 'a', NULL, 0, 0)");
-	t->insert = prepare(t, QUERY_PUT);
-	t->read = prepare(t, QUERY_PULL);
-	t->delete = prepare(t, QUERY_DELETE);
+	for (unsigned i = 0; i < mailboxes; i++)
+		stage_crowd_id(t->ids[i], i);
+	MUST(sql_open(&t->sql, t->path, &store_sqlite_plan) == 0);
 }
 
 static void
 close_rows(struct rows *t)
 {
-	sqlite3_finalize(t->insert);
-	sqlite3_finalize(t->read);
-	sqlite3_finalize(t->delete);
-	sqlite3_close(t->db);
+	sql_close(t->sql);
 	unlink(t->path);
 }
 
 static void
-insert(struct rows *t, uint64_t mailbox, uint64_t id)
+commit(struct rows *t)
+{
+	MUST(sql_commit(t->sql) == 0);
+	MUST(sql_checkpoint(t->sql) == 0);
+}
+
+static void
+insert(struct rows *t, unsigned mailbox)
 {
 	static const char content[RAW_CONTENT_LEN] = "x";
 
-	sqlite3_bind_int64(t->insert, 1, (int64_t)mailbox);
-	sqlite3_bind_int64(t->insert, 2, (int64_t)id);
-	sqlite3_bind_int64(t->insert, 3, 1);
-	sqlite3_bind_int64(t->insert, 4, MESSAGE_RATCHET);
-	sqlite3_bind_int64(t->insert, 5, 1);
-	sqlite3_bind_blob(t->insert, 6, content, sizeof(content),
-	    SQLITE_STATIC);
-	MUST(sqlite3_step(t->insert) == SQLITE_DONE);
-	sqlite3_reset(t->insert);
+	sql_set_int(t->sql, QUERY_PUT, 1, mailbox + 1);
+	sql_set_int(t->sql, QUERY_PUT, 2, (int64_t)++t->last[mailbox]);
+	sql_set_int(t->sql, QUERY_PUT, 3, 1);
+	sql_set_int(t->sql, QUERY_PUT, 4, MESSAGE_RATCHET);
+	sql_set_int(t->sql, QUERY_PUT, 5, 1);
+	sql_set_blob(t->sql, QUERY_PUT, 6, content, sizeof(content));
+	MUST(sql_run(t->sql, QUERY_PUT) == 0);
+}
+
+/* The row of a mailbox, written as often as the relay does. */
+static void
+count(struct rows *t, unsigned mailbox)
+{
+	int64_t n = (int64_t)t->last[mailbox];
+
+	if (t->last[mailbox] - t->counted[mailbox] < COUNTED_FROM)
+		return;
+	t->counted[mailbox] = t->last[mailbox];
+	sql_set_blob(t->sql, QUERY_SET_COUNTERS, 1, t->ids[mailbox], ID_LEN);
+	sql_set_int(t->sql, QUERY_SET_COUNTERS, 2, n + 1);
+	sql_set_int(t->sql, QUERY_SET_COUNTERS, 3, n);
+	sql_set_int(t->sql, QUERY_SET_COUNTERS, 4, n * RAW_CONTENT_LEN);
+	for (int i = 5; i < 8; i++)
+		sql_set_int(t->sql, QUERY_SET_COUNTERS, i, 0);
+	sql_set_int(t->sql, QUERY_SET_COUNTERS, 8, 1);
+	MUST(sql_run(t->sql, QUERY_SET_COUNTERS) == 0);
 }
 
 static void
@@ -83,19 +94,22 @@ insert_group(void *arg)
 {
 	struct rows *t = arg;
 
-	exec(t, "BEGIN");
-	for (unsigned i = 0; i < t->a_commit; i++, t->n++)
-		insert(t, t->n % RAW_MAILBOXES, t->n / RAW_MAILBOXES + 1);
-	exec(t, "COMMIT");
+	MUST(sql_begin(t->sql) == 0);
+	for (unsigned i = 0; i < t->a_commit; i++)
+		insert(t, (unsigned)(t->n++ % t->mailboxes));
+	for (unsigned i = 0; i < t->mailboxes; i++)
+		count(t, i);
+	commit(t);
 }
 
 double
-raw_inserts(const char *dir, unsigned rows_a_commit, uint64_t ns)
+raw_inserts(const char *dir, unsigned rows_a_commit, unsigned mailboxes,
+    uint64_t ns)
 {
 	struct rows t;
 	double groups;
 
-	open_rows(&t, dir, rows_a_commit);
+	open_rows(&t, dir, rows_a_commit, mailboxes);
 	groups = raw_rate(insert_group, &t, ns);
 	close_rows(&t);
 	return groups * rows_a_commit;
@@ -106,29 +120,31 @@ static void
 read_page(struct rows *t, uint64_t first, unsigned n)
 {
 	static uint8_t copy[RAW_CONTENT_LEN];
+	const uint8_t *content;
+	size_t len;
 
-	sqlite3_bind_int64(t->read, 1, 1);
-	sqlite3_bind_int64(t->read, 2, (int64_t)first - 1);
-	sqlite3_bind_int64(t->read, 3, 0);
+	sql_set_int(t->sql, QUERY_PULL, 1, 1);
+	sql_set_int(t->sql, QUERY_PULL, 2, (int64_t)first - 1);
+	sql_set_int(t->sql, QUERY_PULL, 3, 0);
 	for (unsigned i = 0; i < n; i++) {
-		MUST(sqlite3_step(t->read) == SQLITE_ROW);
-		memcpy(copy, sqlite3_column_blob(t->read, 3), sizeof(copy));
+		MUST(sql_step(t->sql, QUERY_PULL) == 1);
+		MUST(sql_get_blob(t->sql, QUERY_PULL, 3, &content, &len) == 0);
+		memcpy(copy, content, sizeof(copy));
 	}
-	sqlite3_reset(t->read);
+	sql_settle(t->sql, QUERY_PULL);
 }
 
 static void
 delete_page(struct rows *t, uint64_t first, unsigned n)
 {
-	sqlite3_bind_int64(t->delete, 1, 1);
-	sqlite3_bind_int64(t->delete, 2, (int64_t)first);
-	sqlite3_bind_int64(t->delete, 3, (int64_t)(first + n - 1));
-	exec(t, "BEGIN");
+	sql_set_int(t->sql, QUERY_DELETE, 1, 1);
+	sql_set_int(t->sql, QUERY_DELETE, 2, (int64_t)first);
+	sql_set_int(t->sql, QUERY_DELETE, 3, (int64_t)(first + n - 1));
+	MUST(sql_begin(t->sql) == 0);
 	for (unsigned i = 0; i < n; i++)
-		MUST(sqlite3_step(t->delete) == SQLITE_ROW);
-	MUST(sqlite3_step(t->delete) == SQLITE_DONE);
-	sqlite3_reset(t->delete);
-	exec(t, "COMMIT");
+		MUST(sql_step(t->sql, QUERY_DELETE) == 1);
+	MUST(sql_step(t->sql, QUERY_DELETE) == 0);
+	commit(t);
 }
 
 static double
@@ -137,11 +153,11 @@ go_through(const char *dir, unsigned n, bool deleting)
 	uint64_t start, rows = ROWS_READ / n * n;
 	struct rows t;
 
-	open_rows(&t, dir, 0);
-	exec(&t, "BEGIN");
+	open_rows(&t, dir, 0, 1);
+	MUST(sql_begin(t.sql) == 0);
 	for (uint64_t i = 0; i < rows; i++)
-		insert(&t, 1, i + 1);
-	exec(&t, "COMMIT");
+		insert(&t, 0);
+	commit(&t);
 	start = raw_now_ns();
 	for (uint64_t i = 0; i < rows; i += n) {
 		read_page(&t, i + 1, n);

@@ -19,6 +19,7 @@ void
 stage_make(struct stage *s)
 {
 	MUST(secret_start() == 0);
+	store_spare_counting(); /* as the relay does, for what is raw */
 	*s = (struct stage){ .pid = 0 };
 	raw_make_dir(s->dir);
 	snprintf(s->store, sizeof(s->store), "%s/relay.db", s->dir);
