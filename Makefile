@@ -35,7 +35,7 @@ TOO_SRC := $(sort $(wildcard tests/tools/*.c))
 SIE_SRC := $(sort $(wildcard tests/siege/*.c))
 BATS    := $(sort $(wildcard tests/bats/$(T).bats))
 SLOW    := $(sort $(wildcard tests/slow/$(T).bats))
-HOUSE   := layers names links pure banned headers docs schemas selftest
+HOUSE   := layers names links pure banned headers docs schemas trials selftest
 LINTS   := format tidy cppcheck shell man spell
 MANS    := $(sort $(wildcard man/*.[1578]))
 SERVICE := $(sort $(wildcard share/systemd/*/*))
@@ -195,6 +195,9 @@ asan tsan debug:
 cover:
 	$(Q)$(MAKE) VARIANT=cover check-unit check-replay check-bats
 	@scripts/coverage $(BUILD)/cover
+# what SECURITY.md promises, one by one: make trial T=A6
+trial: all $(TOOLS)
+	@scripts/trial '$(T)'
 # what takes too long for every change
 check-slow: check-slow-bats tsan fuzz
 check-slow-bats: $(slow)
@@ -268,12 +271,13 @@ help:
 	@echo 'check       house rules, unit tests, fuzz corpora, bats      check-{house,unit,replay,bats}'
 	@echo 'asan tsan cover debug    the same tests in another variant'
 	@echo 'check-slow  check-slow-bats, tsan, then every fuzz target for FUZZ_TIME=$(FUZZ_TIME) seconds'
+	@echo 'trial       the tests of one trial of tests/trials.txt: make trial T=A6'
 	@echo 'lint        one by one: $(LINTS:%=lint-%)'
 	@echo 'format bench fuzz install uninstall dist clean'
 	@echo 'VARIANT=release|debug|asan|tsan|cover  WERROR=1  V=1  CC= CFLAGS= LDFLAGS= PREFIX= DESTDIR= BUILD='
 	@echo 'T=GLOB      only the tests of that name: make check-unit T=frame, make fuzz T=id'
 
-.PHONY: all check check-house check-unit check-replay check-bats check-slow check-slow-bats $(house) $(unit) \
+.PHONY: all check check-house check-unit check-replay check-bats check-slow check-slow-bats trial $(house) $(unit) \
         $(replay) $(bats) $(slow) asan tsan cover debug fuzz run-fuzz $(fuzzing) bench format lint \
         lint-each $(LINTS:%=lint-%) install uninstall dist clean help FORCE
 .DELETE_ON_ERROR:
