@@ -38,7 +38,7 @@ TOO_SRC := $(sort $(wildcard tests/tools/*.c))
 SIE_SRC := $(sort $(wildcard tests/siege/*.c))
 BATS    := $(sort $(wildcard tests/bats/$(T).bats))
 SLOW    := $(sort $(wildcard tests/slow/$(T).bats))
-HOUSE   := layers names links pure banned headers docs schemas mutants completions selftest
+HOUSE   := layers names links pure banned headers docs schemas trials mutants completions selftest
 LINTS   := format tidy cppcheck shell man spell
 MANS    := $(sort $(wildcard man/*.[1578]))
 SERVICE := $(sort $(wildcard share/systemd/*/*))
@@ -203,6 +203,9 @@ asan tsan debug:
 cover:
 	$(Q)$(MAKE) VARIANT=cover check-unit check-replay check-bats
 	@scripts/coverage $(BUILD)/cover
+# what SECURITY.md promises, one by one: make trial T=A6
+trial: all $(TOOLS)
+	@scripts/trial '$(T)'
 # what takes too long for every change
 check-slow: check-slow-bats mutants tsan fuzz
 check-slow-bats: $(slow)
@@ -289,13 +292,14 @@ help:
 	@echo 'asan tsan cover debug    the same tests in another variant'
 	@echo 'mutants     guards taken away one at a time: a test must fail for each'
 	@echo 'check-slow  check-slow-bats, mutants, tsan, then every fuzz target for FUZZ_TIME=$(FUZZ_TIME) seconds'
+	@echo 'trial       the tests of one trial of tests/trials.txt: make trial T=A6'
 	@echo 'lint        one by one: $(LINTS:%=lint-%)'
 	@echo 'completions what the shells complete, made again from the option tables'
 	@echo 'format bench fuzz install uninstall dist deb clean'
 	@echo 'VARIANT=release|debug|asan|tsan|cover  WERROR=1  V=1  CC= CFLAGS= LDFLAGS= PREFIX= DESTDIR= BUILD='
 	@echo 'T=GLOB      only the tests of that name: make check-unit T=frame, make fuzz T=id'
 
-.PHONY: all tools check check-house check-unit check-replay check-bats check-slow check-slow-bats $(house) $(unit) \
+.PHONY: all tools check check-house check-unit check-replay check-bats check-slow check-slow-bats trial $(house) $(unit) \
         $(replay) $(bats) $(slow) asan tsan cover debug mutants fuzz run-fuzz $(fuzzing) bench format lint \
         lint-each $(LINTS:%=lint-%) install uninstall completions dist deb clean help FORCE
 .DELETE_ON_ERROR:

@@ -33,6 +33,7 @@ clean_tree() {
 	seq 40 | while read -r i; do
 		mutant "mark-$i"
 	done >tests/mutants/mark.list
+	trials
 	objects
 }
 
@@ -41,6 +42,21 @@ mutant() {
 	printf '%s: nothing is left\nlib/wire/mark.c\n-%s\n\n' "$1" \
 	    'int mark_make(void) {  return 0; }
 unit '"${2:-mark}"
+}
+
+# The list of the trials with a test for one of them, and what cites it.
+trials() {
+	mkdir tests/bats
+	echo '@test "it stands" {' >tests/bats/attack.bats
+	sed -n "/^ids='/,/'\$/p" tests/house/trials.sh | grep -oE '[A-I][0-9]+' |
+	    while read -r id; do
+		printf '%s\tslow\twhat is tried\n\t-\tnone\n' "$id"
+	done >tests/trials.txt
+	sed -i '1s/slow/quick/; 2s|-.*|tests/bats/attack.bats\tit stands|' \
+	    tests/trials.txt
+	# shellcheck disable=SC2016
+	echo '- Cannot do it: `attack` *it stands* (A1)' >SECURITY.md
+	echo 'check all:' >Makefile
 }
 
 header() {
@@ -107,7 +123,7 @@ finds() {
 }
 
 clean_tree
-for check in layers names pure banned headers docs mutants; do
+for check in layers names pure banned headers docs mutants trials; do
 	passes $check
 done
 binary relay relay_run
@@ -185,5 +201,24 @@ mutant mark-40 >>tests/mutants/mark.list
 finds mutants 'mark-40: twice' 'a name that is there twice'
 sed -i 5,\$d tests/mutants/mark.list
 finds mutants 'too few' 'a list that has lost most of its mutants'
+
+sed -i '/stands/d' tests/trials.txt
+finds trials 'A1: nothing in ./check runs it' 'a quick trial without a test'
+sed -i '/^B3/d' tests/trials.txt
+finds trials 'B3 is missing' 'a trial that is gone'
+printf 'B3\tslow\tagain\n' >>tests/trials.txt
+finds trials 'B3 is on no list, or twice' 'a trial that is there twice'
+echo '@test "it stands, longer" {' >tests/bats/attack.bats
+finds trials 'no test in tests/bats/attack.bats: it stands' 'a test that is gone'
+printf '\tmake gold\n' >>tests/trials.txt
+finds trials 'no target in: make gold' 'a target that is gone'
+echo '- Cannot fly, for good reasons (A1)' >>SECURITY.md
+finds trials 'no test is cited for: - Cannot fly' 'a claim without a test'
+sed -i 's/it stands/it falls/' SECURITY.md
+finds trials 'cites no test: attack: it falls' 'a citation that is wrong'
+echo "make check-bats T='60_gone*'" >>SECURITY.md
+finds trials 'runs no test: bats 60_gone' 'a command that runs nothing'
+echo 'as in J1 and I9' >>SECURITY.md
+finds trials 'no trial I9' 'a trial that is cited and is none'
 
 echo "1..$n"
