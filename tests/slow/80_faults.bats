@@ -1,0 +1,18 @@
+#!/usr/bin/env bats
+# tests/bats/80_faults.bats with many more of each.
+
+load ../bats/helper
+load ../bats/tools
+load ../bats/faults
+
+@test "P1: 500 power cuts of a relay's store: nothing acknowledged is lost" {
+	power_cuts powerstore --cuts 500
+}
+
+@test "P1: power cuts while the log is worked off" {
+	power_cuts powerstore --cuts 100 --large 40 --seed 2
+}
+
+@test "P1: control: SQLite with synchronous=NORMAL loses what is acknowledged" {
+	power_lost powerstore --cuts 100
+}
