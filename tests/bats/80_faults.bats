@@ -17,6 +17,14 @@ load faults
 	power_lost powerstore --cuts 20
 }
 
+@test "E8: power cuts of two key files: nothing told is lost, no key used twice" {
+	power_cuts powerkeys --cuts 40
+}
+
+@test "E8: control: SQLite with synchronous=NORMAL loses what was told" {
+	power_lost powerkeys --cuts 20
+}
+
 @test "P1: a directory that is made lasts, and so what is put there" {
 	relay_start
 	made_durably sentinel-register alice -k "$BATS_TEST_TMPDIR/a/b/alice.key"

@@ -16,3 +16,11 @@ load ../bats/faults
 @test "P1: control: SQLite with synchronous=NORMAL loses what is acknowledged" {
 	power_lost powerstore --cuts 100
 }
+
+@test "E8: 500 power cuts of two key files: nothing told is lost" {
+	power_cuts powerkeys --cuts 500
+}
+
+@test "E8: control: SQLite with synchronous=NORMAL loses what was told" {
+	power_lost powerkeys --cuts 100
+}

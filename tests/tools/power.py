@@ -16,6 +16,7 @@ import mmap
 import os
 import pathlib
 import random
+import shutil
 import struct
 
 SECTOR = 512
@@ -73,7 +74,8 @@ class Chance:
 
 
 class File:
-    def __init__(self, content=b""):
+    def __init__(self, number, content=b""):
+        self.number = number
         self.full = bytearray(content)      # as the system has it
         self.durable = bytearray(content)
         self.pending = []                   # (place, function, arguments)
@@ -178,7 +180,7 @@ class Disk:
             node.full = {p.name: self.load(p) for p in path.iterdir()}
             node.durable = dict(node.full)
         else:
-            node = File(path.read_bytes())
+            node = File(path.stat().st_ino, path.read_bytes())
         self.nodes[path.stat().st_ino] = node
         return node
 
@@ -200,12 +202,12 @@ class Disk:
         node = self.nodes.get(record.file)
         names = self.nodes[record.dir].full
         if node is None or names.get(os.fsdecode(record.data)) is not node:
-            self.add(record, File())
+            self.add(record, File(record.file))
         elif record.at:
             node.change(record.place, truncate, 0)
 
     def nameless(self, record):
-        self.nodes[record.file] = File()
+        self.nodes[record.file] = File(record.file)
 
     def linked(self, record):
         if record.dir in self.nodes:
@@ -241,9 +243,11 @@ class Disk:
         if record.file in self.nodes:
             self.nodes[record.file].sync(record.at)
 
-    def put(self, to, chance=None):
-        """Lay down in a new directory what is left, or all of it."""
-        lay(self.root, pathlib.Path(to), chance, {})
+    def put(self, to, chance=None, name=None, attic=None):
+        """Lay down in a new place what is left, or all of it: of everything,
+        or of what has this name in the directory."""
+        lay(self.root.full[name] if name else self.root, pathlib.Path(to),
+            chance, attic, {})
 
 
 HOW = {WRITE: Disk.changed, TRUNCATE: Disk.changed, PUNCH: Disk.changed,
@@ -252,7 +256,31 @@ HOW = {WRITE: Disk.changed, TRUNCATE: Disk.changed, PUNCH: Disk.changed,
        MKDIR: Disk.made}
 
 
-def lay(node, path, chance, laid):
+class Attic:
+    """Keeps files while others are laid down, for a cut leaves a file its
+    number, by which it may be known."""
+
+    def __init__(self, path, root):
+        self.path = pathlib.Path(path)
+        self.path.mkdir()
+        self.numbers = {p.stat().st_ino for p in root.rglob("*")
+                        if p.is_file()}
+        self.clear(root)
+
+    def clear(self, root):
+        """Take back what is there, of the rest nothing is left."""
+        for path in root.rglob("*"):
+            number = path.lstat().st_ino
+            if number in self.numbers and path.is_file():
+                path.rename(self.path / str(number))
+        shutil.rmtree(root)
+
+    def lend(self, number, path):
+        if (self.path / str(number)).exists():
+            (self.path / str(number)).rename(path)
+
+
+def lay(node, path, chance, attic, laid):
     if node in laid:
         os.link(laid[node], path)
         return
@@ -261,21 +289,24 @@ def lay(node, path, chance, laid):
     if isinstance(node, Directory):
         path.mkdir(mode=0o700)
         for name, child in left.items():
-            lay(child, path / name, chance, laid)
+            lay(child, path / name, chance, attic, laid)
         return
-    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600),
+    if attic:
+        attic.lend(node.number, path)
+    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600),
               "wb") as f:
         f.write(left)
 
 
-def choose(records, count, rng):
+def choose(records, count, rng, whose=lambda record: True):
     """So many places to cut, ascending: half anywhere, half where it hurts,
     just before a sync has come back and just after something was told."""
-    worst = [n + (r.op != SYNC) for n, r in enumerate(records)
-             if r.op in (SYNC, SEND, PRINT)]
+    own = [n for n, r in enumerate(records) if whose(r)]
+    worst = [n + (records[n].op != SYNC) for n in own
+             if records[n].op in (SYNC, SEND, PRINT)]
     half = min(count // 2, len(worst))
     return sorted(rng.sample(worst, half) +
-                  rng.sample(range(1, len(records) + 1), count - half))
+                  [n + 1 for n in rng.sample(own, count - half)])
 
 
 def generator(seed):
