@@ -36,6 +36,7 @@ BEN_SRC := $(sort $(wildcard tests/bench/bench_$(T).c))
 BEN_LIB := $(filter-out tests/bench/bench_%,$(wildcard tests/bench/*.c))
 TOO_SRC := $(sort $(wildcard tests/tools/*.c))
 SIE_SRC := $(sort $(wildcard tests/siege/*.c))
+PRE_SRC := $(sort $(wildcard tests/preload/*.c))
 BATS    := $(sort $(wildcard tests/bats/$(T).bats))
 SLOW    := $(sort $(wildcard tests/slow/$(T).bats))
 HOUSE   := layers names links pure banned headers docs schemas trials mutants completions selftest
@@ -53,8 +54,7 @@ REPL  := $(FUZ_SRC:tests/fuzz/fuzz_%.c=$(B)/replay/fuzz_%)
 FUZZ  := $(FUZ_SRC:tests/fuzz/fuzz_%.c=$(B)/fuzz_%)
 BENCH := $(BEN_SRC:tests/bench/%.c=$(B)/bench/%)
 TOOLS := $(TOO_SRC:tests/tools/%.c=$(B)/tools/%) \
-	$(B)/tools/siege $(B)/tools/shift.so $(B)/tools/disk.so \
-	$(B)/tools/syncs.so
+	$(B)/tools/siege $(PRE_SRC:tests/preload/%.c=$(B)/tools/%.so)
 obj    = $(patsubst %.c,$(B)/obj/%.o,$(1))
 SRC   := $(LIB_SRC) $(SRV_SRC) $(CMD_SRC) $(UNT_SRC) $(UNT_LIB) $(FUZ_SRC) \
          $(BEN_SRC) $(BEN_LIB) $(TOO_SRC) $(SIE_SRC) tests/fuzz/replay.c

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/err.h"
+#include "base/file.h"
 
 #define SEGMENT_LEN (64ULL * 1024 * 1024) /* then the next one is begun */
 #define ALIGNMENT   4096 /* of contents: what a hole can take back */
@@ -271,6 +272,10 @@ chunks_open(struct chunks **out, const char *dir)
 		err_path(dir);
 		return r;
 	}
+	/* or each name in it may go, and by whom it was made is not known */
+	r = file_sync_name(dir);
+	if (r < 0)
+		return r;
 	fd = open(dir, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0) {
 		r = err_sys(ERR_IO, "%s", dir);

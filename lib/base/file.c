@@ -164,18 +164,19 @@ directory_of(char dir[static PATH_MAX], const char *path)
 		snprintf(dir, PATH_MAX, ".");
 }
 
-/* Make a new name in the directory of path durable. */
-static int
-sync_dir(const char *path)
+int
+file_sync_name(const char *path)
 {
 	char dir[PATH_MAX];
-	int fd, r;
+	int fd, r = 0;
 
 	directory_of(dir, path);
 	fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0)
-		return -1;
-	r = fsync(fd);
+		return fault(ERR_IO, path);
+	/* where a directory can be synced at all */
+	if (fsync(fd) < 0 && errno != EINVAL)
+		r = fault(ERR_IO, path);
 	close(fd);
 	return r;
 }
@@ -242,17 +243,17 @@ file_create(const char *path, const void *bytes, size_t len)
 	close(fd);
 	if (r < 0 && draft[0] != '\0')
 		unlink(draft);
-	if (r == 0 && sync_dir(path) < 0)
-		r = fault(ERR_IO, path);
-	return r;
+	return r == 0 ? file_sync_name(path) : r;
 }
 
 int
 file_make_parents(const char *path)
 {
 	char dir[PATH_MAX];
+	int r = 0;
 
-	for (const char *p = strchr(path, '/'); p; p = strchr(p + 1, '/')) {
+	for (const char *p = strchr(path, '/'); p && r == 0;
+	     p = strchr(p + 1, '/')) {
 		size_t len = (size_t)(p - path);
 
 		if (len == 0)
@@ -263,8 +264,10 @@ file_make_parents(const char *path)
 		}
 		memcpy(dir, path, len);
 		dir[len] = '\0';
-		if (mkdir(dir, 0700) < 0 && errno != EEXIST)
-			return fault(ERR_IO, dir);
+		if (mkdir(dir, 0700) == 0)
+			r = file_sync_name(dir);
+		else if (errno != EEXIST)
+			r = fault(ERR_IO, dir);
 	}
-	return 0;
+	return r;
 }

@@ -42,7 +42,10 @@ int file_write_at(int fd, const void *bytes, size_t len, uint64_t offset,
  */
 int file_create(const char *path, const void *bytes, size_t len) MUST_USE;
 
-/* The directories above path, 0700 where they are missing; ERR_IO. */
+/* That path is in its directory outlives a power cut from here on.  ERR_IO. */
+int file_sync_name(const char *path) MUST_USE;
+
+/* The directories above path, made durably, 0700, where missing; ERR_IO. */
 int file_make_parents(const char *path) MUST_USE;
 
 #endif

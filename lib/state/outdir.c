@@ -70,10 +70,14 @@ make_dir(const char *path)
 {
 	int r = file_make_parents(path);
 
-	if (r == 0 && mkdir(path, 0700) < 0 && errno != EEXIST) {
-		r = err_sys(ERR_IO, "%s", path);
-		err_path(path);
-	}
+	if (r < 0)
+		return r;
+	if (mkdir(path, 0700) == 0)
+		return file_sync_name(path);
+	if (errno == EEXIST)
+		return 0;
+	r = err_sys(ERR_IO, "%s", path);
+	err_path(path);
 	return r;
 }
 

@@ -40,12 +40,13 @@ class Relay:
     """One at a time on the store in a directory."""
 
     def __init__(self, directory, listen="127.0.0.1:0", disk=None,
-                 options=()):
+                 options=(), program=BIN / "sentinel-relay"):
         self.directory = pathlib.Path(directory)
         self.disk = disk or self.directory
         self.store = self.disk / "relay.db"
         self.listen = listen
         self.options = options
+        self.program = program
         self.process = None
         self.pid = 0            # of the relay; tracers are its parents
         self.address = None
@@ -57,7 +58,7 @@ class Relay:
         self.started = time.monotonic()
         with open(self.directory / "relay.log", "ab") as log:
             self.process = subprocess.Popen(
-                [*alone, *tracer, *alone, BIN / "sentinel-relay",
+                [*alone, *tracer, *alone, self.program,
                  "--listen", self.listen, "--store", f"sqlite:{self.store}",
                  "--key", self.directory / "relay.secret", *self.options],
                 stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log)

@@ -1,0 +1,47 @@
+#!/usr/bin/env bats
+# What fails beneath: the power, the memory, the disk, the bytes of the key
+# file.  tests/slow/80_faults.bats takes many more of each.
+#
+# Of the same rows stand elsewhere: E1, E2, C17, C18, F15 in 53_relay_crash, E4,
+# E5 in 61_killed, F8 in 62_commit_first, B6 in 65_outbox.
+
+load helper
+load tools
+load faults
+
+@test "P1: power cuts of a relay's store: nothing acknowledged is lost" {
+	power_cuts powerstore --cuts 40
+}
+
+@test "P1: control: SQLite with synchronous=NORMAL loses what is acknowledged" {
+	power_lost powerstore --cuts 20
+}
+
+@test "E8: power cuts of two key files: nothing told is lost, no key used twice" {
+	power_cuts powerkeys --cuts 40
+}
+
+@test "E8: control: SQLite with synchronous=NORMAL loses what was told" {
+	power_lost powerkeys --cuts 20
+}
+
+@test "P1: a directory that is made lasts, and so what is put there" {
+	relay_start
+	made_durably sentinel-register alice -k "$BATS_TEST_TMPDIR/a/b/alice.key"
+	made_durably sentinel-pull -k "$BATS_TEST_TMPDIR/a/b/alice.key" \
+	    -o "$BATS_TEST_TMPDIR/in/here"
+	relay_stop
+	rm -r "$RELAY_STORE"*
+	RELAY_PROGRAM=$BATS_TEST_TMPDIR/traced
+	cat >"$RELAY_PROGRAM" <<-EOF
+	#!/bin/sh
+	ASAN_OPTIONS=$ASAN_OPTIONS:detect_leaks=0 exec strace -D -y \
+	    -o "$BATS_TEST_TMPDIR/trace" -e trace=mkdir,fsync \
+	    "$SENTINEL_BIN/sentinel-relay" "\$@"
+	EOF
+	chmod +x "$RELAY_PROGRAM"
+	relay_start
+	relay_stop
+	until_true grep -q exited "$BATS_TEST_TMPDIR/trace"
+	synced_names "$BATS_TEST_TMPDIR/trace"
+}
