@@ -267,6 +267,8 @@ block(struct store *st, const uint8_t *id, const struct body_block *op)
 		return REASON_UNKNOWN_CLIENT;
 	if (op->block && c->blocks_n >= STORE_BLOCKS_MAX)
 		return REASON_DENIED;
+	if (op->block && !has_room(of(st)))
+		return REASON_BUSY;
 	b = find_block(c, op->id);
 	if (b && !op->block) {
 		LIST_REMOVE(b, link);
@@ -275,8 +277,6 @@ block(struct store *st, const uint8_t *id, const struct body_block *op)
 	}
 	if (b || !op->block)
 		return 0;
-	if (!has_room(of(st)))
-		return REASON_BUSY;
 	b = calloc(1, sizeof(*b));
 	if (!b)
 		return err_set(ERR_NOMEM, "block");
