@@ -17,8 +17,10 @@ struct client {
 	char path[KEYFILE_PATH_SIZE];
 	struct keyfile *keyfile;
 	struct keyfile_self self;
+	struct addr where; /* of the channel, or the last one */
 	struct chan *chan;
-	bool unseen; /* its key was trusted on first use */
+	size_t first; /* which of its hosts is asked first */
+	bool unseen;  /* its key was trusted on first use */
 };
 
 static int
@@ -174,6 +176,7 @@ meet_unknown(struct client *c, struct addr *where)
 	memcpy(where->key, chan_relay_key(c->chan), KEY_LEN);
 	where->has_key = true;
 	client_hang_up(c);
+	where->first = c->first;
 	text_key(key, where->key);
 	r = ask_trust(c->settings, key, &yes);
 	if (r < 0)
@@ -201,11 +204,17 @@ client_reach(struct client *c)
 	if (r < 0)
 		return r;
 	known = where.has_key;
+	where.first = c->first;
 	r = dial(c, &where);
 	if (r == 0 && !known && !c->settings->tofu)
 		r = meet_unknown(c, &where);
-	c->unseen |= r == 0 && !known;
-	return r;
+	if (r < 0)
+		return r;
+	c->unseen |= !known;
+	c->where = where;
+	c->where.has_key = true;
+	memcpy(c->where.key, chan_relay_key(c->chan), KEY_LEN);
+	return 0;
 }
 
 bool
@@ -217,12 +226,28 @@ client_trusted_unseen(const struct client *c)
 int
 client_adopt(struct client *c, const char *name, const struct passphrase *pass)
 {
-	struct addr relay;
+	int r = keyfile_create(&c->keyfile, c->path, name, &c->where, pass,
+	    c->settings->lock_timeout_ms);
+
+	return r < 0 ? r : client_reload(c);
+}
+
+int
+client_remember(struct client *c)
+{
+	char known[ADDR_TEXT_SIZE], met[ADDR_TEXT_SIZE];
 	int r;
 
-	chan_address(c->chan, &relay);
-	r = keyfile_create(&c->keyfile, c->path, name, &relay, pass,
-	    c->settings->lock_timeout_ms);
+	addr_text(known, &c->self.relay);
+	addr_text(met, &c->where);
+	if (strcmp(known, met) == 0)
+		return 0;
+	r = keyfile_begin(c->keyfile);
+	if (r == 0)
+		r = keyfile_set_relay(c->keyfile, &c->where);
+	if (r == 0)
+		r = keyfile_commit(c->keyfile);
+	keyfile_rollback(c->keyfile);
 	return r < 0 ? r : client_reload(c);
 }
 
@@ -283,6 +308,8 @@ client_reconnect(struct client *c)
 void
 client_hang_up(struct client *c)
 {
+	if (c->chan)
+		c->first = chan_next_host(c->chan);
 	chan_close(c->chan);
 	c->chan = NULL;
 }

@@ -46,6 +46,9 @@ bool client_trusted_unseen(const struct client *c);
 int client_adopt(struct client *c, const char *name,
     const struct passphrase *pass) MUST_USE;
 
+/* The address by which the relay was reached last is kept in the key file. */
+int client_remember(struct client *c) MUST_USE;
+
 /* Set, change or (NULL) remove the passphrase: keyfile_set_passphrase. */
 int client_set_passphrase(struct client *c,
     const struct passphrase *pass) MUST_USE;
@@ -66,7 +69,10 @@ int client_reconnect(struct client *c) MUST_USE;
 /* The fault of a key file that has no keys at the relay; ERR_DENIED. */
 int client_not_registered(const struct client *c);
 
-/* Drop the channel; the next client_reach makes a new one. */
+/*
+ * Drop the channel; the next client_reach makes a new one, first to the same
+ * host, or to the next where this one has failed (chan_next_host).
+ */
 void client_hang_up(struct client *c);
 
 /* ERR_PROTOCOL when the own clock and the relay's are a day apart. */

@@ -237,6 +237,8 @@ enroll_register(struct client *c, const char *name,
 			return r;
 	}
 	r = enroll_patiently(c, name, invite, again);
+	if (r == 0)
+		r = client_remember(c);
 	return r < 0 ? r : block_renew(c);
 }
 

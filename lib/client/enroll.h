@@ -10,7 +10,8 @@
  * Make the key file when there is none, under a passphrase unless pass is
  * NULL, and register it under name, with an invite unless that is NULL.
  * *again: the relay has confirmed this identity before.  A relay that is busy
- * is asked again for as long as --timeout.  ERR_EXISTS: the name is taken, or
+ * is asked again for as long as --timeout.  The address it was reached by goes
+ * to the key file.  ERR_EXISTS: the name is taken, or
  * the key file has another.
  */
 int enroll_register(struct client *c, const char *name,

@@ -105,6 +105,19 @@ pause_for(const struct follow *f, int r)
 }
 
 /*
+ * Who waits for a while looks once for another channel, in place of one that
+ * broke.
+ */
+static bool
+is_bearable(const struct follow *f, int r)
+{
+	if (f->plan->forever)
+		return r == ERR_UNREACHABLE || r == ERR_BUSY;
+	return r == ERR_UNREACHABLE && f->vain == 0 &&
+	    f->plan->wait_ms != FOLLOW_NO_WAIT && client_chan(f->client);
+}
+
+/*
  * The relay is away, or busy: from the front of the mailbox over another
  * channel, after a while in which what is due is not held up.
  */
@@ -113,7 +126,7 @@ endure(struct follow *f, int r)
 {
 	uint64_t ms = pause_for(f, r), due;
 
-	if (!f->plan->forever || (r != ERR_UNREACHABLE && r != ERR_BUSY))
+	if (!is_bearable(f, r))
 		return r;
 	if (f->vain++ == (r == ERR_UNREACHABLE))
 		f->plan->trouble(r);

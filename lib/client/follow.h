@@ -19,8 +19,12 @@
 #define FOLLOW_NO_WAIT (CLOCK_NEVER - 1)
 
 struct follow_plan {
-	uint64_t wait_ms; /* for the first; or FOLLOW_NO_WAIT */
-	uint64_t count;   /* entries, then it ends */
+	/*
+	 * For the first; or FOLLOW_NO_WAIT.  A channel that breaks meanwhile
+	 * gives way to another one, once in a row.
+	 */
+	uint64_t wait_ms;
+	uint64_t count; /* entries, then it ends */
 	/*
 	 * Until then, whatever the relay does: one that goes away is looked
 	 * for with growing pauses, and told of (trouble) where it does not

@@ -27,6 +27,7 @@ struct chan {
 	struct replies *replies;
 	struct transport_answer answer;
 	struct addr_host host;
+	size_t host_at; /* among the address's */
 	uint8_t id[ID_LEN];
 	uint16_t asked[CHAN_ASKED_MAX]; /* codes without a reply, a ring */
 	size_t asked_at, asked_n;
@@ -85,6 +86,7 @@ chan_open(struct chan **out, const struct addr *a, const uint8_t *pin,
 		goto out;
 	c->answer = met.answer;
 	c->host = a->hosts[met.host];
+	c->host_at = met.host;
 	r = check_pin(c, pin);
 	if (r < 0)
 		goto out;
@@ -129,6 +131,15 @@ chan_address(const struct chan *c, struct addr *out)
 	*out = (struct addr){ .has_key = true, .hosts_n = 1 };
 	memcpy(out->key, c->answer.relay_pk, KEY_LEN);
 	out->hosts[0] = c->host;
+}
+
+size_t
+chan_next_host(const struct chan *c)
+{
+	const bool good = (c->state == GREETED || c->state == BOUND) &&
+	    c->reason != REASON_BUSY && c->reason != REASON_INTERNAL;
+
+	return c->host_at + !good;
 }
 
 int

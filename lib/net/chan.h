@@ -29,10 +29,8 @@ struct chan_reply {
 };
 
 /*
- * Connect to the hosts of a in turn and go through message 2.  A host that
- * fails before message 2 passes the turn to the next; refused and reset
- * connections are tried again, with jitter, until timeout_ms is over:
- * ERR_UNREACHABLE.
+ * Connect to the hosts of a in turn and go through message 2: dial_relay, which
+ * has timeout_ms for it.  ERR_UNREACHABLE.
  * pin: the key the relay must have, else ERR_UNTRUSTED (the message names
  * the key met) with nothing said after message 1; NULL: any key.
  * Unsupported version or malformed answers: ERR_PROTOCOL.
@@ -48,8 +46,15 @@ const uint8_t *chan_relay_key(const struct chan *c);
 uint64_t chan_relay_time(const struct chan *c);
 size_t chan_max_frame(const struct chan *c);
 
-/* The host that answered, and its key: what to remember as address. */
+/* The host that answered, and its key. */
 void chan_address(const struct chan *c, struct addr *out);
+
+/*
+ * For addr.first, when the channel is closed and a new one to be made: the host
+ * that answered, or the one after it when it broke or closed the channel or, as
+ * it said last, its store is in trouble.
+ */
+size_t chan_next_host(const struct chan *c);
 
 /* Message 3: say who calls. */
 int chan_bind(struct chan *c, const uint8_t id[static ID_LEN],

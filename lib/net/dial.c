@@ -13,6 +13,8 @@
 
 #define PAUSE_MIN_MS 50
 #define PAUSE_MAX_MS 1000
+#define ATTEMPT_MS   2000 /* one host's, while others wait; doubles */
+#define DOUBLINGS    5
 
 /*
  * Two bytes first: the clear error is shorter than message 2 and a relay
@@ -74,30 +76,46 @@ try_host(int *fd, struct transport *t, struct transport_answer *answer,
 	return r;
 }
 
-/* A relay that starts, or has no room just now, does this. */
+/*
+ * A relay that starts, or has no room just now, turns a client away; one that
+ * had no more than its share of the time may be slow.
+ */
 static bool
-was_turned_away(void)
+may_answer_yet(void)
 {
 	int number = err_last()->number;
 
 	return number == ECONNREFUSED || number == ECONNRESET ||
-	    number == EPIPE;
+	    number == EPIPE || number == ETIMEDOUT;
+}
+
+/* For one of the n hosts that are still to be asked in this round. */
+static uint64_t
+attempt_until(const struct addr *a, size_t n, uint64_t round, uint64_t deadline)
+{
+	const uint64_t share = sock_share(deadline, n);
+	const uint64_t most = clock_deadline(
+	    ATTEMPT_MS << (round < DOUBLINGS ? round : DOUBLINGS));
+
+	return a->hosts_n > 1 && most < share ? most : share;
 }
 
 /* Each host once; *again when it is worth another round. */
 static int
 try_all(int *fd, struct transport *t, struct dial_met *met,
-    const struct addr *a, uint64_t deadline, bool *again)
+    const struct addr *a, uint64_t round, uint64_t deadline, bool *again)
 {
 	int r = ERR_UNREACHABLE;
 
 	*again = false;
 	for (size_t i = 0; i < a->hosts_n && r == ERR_UNREACHABLE; i++) {
-		r = try_host(fd, t, &met->answer, &a->hosts[i],
-		    sock_share(deadline, a->hosts_n - i));
+		size_t host = (a->first + i) % a->hosts_n;
+
+		r = try_host(fd, t, &met->answer, &a->hosts[host],
+		    attempt_until(a, a->hosts_n - i, round, deadline));
 		if (r == 0)
-			met->host = i;
-		if (r == ERR_UNREACHABLE && was_turned_away())
+			met->host = host;
+		if (r == ERR_UNREACHABLE && may_answer_yet())
 			*again = true;
 	}
 	return r;
@@ -105,9 +123,9 @@ try_all(int *fd, struct transport *t, struct dial_met *met,
 
 /* False when the deadline comes first. */
 static bool
-rest(uint64_t tries, uint64_t deadline)
+rest(uint64_t round, uint64_t deadline)
 {
-	uint64_t ms = backoff_ms(tries, PAUSE_MIN_MS, PAUSE_MAX_MS);
+	uint64_t ms = backoff_ms(round, PAUSE_MIN_MS, PAUSE_MAX_MS);
 	int left = clock_left(deadline);
 
 	if (left >= 0 && ms >= (uint64_t)left)
@@ -120,12 +138,12 @@ int
 dial_relay(int *fd, struct transport *t, struct dial_met *met,
     const struct addr *a, uint64_t deadline)
 {
-	uint64_t tries = 0;
+	uint64_t round = 0;
 	bool again;
 	int r;
 
 	do {
-		r = try_all(fd, t, met, a, deadline, &again);
-	} while (r == ERR_UNREACHABLE && again && rest(tries++, deadline));
+		r = try_all(fd, t, met, a, round, deadline, &again);
+	} while (r == ERR_UNREACHABLE && again && rest(round++, deadline));
 	return r;
 }

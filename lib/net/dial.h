@@ -20,9 +20,12 @@ struct dial_met {
 
 /*
  * t is ready for transport_finish then; *fd is the caller's.
+ * The hosts are asked in turn, a->first first.  One among several has a short
+ * while to answer, and longer in each further round: one that is silent holds
+ * up the others no more than that.
  * ERR_UNREACHABLE: no host answered.  While one of them refused or reset the
- * connection, all are tried again until the deadline.  ERR_PROTOCOL: one
- * answered something else; no other is asked then.
+ * connection, or might have answered later, all are tried again until the
+ * deadline.  ERR_PROTOCOL: one answered something else; no other is asked then.
  */
 int dial_relay(int *fd, struct transport *t, struct dial_met *met,
     const struct addr *a, uint64_t deadline) MUST_USE;

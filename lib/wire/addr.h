@@ -29,6 +29,7 @@ struct addr {
 	uint8_t key[KEY_LEN];
 	size_t hosts_n; /* 1..ADDR_HOSTS_MAX */
 	struct addr_host hosts[ADDR_HOSTS_MAX];
+	size_t first; /* who is asked first, counted round; not printed */
 };
 
 /* ERR_USAGE, with what is wrong. */

@@ -38,7 +38,8 @@ setup() {
 }
 
 @test "killed between insert and commit, with a pull waiting: nothing is told twice or lost" {
-	bob sentinel-pull -w 20 --get seq,body >"$BATS_TEST_TMPDIR/out" 2>&1 &
+	bob sentinel-pull -w 20 --timeout 0.5 --get seq,body \
+	    >"$BATS_TEST_TMPDIR/out" 2>&1 &
 	waiting=$!
 	sleep 0.3
 	# the first write of the commit never happens

@@ -588,6 +588,58 @@ several_hosts(void **state)
 	chan_address(c, &met);
 	assert_int_equal(met.hosts_n, 1);
 	assert_int_equal(met.hosts[0].port, where.hosts[1].port);
+	assert_int_equal(chan_next_host(c), 1);
+	end(c);
+}
+
+/* Counted round, and nobody else is asked before. */
+static void
+not_the_first_first(void **state)
+{
+	struct addr_host idle;
+	struct chan *c;
+	int fd;
+
+	(void)state;
+	start(play_to_message_2);
+	listen_any(&fd, &idle);
+	where.hosts_n = 3;
+	where.hosts[2] = where.hosts[0];
+	where.hosts[0] = idle;
+	nobody(&where.hosts[1]);
+	where.first = 4;
+	assert_int_equal(chan_open(&c, &where, relay_pk, TIMEOUT_MS), 0);
+	assert_int_equal(chan_next_host(c), 2);
+	end(c);
+	assert_int_equal(accept4(fd, NULL, NULL, 0), -1);
+	close(fd);
+}
+
+/* One that is slow is asked once more, if all others are out of the question.
+ */
+static void
+slow_host(void **state)
+{
+	struct chan *c;
+	int listener;
+
+	(void)state;
+	where = (struct addr){ .hosts_n = 2, .hosts = { { .port = 1 } } };
+	memset(where.hosts[0].name, 'a', 80); /* too long for a label */
+	listen_any(&listener, &where.hosts[1]);
+	child = fork();
+	assert_true(child >= 0);
+	if (child == 0) {
+		struct relay r = { 0 };
+
+		alarm(30);
+		accept_one(listener); /* and leave it at that */
+		r.fd = accept_one(listener);
+		play_to_message_2(&r);
+		_exit(0);
+	}
+	close(listener);
+	assert_int_equal(chan_open(&c, &where, relay_pk, 10 * TIMEOUT_MS), 0);
 	end(c);
 }
 
@@ -843,6 +895,8 @@ refusals(void **state)
 	for (uint16_t reason = 0; reason < ARRAY_LEN(want); reason++) {
 		fails(c, want[reason], false);
 		assert_int_equal(chan_reason(c), reason);
+		assert_int_equal(chan_next_host(c),
+		    reason == REASON_BUSY || reason == REASON_INTERNAL);
 		assert_int_equal(err_last()->retry_after_ms, 1500 + reason);
 		if (reason == 4)
 			assert_string_equal(err_last()->message,
@@ -1123,7 +1177,9 @@ closed_by_relay(void **state)
 	(void)state;
 	put(c, CODE_KEY, "one");
 	got(c, 2102, "1", 1);
+	assert_int_equal(chan_next_host(c), 0);
 	fails(c, ERR_UNREACHABLE, false);
+	assert_int_equal(chan_next_host(c), 1);
 	assert_int_equal(chan_put(c, CODE_KEY, NULL, 0, NULL, 0),
 	    ERR_UNREACHABLE);
 	assert_false(chan_is_in_doubt(c));
@@ -1369,6 +1425,8 @@ main(void)
 		cmocka_unit_test(refused_at_first),
 		cmocka_unit_test(no_such_name),
 		cmocka_unit_test(several_hosts),
+		cmocka_unit_test(not_the_first_first),
+		cmocka_unit_test(slow_host),
 		cmocka_unit_test(mute_host_first),
 		cmocka_unit_test(wrong_answer_stops),
 		cmocka_unit_test(dribble),
