@@ -40,14 +40,14 @@ SIE_SRC := $(sort $(wildcard tests/siege/*.c))
 PRE_SRC := $(sort $(wildcard tests/preload/*.c))
 BATS    := $(sort $(wildcard tests/bats/$(T).bats))
 SLOW    := $(sort $(wildcard tests/slow/$(T).bats))
-HOUSE   := layers names links pure banned headers docs schemas trials mutants completions selftest
+HOUSE   := layers names links pure banned headers docs schemas trials mutants generated selftest
 LINTS   := format tidy cppcheck shell man spell
 MANS    := $(sort $(wildcard man/*.[1578]))
 SERVICE := $(sort $(wildcard share/systemd/*/*))
 SYSUSERS := $(sort $(wildcard share/sysusers.d/*))
 SCHEMAS := $(sort $(wildcard share/schema/v1/*.json))
 C_ALL   := $(sort $(wildcard lib/*/*.[ch] server/*.[ch] cmd/*.[ch] tests/*/*.[ch]))
-SCRIPTS := check demo .ci/run completions/sentinel.bash $(sort $(filter-out %/completions,$(wildcard scripts/*)) $(wildcard tests/*/*.sh tests/*/*.bash examples/*.sh))
+SCRIPTS := check demo .ci/run completions/sentinel.bash $(sort $(filter-out %/completions %/json-man,$(wildcard scripts/*)) $(wildcard tests/*/*.sh tests/*/*.bash examples/*.sh))
 
 BINS  := $(CMD_SRC:cmd/%.c=$(B)/bin/%)
 UNITS := $(UNT_SRC:tests/unit/%.c=$(B)/unit/%)
@@ -284,8 +284,9 @@ uninstall:
 	rm -f $(addprefix $(DESTDIR)$(BASHDIR)/,$(notdir $(BINS))) $(DESTDIR)$(ZSHDIR)/_sentinel
 	rm -f $(addprefix $(DESTDIR)$(FISHDIR)/,$(notdir $(BINS:%=%.fish)))
 	@for m in $(MANS); do rm -f $(DESTDIR)$(MANDIR)/man$${m##*.}/$${m##*/}; done
-completions: all
+generated: all
 	@scripts/completions/generate $(B)/bin completions
+	@scripts/json-man share/schema/v1 >man/sentinel-json.5
 deb:
 	@scripts/deb $(BUILD)/deb
 dist:
@@ -300,14 +301,14 @@ help:
 	@echo 'check-slow  check-slow-bats, mutants, tsan, then every fuzz target for FUZZ_TIME=$(FUZZ_TIME) seconds'
 	@echo 'trial       the tests of one trial of tests/trials.txt: make trial T=A6'
 	@echo 'lint        one by one: $(LINTS:%=lint-%)'
-	@echo 'completions what the shells complete, made again from the option tables'
+	@echo 'generated   completions and sentinel-json(5), made again from their tables'
 	@echo 'format bench fuzz install uninstall dist deb clean'
 	@echo 'VARIANT=release|debug|asan|tsan|cover  WERROR=1  V=1  CC= CFLAGS= LDFLAGS= PREFIX= DESTDIR= BUILD='
 	@echo 'T=GLOB      only the tests of that name: make check-unit T=frame, make fuzz T=id'
 
 .PHONY: all tools check check-house check-unit check-replay check-bats check-slow check-slow-bats trial $(house) $(unit) \
         $(replay) $(bats) $(slow) asan tsan cover debug mutants fuzz run-fuzz $(fuzzing) bench format lint \
-        lint-each $(LINTS:%=lint-%) install uninstall completions dist deb clean help FORCE
+        lint-each $(LINTS:%=lint-%) install uninstall generated dist deb clean help FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
 -include $(patsubst %.o,%.d,$(call obj,$(SRC)))

@@ -1,4 +1,4 @@
-# made by `make completions` from the option tables; do not edit
+# made by `make generated` from the option tables; do not edit
 
 # The names of the peers in the key file that the line speaks of; a key file
 # that is closed by a passphrase tells none.

@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# made by `make completions` from the option tables; do not edit
+# made by `make generated` from the option tables; do not edit
 
 _sentinel_table() {
 	case $1 in

@@ -1,8 +1,9 @@
 #!/bin/sh
 # docs.sh BUILD: every command has a man page; the page tells all of the
 # command's long options, or sentinel(7) does for those that all share, and
-# lists none that the command does not have.  No page refers to one of ours
-# that is missing.
+# lists none that the command does not have.  sentinel-relay.conf(5) names what
+# may stand in the file, and nothing else.  No page refers to one of ours that
+# is missing.
 set -eu
 bad=0
 complain() {
@@ -52,8 +53,19 @@ for source in cmd/*.c; do
 	done
 done
 
+conf=man/sentinel-relay.conf.5
+if [ -f "$conf" ]; then
+	"$1/bin/sentinel-relay" --dump-options | jq -r '.options[] |
+	    select(.arg).name' | grep -vx 'config\|invite' | sort >"$work/own"
+	sed -n '/^\.Bl/,/^\.El/s/^\.Ic \([a-z-]*\).*/\1/p' "$conf" |
+	    sort >"$work/listed"
+	for o in $(comm -3 "$work/own" "$work/listed"); do
+		complain "$conf and the relay do not agree on $o"
+	done
+fi
+
 # a reference to a page of ours that is not there
-sed -n 's/^\.Xr \(sentinel[a-z-]*\) \([1-8]\).*/\1.\2/p' man/*.[1578] | sort -u |
+sed -n 's/^\.Xr \(sentinel[a-z.-]*\) \([1-8]\).*/\1.\2/p' man/*.[1578] | sort -u |
     while read -r page; do
 	[ -f "man/$page" ] || echo "docs: no man/$page to refer to"
 done >"$work/dangling"
