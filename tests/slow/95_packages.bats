@@ -10,6 +10,7 @@ ROOT=$(cd "$BATS_TEST_DIRNAME/../.." && pwd)
 
 # build DIR: the packages of what is committed
 build() {
+	mkdir -p "${1%/*}"
 	(cd "$ROOT" && scripts/deb "$1") >"$1.log" 2>&1 3>&- ||
 	    fail "$(tail -n 50 "$1.log")"
 }
