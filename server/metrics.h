@@ -60,7 +60,7 @@ struct metrics_turn {
 };
 
 struct metrics {
-	struct metrics_turn turn;
+	struct metrics_turn turn, under_way;
 
 	/* since the start */
 	uint64_t requests[METRICS_REQUESTS][METRICS_RESULTS];
@@ -91,8 +91,10 @@ void metrics_begin(void);
 /* It was answered so. */
 void metrics_answer(uint16_t code, unsigned result);
 
-/* The turn is over. */
+/* The turn is over; or it is under way and will be. */
 void metrics_settle(bool lost);
+void metrics_depart(void);
+void metrics_land(bool lost);
 
 /* n times so many nanoseconds. */
 void metrics_time(struct metrics_histogram *h, uint64_t ns, uint64_t n);

@@ -82,8 +82,10 @@ open_session(struct fixture *f, struct session *ss, const struct caller *c,
 static void
 close_session(struct fixture *f, struct session *ss)
 {
+	struct held *held;
+
 	assert_int_equal(turn_settle(&f->sv), 0);
-	while (turn_next(&f->sv))
+	while (turn_next(&f->sv, &held))
 		continue;
 	serve_close(&f->sv, ss);
 }
@@ -111,14 +113,16 @@ ask(struct fixture *f, struct session *ss, uint16_t code, const void *payload,
 		assert_true(n > 0);
 		at += n;
 	}
-	frame_unpack_reply(&rep, buf_peek(ss->held));
-	assert_int_equal(buf_len(ss->held), FRAME_REPLY_LEN + rep.size);
+	frame_unpack_reply(&rep, buf_peek(ss->held[0].replies));
+	assert_int_equal(buf_len(ss->held[0].replies),
+	    FRAME_REPLY_LEN + rep.size);
 	if (rep.code == CODE_ERROR)
-		assert_int_equal(body_unpack_error(&e,
-				     buf_peek(ss->held) + FRAME_REPLY_LEN,
-				     rep.size),
+		assert_int_equal(
+		    body_unpack_error(&e,
+			buf_peek(ss->held[0].replies) + FRAME_REPLY_LEN,
+			rep.size),
 		    0);
-	buf_clear(ss->held);
+	buf_clear(ss->held[0].replies);
 	return e;
 }
 
