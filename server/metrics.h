@@ -34,6 +34,7 @@ enum metrics_end {
 	METRICS_END_PROTOCOL,
 	METRICS_END_KICKED,  /* its client has other keys, or is no more */
 	METRICS_END_CROWDED, /* made room for another */
+	METRICS_END_RATE,    /* one handshake too many from where it was */
 	METRICS_END_MEMORY,
 	METRICS_END_STORE,
 	METRICS_END_STOPPED, /* with the relay */

@@ -339,6 +339,34 @@ test_channels_of_a_client(void **state)
 }
 
 static void
+test_handshakes(void **state)
+{
+	struct fixture *f = *state;
+	struct pace *p = &f->sv.pace;
+	struct bucket *b;
+	uint64_t full_at;
+
+	f->limits.handshake_rate = 1;
+	f->limits.handshake_burst = 3;
+	start(f, SERVE_OPEN);
+	for (unsigned i = 0; i < 3; i++)
+		assert_true(pace_handshake(p, here));
+	/* all that may come now, so that no clock can bring it back */
+	b = &rate_find(p->sources, here)[RATE_HANDSHAKES];
+	assert_true(b->full_at > 0);
+	b->full_at += 100 * 1000000000ULL;
+	assert_false(pace_handshake(p, here));
+	/* one that is refused costs nothing, and others are let in */
+	full_at = b->full_at;
+	assert_false(pace_handshake(p, here));
+	assert_int_equal(b->full_at, full_at);
+	assert_true(pace_handshake(p, there));
+	/* and so is who has waited */
+	b->full_at -= 102 * 1000000000ULL;
+	assert_true(pace_handshake(p, here));
+}
+
+static void
 test_registrations(void **state)
 {
 	struct fixture *f = *state;
@@ -464,6 +492,7 @@ main(void)
 		T(test_bytes),
 		T(test_channels_of_a_client),
 		T(test_registrations),
+		T(test_handshakes),
 		T(test_invites),
 		T(test_invites_when_closed_or_open),
 	};
