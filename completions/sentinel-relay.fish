@@ -47,6 +47,8 @@ complete -c sentinel-relay -l directory-rate -x -d 'lists and registrations a se
 complete -c sentinel-relay -l rate-burst -x -d 'of these rates at once (4s)'
 complete -c sentinel-relay -l registration-rate -x -d 'a second from an address (1)'
 complete -c sentinel-relay -l registration-burst -x -d 'at once from an address (60)'
+complete -c sentinel-relay -l handshake-rate -x -d 'handshakes a second from an address (500)'
+complete -c sentinel-relay -l handshake-burst -x -d 'at once from an address (2000)'
 complete -c sentinel-relay -l metrics -x -d 'where to answer GET /metrics'
 complete -c sentinel-relay -l metrics-remote -d 'other machines may read them, too'
 complete -c sentinel-relay -l log-format -x -a 'auto text json' -d 'form of the log (auto)'

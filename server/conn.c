@@ -87,8 +87,13 @@ conn_stop(struct conn_set *cs)
 bool
 conn_has_room(const struct conn *c)
 {
-	size_t held = c->session.held ? buf_len(c->session.held) : 0;
+	size_t held = 0;
 
+	for (size_t i = 0; i < ARRAY_LEN(c->session.held); i++) {
+		const struct buf *replies = c->session.held[i].replies;
+
+		held += replies ? buf_len(replies) : 0;
+	}
 	return held + sender_pending(&c->out) + FRAME_MAX + FRAME_REPLY_LEN <=
 	    c->set->limits->max_output;
 }
@@ -221,6 +226,7 @@ why(const struct conn *c, int r)
 	} causes[] = {
 		{ ERR_UNREACHABLE, METRICS_END_HUNG_UP },
 		{ ERR_TIMEOUT, METRICS_END_TIMEOUT },
+		{ ERR_DENIED, METRICS_END_RATE },
 		{ ERR_NOMEM, METRICS_END_MEMORY },
 		{ ERR_BUSY, METRICS_END_STORE },
 		{ ERR_IO, METRICS_END_STORE },
@@ -370,26 +376,27 @@ conn_accept(struct conn_set *cs, int fd,
 }
 
 static int
-let_go(struct conn *c)
+let_go(struct conn *c, struct held *held)
 {
 	struct session *ss = &c->session;
-	struct buf *held = ss->held;
+	struct buf *replies = held->replies;
+	const bool last = !turn_holds(ss);
 	int r = 0;
 
-	ss->held = NULL;
-	ss->held_n = 0;
-	if (held) {
-		pace_reply(&c->set->serve->pace, ss, buf_len(held));
-		r = sender_take(&c->out, held);
+	held->replies = NULL;
+	held->n = 0;
+	if (replies) {
+		pace_reply(&c->set->serve->pace, ss, buf_len(replies));
+		r = sender_take(&c->out, replies);
 	}
 	if (ss->failed)
 		r = err_set(ERR_NOMEM, "reply");
-	if (ss->closing && c->state == CONN_OPEN)
+	if (last && ss->closing && c->state == CONN_OPEN)
 		c->ending = true;
 	if (r == 0)
 		r = flush(c);
 	/* others wait for this end, it cannot wait for its reader */
-	if (r == 0 && ss->kicked && c->state < CONN_LINGER)
+	if (r == 0 && last && ss->kicked && c->state < CONN_LINGER)
 		r = err_set(ERR_UNREACHABLE, "kicked");
 	return r;
 }
@@ -426,11 +433,12 @@ void
 conn_release(struct conn_set *cs)
 {
 	struct session *ss;
+	struct held *held;
 
-	while ((ss = turn_next(cs->serve))) {
+	while ((ss = turn_next(cs->serve, &held))) {
 		struct conn *c = (struct conn *)(void *)ss;
 
-		end(c, let_go(c));
+		end(c, let_go(c, held));
 	}
 	keep_to_budget(cs);
 	conn_limit_trim(cs);

@@ -82,7 +82,8 @@ void
 conn_limit_count(struct conn *c)
 {
 	size_t now = buf_size(c->raw) + buf_size(c->frames) +
-	    buf_size(c->session.held) + sender_size(&c->out);
+	    buf_size(c->session.held[0].replies) +
+	    buf_size(c->session.held[1].replies) + sender_size(&c->out);
 
 	c->set->buffers += now;
 	c->set->buffers -= c->counted;

@@ -105,6 +105,9 @@ take_hello(struct conn *c, uint8_t *in, size_t len)
 	}
 	if (len < TRANSPORT_HELLO_LEN)
 		return 0;
+	/* without a key nothing can be said of it but the end */
+	if (!pace_handshake(&c->set->serve->pace, c->origin))
+		return err_set(ERR_DENIED, "too many handshakes");
 	secret_random(fresh_e, sizeof(fresh_e));
 	*c->keys = *c->set->begun;
 	r = transport_answer(c->keys, out, in, c->set->serve->max_frame,

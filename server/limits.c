@@ -27,4 +27,6 @@ const struct limits limits_default = {
 	.rate_burst = 4 * SECOND,
 	.registration_rate = 1,
 	.registration_burst = 60,
+	.handshake_rate = 500,
+	.handshake_burst = 2000,
 };

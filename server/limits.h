@@ -33,6 +33,8 @@ struct limits {
 	uint64_t rate_burst;         /* the ms that may come at once */
 	uint64_t registration_rate;  /* of one address */
 	uint64_t registration_burst; /* the number that may come at once */
+	uint64_t handshake_rate;     /* of one address, too */
+	uint64_t handshake_burst;
 };
 
 /* What they are without options. */

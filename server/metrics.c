@@ -61,29 +61,47 @@ metrics_time(struct metrics_histogram *h, uint64_t ns, uint64_t n)
 	h->sum_ns += ns * n;
 }
 
-/* What the turn has of one code. */
+/* What a turn has of one code. */
 static void
-add(size_t code, bool lost)
+add(const struct metrics_turn *t, size_t code, bool lost)
 {
 	for (size_t i = 0; i < METRICS_RESULTS; i++)
 		metrics.requests[code][lost ? REASON_BUSY : i] +=
-		    metrics.turn.requests[code][i];
+		    t->requests[code][i];
 }
 
-void
-metrics_settle(bool lost)
+static void
+settle(struct metrics_turn *t, bool lost)
 {
-	struct metrics_turn *t = &metrics.turn;
-
-	metrics.groups_lost += lost;
 	if (t->begun_ns == 0)
 		return;
 	for (size_t i = 0; i < METRICS_REQUESTS; i++)
-		add(i, lost);
+		add(t, i, lost);
 	for (size_t i = 0; !lost && i < FIGURES_KINDS; i++)
 		metrics.delivered[i] += t->delivered[i];
 	if (t->answers > 0)
 		metrics_time(&metrics.request_time,
 		    clock_mono_ns() - t->begun_ns, t->answers);
 	memset(t, 0, sizeof(*t));
+}
+
+void
+metrics_settle(bool lost)
+{
+	metrics.groups_lost += lost;
+	settle(&metrics.turn, lost);
+}
+
+void
+metrics_depart(void)
+{
+	metrics.under_way = metrics.turn;
+	memset(&metrics.turn, 0, sizeof(metrics.turn));
+}
+
+void
+metrics_land(bool lost)
+{
+	metrics.groups_lost += lost;
+	settle(&metrics.under_way, lost);
 }

@@ -34,6 +34,7 @@ enum metrics_end {
 	METRICS_END_PROTOCOL,
 	METRICS_END_KICKED,  /* its client has other keys, or is no more */
 	METRICS_END_CROWDED, /* made room for another */
+	METRICS_END_RATE,    /* one handshake too many from where it was */
 	METRICS_END_MEMORY,
 	METRICS_END_STORE,
 	METRICS_END_STOPPED, /* with the relay */
@@ -60,7 +61,7 @@ struct metrics_turn {
 };
 
 struct metrics {
-	struct metrics_turn turn;
+	struct metrics_turn turn, under_way;
 
 	/* since the start */
 	uint64_t requests[METRICS_REQUESTS][METRICS_RESULTS];
@@ -91,8 +92,10 @@ void metrics_begin(void);
 /* It was answered so. */
 void metrics_answer(uint16_t code, unsigned result);
 
-/* The turn is over. */
+/* The turn is over; or it is under way and will be. */
 void metrics_settle(bool lost);
+void metrics_depart(void);
+void metrics_land(bool lost);
 
 /* n times so many nanoseconds. */
 void metrics_time(struct metrics_histogram *h, uint64_t ns, uint64_t n);

@@ -52,6 +52,7 @@ static const char *const ends[METRICS_ENDS] = {
 	[METRICS_END_PROTOCOL] = "protocol",
 	[METRICS_END_KICKED] = "kicked",
 	[METRICS_END_CROWDED] = "crowded",
+	[METRICS_END_RATE] = "rate",
 	[METRICS_END_MEMORY] = "memory",
 	[METRICS_END_STORE] = "store",
 	[METRICS_END_STOPPED] = "stopped",

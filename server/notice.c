@@ -19,6 +19,7 @@ const char *const notice_names[NOTICE_N] = {
 	[NOTICE_BYTE_RATE] = "byte_rate",
 	[NOTICE_DIRECTORY_RATE] = "directory_rate",
 	[NOTICE_REGISTRATIONS] = "registrations",
+	[NOTICE_HANDSHAKES] = "handshakes",
 	[NOTICE_INVITE] = "invite",
 	[NOTICE_BIND_TIMEOUT] = "bind_timeout",
 	[NOTICE_IDLE_TIMEOUT] = "idle_timeout",

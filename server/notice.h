@@ -21,6 +21,7 @@ enum notice {
 	NOTICE_BYTE_RATE,
 	NOTICE_DIRECTORY_RATE,
 	NOTICE_REGISTRATIONS,
+	NOTICE_HANDSHAKES,
 	NOTICE_INVITE,
 
 	/* counted alone: many of them belong to every day */

@@ -22,6 +22,8 @@ pace_limit(struct pace *p, const struct limits *l)
 	    (struct rate){ l->directory_rate, l->rate_burst };
 	p->rates[RATE_REGISTRATIONS] =
 	    rate_of(l->registration_rate, l->registration_burst);
+	p->rates[RATE_HANDSHAKES] =
+	    rate_of(l->handshake_rate, l->handshake_burst);
 	p->rates[RATE_PAUSE] = (struct rate){ 1000, 0 };
 	p->rates[RATE_LINES] = rate_of(1, 1);
 }
@@ -128,17 +130,33 @@ pace_newcomer(struct pace *p, const struct session *ss)
 	return wait;
 }
 
+/* One of this kind from there, if there may be one. */
+static bool
+admit(struct pace *p, const uint8_t *origin, enum rate_kind kind, uint64_t now)
+{
+	struct bucket *b = rate_find(p->sources, origin);
+
+	if (wait_for(p, b, kind, now) > 0)
+		return false;
+	take(p, b, kind, now, 1);
+	return true;
+}
+
+bool
+pace_handshake(struct pace *p, const uint8_t origin[static ORIGIN_LEN])
+{
+	uint64_t now = clock_mono_ms();
+
+	if (admit(p, origin, RATE_HANDSHAKES, now))
+		return true;
+	notice_put(NOTICE_HANDSHAKES, origin, now);
+	return false;
+}
+
 bool
 pace_line(struct pace *p, const uint8_t origin[static ORIGIN_LEN])
 {
-	const struct rate *rate = &p->rates[RATE_LINES];
-	struct bucket *b = &rate_find(p->sources, origin)[RATE_LINES];
-	uint64_t now = clock_mono_ms();
-
-	if (rate_wait(b, rate, now) > 0)
-		return false;
-	rate_take(b, rate, now, 1);
-	return true;
+	return admit(p, origin, RATE_LINES, clock_mono_ms());
 }
 
 void

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * How much a client may ask for in a second, however many connections it has
- * or has had; and how often a network address may register somebody.
+ * or has had; and how often a network address may begin a channel, and
+ * register somebody.
  */
 #ifndef SERVER_PACE_H
 #define SERVER_PACE_H
@@ -43,6 +44,9 @@ uint64_t pace_ask(struct pace *p, const struct session *ss, enum rate_kind kind,
  */
 uint64_t pace_newcomer(struct pace *p, const struct session *ss);
 void pace_registered(struct pace *p, const struct session *ss);
+
+/* Whether another handshake may be worked on from there; it counts if so. */
+bool pace_handshake(struct pace *p, const uint8_t origin[static ORIGIN_LEN]);
 
 /* Whether the log may have a line about that source: one a second. */
 bool pace_line(struct pace *p, const uint8_t origin[static ORIGIN_LEN]);

@@ -24,7 +24,7 @@ struct rate_table {
 	struct entry sets[SETS][WAYS];
 };
 
-_Static_assert(sizeof(((struct rate_table *)0)->sets) <= 4 * 1024 * 1024,
+_Static_assert(sizeof(((struct rate_table *)0)->sets) <= 5 * 1024 * 1024,
     "two of them may be had");
 
 struct rate

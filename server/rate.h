@@ -41,6 +41,7 @@ enum rate_kind {
 	RATE_BYTES,
 	RATE_DIRECTORY,
 	RATE_REGISTRATIONS,
+	RATE_HANDSHAKES,
 	RATE_PAUSE, /* nothing is taken before it is full */
 	RATE_LINES, /* of the log */
 	RATE_KINDS,

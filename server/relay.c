@@ -226,7 +226,7 @@ before_sleep(void *arg, bool idle)
 	r->conns_n = r->conns.n;
 	if (r->stopping && r->conns.n == 0)
 		loop_stop(r->loop, code);
-	return false;
+	return turn_has_landed(&r->serve);
 }
 
 static int
@@ -277,6 +277,8 @@ start_inside(struct relay *r, const struct relay_config *config)
 		invite_key(r->invite_key, r->sk);
 	if (code == 0)
 		code = store_open(&r->store, config->store, &config->limits);
+	if (code == 0)
+		code = store_start(r->store, r->loop);
 	if (code == 0)
 		code = serve_start(&r->serve, r->store,
 		    &(struct serve_config){ &r->traffic,

@@ -49,7 +49,8 @@ serve_start(struct serve *sv, struct store *store,
 		.registration = config->registration,
 		.invite_key = config->invite_key,
 	};
-	TAILQ_INIT(&sv->held);
+	TAILQ_INIT(&sv->held[0]);
+	TAILQ_INIT(&sv->held[1]);
 	TAILQ_INIT(&sv->woken);
 	r = pace_start(&sv->pace, sv->limits);
 	if (r == 0 && (!sv->hub || !sv->page))

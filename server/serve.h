@@ -38,6 +38,14 @@ struct serve_config {
 	const uint8_t *invite_key; /* borrowed; KEY_LEN bytes */
 };
 
+/* What a session may not say before its group is durable. */
+struct held {
+	struct buf *replies; /* NULL = none */
+	unsigned n;
+	bool listed; /* in serve's list */
+	TAILQ_ENTRY(session) link;
+};
+
 struct session {
 	uint8_t id[ID_LEN]; /* proven once bound */
 	uint8_t static_pk[KEY_LEN];
@@ -57,10 +65,7 @@ struct session {
 	uint32_t skip;  /* payload bytes of a refused request to come */
 	uint32_t frame; /* size of the frame begun, 0 before its header */
 
-	struct buf *held; /* replies of this turn; NULL = none */
-	unsigned held_n;
-	bool listed; /* in serve's list of that name */
-	TAILQ_ENTRY(session) held_link;
+	struct held held[2]; /* of the group that gathers, and the other */
 	TAILQ_ENTRY(session) woken_link;
 	LIST_ENTRY(session) hub_link;
 };
@@ -76,12 +81,15 @@ struct serve {
 	uint32_t max_frame;
 	enum serve_registration registration;
 	const uint8_t *invite_key;
-	unsigned replies_n;       /* of this turn */
-	unsigned pieces_n;        /* of these, that confirm a piece of a file */
-	size_t pieces_len;        /* bytes of those pieces */
-	uint64_t pieces_by;       /* when they are committed at the latest */
-	struct session_list held; /* what turn_next hands out */
-	struct session_list woken; /* to be looked at by turn_settle */
+	unsigned replies_n; /* of this turn */
+	unsigned pieces_n;  /* of these, that confirm a piece of a file */
+	size_t pieces_len;  /* bytes of those pieces */
+	uint64_t pieces_by; /* when they are committed at the latest */
+	struct session_list held[2]; /* what turn_next hands out */
+	unsigned open;               /* which of these gathers */
+	bool under_way;              /* the other is being made durable */
+	bool free[2];                /* durable: may be said */
+	struct session_list woken;   /* to be looked at by turn_settle */
 };
 
 /* store stays the caller's.  ERR_NOMEM. */

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "base/err.h"
+#include "server/syncer.h"
 #include "wire/limits.h"
 
 #define LIBRARY_AT_LEAST 3037000         /* STRICT */
@@ -27,12 +28,14 @@ struct sql {
 	int state;
 	const char *cause; /* of a state that is not 0 */
 	int log_pages;
+	bool unsynced; /* of the log */
+	struct syncer *syncer;
 };
 
 static const char settings[] = "PRAGMA page_size = 4096;"
 			       "PRAGMA locking_mode = EXCLUSIVE;"
 			       "PRAGMA journal_mode = WAL;"
-			       "PRAGMA synchronous = FULL;"
+			       "PRAGMA synchronous = NORMAL;" /* see sync_log */
 			       "PRAGMA wal_autocheckpoint = 0;"
 			       "PRAGMA journal_size_limit = 67108864;"
 			       "PRAGMA secure_delete = FAST;"
@@ -188,6 +191,7 @@ on_commit(void *arg, sqlite3 *db, const char *name, int pages)
 	(void)db;
 	(void)name;
 	s->log_pages = pages;
+	s->unsynced = true;
 	return SQLITE_OK;
 }
 
@@ -258,6 +262,7 @@ sql_close(struct sql *s)
 {
 	if (!s)
 		return;
+	syncer_free(s->syncer);
 	for (size_t i = 0; i < s->stmts_n; i++)
 		sqlite3_finalize(s->stmts[i]);
 	free(s->stmts);
@@ -369,11 +374,42 @@ sql_undo(struct sql *s)
 		s->state = 0;
 }
 
-int
-sql_commit(struct sql *s)
+/* An sqlite3_file: the log. */
+static int
+sync_log(void *arg)
 {
-	int rc, r = sql_state(s);
+	sqlite3_file *log = arg;
 
+	return log->pMethods->xSync(log, SQLITE_SYNC_NORMAL);
+}
+
+static sqlite3_file *
+log_of(struct sql *s)
+{
+	sqlite3_file *log = NULL;
+
+	sqlite3_file_control(s->db, NULL, SQLITE_FCNTL_JOURNAL_POINTER, &log);
+	return log;
+}
+
+/* What SQLite does after each commit when synchronous is FULL. */
+static int
+sync_now(struct sql *s)
+{
+	int rc = s->unsynced ? sync_log(log_of(s)) : SQLITE_OK;
+
+	s->unsynced = false;
+	return rc;
+}
+
+/* Into the log, which is not synced; what went before it is. */
+static int
+write_log(struct sql *s)
+{
+	int rc, r = sql_await(s);
+
+	if (r == 0)
+		r = sql_state(s);
 	if (r == 0 && s->open) {
 		rc = do_own(s, COMMIT);
 		if (rc != SQLITE_OK)
@@ -385,11 +421,75 @@ sql_commit(struct sql *s)
 	return r;
 }
 
+int
+sql_commit(struct sql *s)
+{
+	int rc, r;
+
+	r = write_log(s);
+	if (r < 0)
+		return r;
+	rc = sync_now(s);
+	return rc == SQLITE_OK ? 0 : fault(s, rc);
+}
+
+int
+sql_share(struct sql *s, int *fd)
+{
+	int r = syncer_new(&s->syncer, sync_log);
+
+	if (r == 0)
+		*fd = syncer_fd(s->syncer);
+	return r;
+}
+
+int
+sql_submit(struct sql *s)
+{
+	int r;
+
+	if (!s->syncer)
+		return sql_commit(s);
+	if (!s->open && s->state == 0)
+		return 0; /* nothing that the log has to be synced for */
+	r = write_log(s);
+	if (r < 0 || !s->unsynced)
+		return r;
+	if (syncer_begin(s->syncer, log_of(s)) < 0)
+		return sql_commit(s);
+	s->unsynced = false;
+	return 1;
+}
+
+bool
+sql_is_syncing(const struct sql *s)
+{
+	return s->syncer && syncer_is_begun(s->syncer) &&
+	    !syncer_is_over(s->syncer);
+}
+
+int
+sql_await(struct sql *s)
+{
+	int rc = SQLITE_OK;
+
+	if (s->syncer && syncer_is_begun(s->syncer))
+		rc = syncer_end(s->syncer);
+	if (rc != SQLITE_OK) {
+		s->cause = sqlite3_errstr(rc);
+		s->state = ERR_IO;
+	}
+	return s->state == ERR_IO ? sql_state(s) : 0;
+}
+
 static int
 checkpoint(struct sql *s, int mode)
 {
-	int r, rc = sqlite3_wal_checkpoint_v2(s->db, NULL, mode, NULL, NULL);
+	int rc, r = sql_await(s);
 
+	if (r < 0)
+		return r;
+	rc = sqlite3_wal_checkpoint_v2(s->db, NULL, mode, NULL, NULL);
 	s->log_pages = 0;
 	if (rc == SQLITE_OK)
 		return 0;

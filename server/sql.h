@@ -68,6 +68,17 @@ int sql_commit(struct sql *s) MUST_USE;
 void sql_undo(struct sql *s);
 
 /*
+ * The same in two steps, once sql_share was called: 1: it is committed but not
+ * yet durable; a thread sees to that, sql_is_syncing tells for how long, and
+ * sql_await how it ends.  The next transaction may be open meanwhile.  *fd is
+ * readable from then until sql_await.  0: it is durable already.
+ */
+int sql_share(struct sql *s, int *fd) MUST_USE;
+int sql_submit(struct sql *s) MUST_USE;
+bool sql_is_syncing(const struct sql *s);
+int sql_await(struct sql *s) MUST_USE;
+
+/*
  * Move what was committed from the log into the database file, when it is
  * worth it.  To be called outside a transaction; ERR_IO.
  */

@@ -181,6 +181,40 @@ store_commit(struct store *st)
 }
 
 int
+store_submit(struct store *st)
+{
+	int r = st->ops->submit ? st->ops->submit(st) : st->ops->commit(st);
+
+	if (r >= 0)
+		st->committed = st->open;
+	else
+		st->open = st->committed;
+	return r;
+}
+
+bool
+store_is_under_way(const struct store *st)
+{
+	return st->ops->is_under_way && st->ops->is_under_way(st);
+}
+
+int
+store_land(struct store *st)
+{
+	return st->ops->land ? st->ops->land(st) : 0;
+}
+
+int
+store_start(struct store *st, struct loop *loop)
+{
+	int r = st->ops->start ? st->ops->start(st, loop) : 0;
+
+	if (r == 0)
+		st->loop = loop;
+	return r;
+}
+
+int
 store_rest(struct store *st)
 {
 	return st->ops->rest(st);

@@ -25,6 +25,7 @@
 #include "server/invite.h"
 #include "wire/body.h"
 
+struct loop;
 struct store;
 
 /* What it may hold; of one sender, half of what a mailbox may. */
@@ -150,6 +151,20 @@ int store_seen(struct store *st, const uint8_t id[static ID_LEN],
  * can be said about it, the process must end and open it again.
  */
 int store_commit(struct store *st) MUST_USE;
+
+/*
+ * The same without waiting: STORE_UNDER_WAY, the group is not durable before
+ * store_is_under_way says no and store_land has answered 0, which waits.  The
+ * next group may be open meanwhile; to end it lands the one before.  What
+ * store_land answers when it fails is ERR_IO.
+ */
+#define STORE_UNDER_WAY 1
+int store_submit(struct store *st) MUST_USE;
+bool store_is_under_way(const struct store *st);
+int store_land(struct store *st) MUST_USE;
+
+/* From now on the loop wakes when a group has landed.  ERR_NOMEM, ERR_IO. */
+int store_start(struct store *st, struct loop *loop) MUST_USE;
 
 /* Housekeeping that may take a while, between two groups.  ERR_IO. */
 int store_rest(struct store *st) MUST_USE;

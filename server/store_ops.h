@@ -7,6 +7,12 @@
 
 /* What an implementation is; its own struct begins with struct store. */
 struct store_ops {
+	/* NULL: a commit is waited for */
+	int (*start)(struct store *, struct loop *);
+	int (*submit)(struct store *);
+	bool (*is_under_way)(const struct store *);
+	int (*land)(struct store *);
+
 	int (*find)(struct store *, struct body_key *, const uint8_t *);
 	int (*list)(struct store *, const struct body_list *, store_client_fn,
 	    void *);
@@ -35,6 +41,7 @@ struct store {
 	const struct store_ops *ops;
 	struct figures committed, open; /* with the open group */
 	bool sweeping;
+	struct loop *loop; /* NULL = a commit is waited for */
 };
 
 /* For implementations: the same name, bundle and time. */

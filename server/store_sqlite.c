@@ -208,10 +208,10 @@ seen(struct store *st, const uint8_t *id, uint64_t now)
 	return 0;
 }
 
+/* End the open group: how, with or without waiting for the disk. */
 static int
-commit(struct store *st)
+close_group(struct store_sqlite *s, int (*how)(struct sql *))
 {
-	struct store_sqlite *s = store_sqlite_of(st);
 	const bool writes = sql_is_open(s->sql);
 	const uint64_t begun = writes ? clock_mono_ns() : 0;
 	int r = 0;
@@ -223,18 +223,75 @@ commit(struct store *st)
 	} else {
 		if (writes)
 			(void)write_changed(s); /* the commit tells */
-		r = sql_commit(s->sql);
+		r = how(s->sql);
 	}
-	if (writes)
+	if (r > 0)
+		s->submitted_ns = begun;
+	else if (writes)
 		metrics_time(&metrics.commit_time, clock_mono_ns() - begun, 1);
 	if (r < 0)
 		mailbox_clear(s->boxes);
-	if (r == 0)
+	if (r >= 0)
 		chunks_keep(s->chunks);
 	else if (r != ERR_IO) /* else the rows may be there at the next start */
 		chunks_undo(s->chunks);
 	store_sqlite_space_settle(s, r < 0);
+	s->pieces_changed = false;
 	return r;
+}
+
+static int
+commit(struct store *st)
+{
+	return close_group(store_sqlite_of(st), sql_commit);
+}
+
+/* What pieces take is given back by who knows that their rows are gone. */
+static int
+submit(struct store *st)
+{
+	struct store_sqlite *s = store_sqlite_of(st);
+
+	return close_group(s, s->pieces_changed ? sql_commit : sql_submit);
+}
+
+static bool
+is_under_way(const struct store *st)
+{
+	return sql_is_syncing(
+	    ((const struct store_sqlite *)(const void *)st)->sql);
+}
+
+static int
+land(struct store *st)
+{
+	struct store_sqlite *s = store_sqlite_of(st);
+	int r = sql_await(s->sql);
+
+	metrics_time(&metrics.commit_time, clock_mono_ns() - s->submitted_ns,
+	    1);
+	return r;
+}
+
+/* That the loop wakes is all. */
+static void
+on_synced(void *arg, unsigned events)
+{
+	(void)arg;
+	(void)events;
+}
+
+static int
+start(struct store *st, struct loop *loop)
+{
+	struct store_sqlite *s = store_sqlite_of(st);
+	int r = sql_share(s->sql, &s->synced.fd);
+
+	if (r < 0)
+		return r;
+	s->synced.events = LOOP_READ;
+	s->synced.fn = on_synced;
+	return loop_add(loop, &s->synced);
 }
 
 static int
@@ -269,6 +326,8 @@ finish(struct store *st)
 	if (write_seen_late(s) < 0)
 		sql_undo(s->sql); /* times that are lost do no harm */
 	store_sqlite_backup_end(s);
+	if (st->loop)
+		loop_remove(st->loop, &s->synced);
 	sql_close(s->sql);
 	mailbox_free(s->boxes);
 	chunks_close(s->chunks);
@@ -287,6 +346,10 @@ limit(struct store *st, const struct store_limits *limits)
 }
 
 static const struct store_ops ops = {
+	.start = start,
+	.submit = submit,
+	.is_under_way = is_under_way,
+	.land = land,
 	.find = store_sqlite_clients_find,
 	.list = store_sqlite_clients_list,
 	.enrol = store_sqlite_clients_enrol,

@@ -22,6 +22,7 @@
 
 #include "base/attr.h"
 #include "server/chunks.h"
+#include "server/loop.h"
 #include "server/mailbox.h"
 #include "server/quota.h"
 #include "server/sql.h"
@@ -40,8 +41,6 @@ struct store_sqlite_space {
 	bool compact;                      /* the log is to be given back */
 };
 
-struct backup;
-
 struct store_sqlite {
 	struct store store; /* first: the seam hands out its address */
 	struct sql *sql;
@@ -50,9 +49,12 @@ struct store_sqlite {
 	struct store_limits limits;
 	struct store_sqlite_space space;
 	int64_t swept;         /* rows that the sweep has gone through */
-	struct backup *backup; /* under way, or NULL */
+	struct backup *backup; /* to be gone on with, or NULL */
 	char *path;            /* of the database */
 	uint8_t *piece;        /* CONTENT_MAX bytes: one content, read back */
+	bool pieces_changed;   /* by the open group */
+	uint64_t submitted_ns; /* the group under way */
+	struct loop_fd synced; /* has landed */
 };
 
 enum store_sqlite_query {

@@ -52,6 +52,7 @@ insert(struct store_sqlite *s, const struct mailbox *to, int64_t sender,
 	sql_set_int(s->sql, QUERY_PUT, 5, (int64_t)now);
 	sql_set_blob(s->sql, QUERY_PUT, 6, msg->content, msg->content_len);
 	if (msg->type == MESSAGE_CHUNK) {
+		s->pieces_changed = true;
 		r = chunks_put(s->chunks, &place, msg->content,
 		    msg->content_len);
 		if (r < 0)
@@ -180,6 +181,7 @@ take_out(struct store_sqlite *s, struct mailbox *m)
 	int r = 0;
 
 	if (is_place(type, len)) {
+		s->pieces_changed = true;
 		r = sql_get_blob(s->sql, q, 2, &packed, &len);
 		if (r < 0)
 			return r;

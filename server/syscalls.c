@@ -2,6 +2,7 @@
 #include "server/syscalls.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <seccomp.h>
 #include <stdint.h>
 #include <sys/ioctl.h>
@@ -68,6 +69,8 @@ static const int allowed[] = {
 	SCMP_SYS(munlock),
 	SCMP_SYS(brk),
 	SCMP_SYS(futex),
+	SCMP_SYS(set_robust_list),
+	SCMP_SYS(rseq),
 	SCMP_SYS(clock_gettime),
 	SCMP_SYS(clock_nanosleep),
 	SCMP_SYS(nanosleep),
@@ -88,7 +91,7 @@ static const int allowed[] = {
 
 /* Asked for by libraries, which do without. */
 static const int tried[] = {
-	SCMP_SYS(rseq), SCMP_SYS(clone3), SCMP_SYS(statx), SCMP_SYS(faccessat2),
+	SCMP_SYS(clone3), SCMP_SYS(statx), SCMP_SYS(faccessat2),
 	SCMP_SYS(openat2), SCMP_SYS(sysinfo), SCMP_SYS(io_uring_setup),
 	449, /* futex_waitv */
 	462, /* mseal */
@@ -104,6 +107,8 @@ static const struct {
 	{ SCMP_SYS(mmap), 2, SCMP_CMP_MASKED_EQ, PROT_EXEC, 0 },
 	{ SCMP_SYS(mprotect), 2, SCMP_CMP_MASKED_EQ, PROT_EXEC, 0 },
 	{ SCMP_SYS(ioctl), 1, SCMP_CMP_EQ, TCGETS, 0 }, /* a terminal? */
+	/* a thread, but no process */
+	{ SCMP_SYS(clone), 0, SCMP_CMP_MASKED_EQ, CLONE_THREAD, CLONE_THREAD },
 };
 
 static int

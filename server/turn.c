@@ -10,6 +10,8 @@
 #include "server/metrics.h"
 #include "wire/frame.h"
 
+#define GROUPS     2
+#define TOGETHER   8    /* replies for which a thread is asked to wait */
 #define RETRY_MS   1000 /* for what may pass by itself */
 #define PIECES_MS  5
 #define PIECES_LEN (2 * 1024 * 1024)
@@ -32,19 +34,23 @@ static const char *const texts[] = {
 };
 
 static void
-unlist(struct serve *sv, struct session *ss)
+unlist(struct serve *sv, struct session *ss, unsigned group)
 {
-	if (ss->listed)
-		TAILQ_REMOVE(&sv->held, ss, held_link);
-	ss->listed = false;
+	struct held *h = &ss->held[group];
+
+	if (h->listed)
+		TAILQ_REMOVE(&sv->held[group], ss, held[group].link);
+	h->listed = false;
 }
 
 static void
 enlist(struct serve *sv, struct session *ss)
 {
-	if (!ss->listed)
-		TAILQ_INSERT_TAIL(&sv->held, ss, held_link);
-	ss->listed = true;
+	struct held *h = &ss->held[sv->open];
+
+	if (!h->listed)
+		TAILQ_INSERT_TAIL(&sv->held[sv->open], ss, held[sv->open].link);
+	h->listed = true;
 }
 
 static void
@@ -60,14 +66,16 @@ void
 turn_forget(struct serve *sv, struct session *ss)
 {
 	stop_waiting(sv, ss);
-	unlist(sv, ss);
-	buf_free(ss->held);
-	ss->held = NULL;
+	for (unsigned group = 0; group < GROUPS; group++) {
+		unlist(sv, ss, group);
+		buf_free(ss->held[group].replies);
+		ss->held[group].replies = NULL;
+	}
 }
 
 static int
-put_frame(struct serve *sv, struct session *ss, uint16_t code,
-    const void *payload, size_t len)
+pack_frame(struct serve *sv, struct held *h, uint16_t code, const void *payload,
+    size_t len)
 {
 	const struct frame_reply rep = { .version = WIRE_VERSION,
 		.code = code,
@@ -76,24 +84,31 @@ put_frame(struct serve *sv, struct session *ss, uint16_t code,
 	int r;
 
 	assert(len <= FRAME_MAX - FRAME_REPLY_LEN);
-	if (!ss->held)
-		ss->held = buf_new(sv->limits->max_output);
-	if (!ss->held)
+	if (!h->replies)
+		h->replies = buf_new(sv->limits->max_output);
+	if (!h->replies)
 		return err_set(ERR_NOMEM, "reply");
 	frame_pack_reply(head, &rep);
-	r = buf_put(ss->held, head, sizeof(head));
+	r = buf_put(h->replies, head, sizeof(head));
 	if (r == 0 && len > 0)
-		r = buf_put(ss->held, payload, len);
+		r = buf_put(h->replies, payload, len);
 	return r;
+}
+
+static void
+put_frame(struct serve *sv, struct session *ss, unsigned group, uint16_t code,
+    const void *payload, size_t len)
+{
+	if (pack_frame(sv, &ss->held[group], code, payload, len) < 0)
+		ss->failed = ss->closing = true;
 }
 
 static void
 put_reply(struct serve *sv, struct session *ss, uint16_t code,
     const void *payload, size_t len)
 {
-	if (put_frame(sv, ss, code, payload, len) < 0)
-		ss->failed = ss->closing = true;
-	ss->held_n++;
+	put_frame(sv, ss, sv->open, code, payload, len);
+	ss->held[sv->open].n++;
 	sv->replies_n++;
 	enlist(sv, ss);
 }
@@ -116,24 +131,33 @@ turn_is_piece(struct serve *sv, size_t len)
 bool
 turn_may_wait(struct serve *sv, uint64_t now)
 {
-	if (sv->pieces_n == 0 || sv->replies_n > sv->pieces_n)
+	if (sv->under_way || sv->pieces_n == 0 || sv->replies_n > sv->pieces_n)
 		return false;
 	if (sv->pieces_by == 0)
 		sv->pieces_by = now + PIECES_MS;
 	return sv->pieces_len < PIECES_LEN && now < sv->pieces_by;
 }
 
-static void
-refuse(struct serve *sv, struct session *ss, enum reason reason,
+static size_t
+pack_refusal(uint8_t out[static BODY_ERROR_MAX], enum reason reason,
     const char *text, uint32_t retry_ms)
 {
 	struct body_error e = { .reason = (uint16_t)reason,
 		.retry_after_ms = retry_ms };
-	uint8_t payload[BODY_ERROR_MAX];
 	size_t len;
 
 	snprintf(e.text, sizeof(e.text), "%s", text ? text : texts[reason]);
-	body_pack_error(payload, &len, &e);
+	body_pack_error(out, &len, &e);
+	return len;
+}
+
+static void
+refuse(struct serve *sv, struct session *ss, enum reason reason,
+    const char *text, uint32_t retry_ms)
+{
+	uint8_t payload[BODY_ERROR_MAX];
+	size_t len = pack_refusal(payload, reason, text, retry_ms);
+
 	put_reply(sv, ss, CODE_ERROR, payload, len);
 }
 
@@ -184,8 +208,9 @@ turn_kick_others(struct serve *sv, struct session *ss)
 			continue;
 		turn_finish(sv, other);
 		other->kicked = true;
-		TAILQ_REMOVE(&sv->held, other, held_link);
-		TAILQ_INSERT_HEAD(&sv->held, other, held_link);
+		TAILQ_REMOVE(&sv->held[sv->open], other, held[sv->open].link);
+		TAILQ_INSERT_HEAD(&sv->held[sv->open], other,
+		    held[sv->open].link);
 	}
 }
 
@@ -219,48 +244,121 @@ wake(struct serve *sv, bool committed)
 	}
 }
 
-/* None of what this turn's replies say came about. */
+/* None of what these replies say came about. */
 static void
-take_back(struct serve *sv)
+take_back(struct serve *sv, unsigned group)
 {
+	uint8_t payload[BODY_ERROR_MAX];
+	size_t len = pack_refusal(payload, REASON_BUSY, NULL, RETRY_MS);
 	struct session *ss;
 
-	TAILQ_FOREACH(ss, &sv->held, held_link) {
-		unsigned n = ss->held_n;
+	TAILQ_FOREACH(ss, &sv->held[group], held[group].link) {
+		struct held *h = &ss->held[group];
 
-		if (ss->held)
-			buf_clear(ss->held);
-		for (ss->held_n = 0; ss->held_n < n;)
-			refuse(sv, ss, REASON_BUSY, NULL, RETRY_MS);
+		if (h->replies)
+			buf_clear(h->replies);
+		for (unsigned i = 0; i < h->n; i++)
+			put_frame(sv, ss, group, CODE_ERROR, payload, len);
 	}
+}
+
+static void
+lose(struct serve *sv, unsigned group)
+{
+	static struct log_pace lost;
+
+	log_fault_often(LOG_ERROR, "group_lost", &lost);
+	take_back(sv, group);
+}
+
+/* The group that was under way. */
+static int
+land(struct serve *sv)
+{
+	int r = store_land(sv->store);
+
+	if (r < 0)
+		lose(sv, !sv->open);
+	metrics_land(r < 0);
+	sv->under_way = false;
+	sv->free[!sv->open] = true;
+	return r;
+}
+
+static void
+begin(struct serve *sv)
+{
+	sv->replies_n = sv->pieces_n = 0;
+	sv->pieces_len = 0;
+	sv->pieces_by = 0;
+}
+
+/* End the group that gathers: wait for the disk, or let it be under way. */
+static int
+end(struct serve *sv)
+{
+	const bool few = sv->replies_n < TOGETHER;
+	int late, r = few ? store_commit(sv->store) : store_submit(sv->store);
+
+	wake(sv, r >= 0);
+	if (r >= 0) { /* what that has changed: nothing, if all is well */
+		late = store_submit(sv->store);
+		r = late != 0 ? late : r;
+	}
+	if (r < 0)
+		lose(sv, sv->open);
+	begin(sv);
+	if (r != STORE_UNDER_WAY) {
+		metrics_settle(r < 0);
+		sv->free[sv->open] = true;
+		return r;
+	}
+	metrics_depart();
+	sv->under_way = true;
+	sv->open = !sv->open;
+	return 0;
+}
+
+bool
+turn_has_landed(const struct serve *sv)
+{
+	return sv->under_way && !store_is_under_way(sv->store);
 }
 
 int
 turn_settle(struct serve *sv)
 {
-	static struct log_pace lost;
-	int r = store_commit(sv->store);
+	int r = 0, ended;
 
-	wake(sv, r == 0);
-	if (r == 0)
-		r = store_commit(sv->store); /* of nothing, if all is well */
-	if (r < 0) {
-		log_fault_often(LOG_ERROR, "group_lost", &lost);
-		take_back(sv);
-	}
-	metrics_settle(r < 0);
-	sv->replies_n = sv->pieces_n = 0;
-	sv->pieces_len = 0;
-	sv->pieces_by = 0;
-	return r == ERR_IO ? r : 0;
+	if (turn_has_landed(sv))
+		r = land(sv);
+	if (sv->under_way)
+		return 0;
+	ended = end(sv);
+	return r == ERR_IO || ended == ERR_IO ? ERR_IO : 0;
 }
 
 struct session *
-turn_next(struct serve *sv)
+turn_next(struct serve *sv, struct held **out)
 {
-	struct session *ss = TAILQ_FIRST(&sv->held);
+	const unsigned order[] = { !sv->open, sv->open };
 
-	if (ss)
-		unlist(sv, ss);
-	return ss;
+	for (size_t i = 0; i < GROUPS; i++) {
+		unsigned group = order[i];
+		struct session *ss = TAILQ_FIRST(&sv->held[group]);
+
+		if (ss && sv->free[group]) {
+			unlist(sv, ss, group);
+			*out = &ss->held[group];
+			return ss;
+		}
+		sv->free[group] = false;
+	}
+	return NULL;
+}
+
+bool
+turn_holds(const struct session *ss)
+{
+	return ss->held[0].listed || ss->held[1].listed;
 }

@@ -50,10 +50,16 @@ bool turn_may_wait(struct serve *sv, uint64_t now);
  */
 int turn_settle(struct serve *sv) MUST_USE;
 
+/* There is a group to be settled, for which nothing else will wake the loop. */
+bool turn_has_landed(const struct serve *sv);
+
 /*
  * One session that holds replies, is closing or has failed, kicked ones first;
  * NULL: none left.  It leaves the list; what it holds is the caller's to take.
  */
-struct session *turn_next(struct serve *sv);
+struct session *turn_next(struct serve *sv, struct held **out);
+
+/* Whether there is more to come that turn_next will hand out. */
+bool turn_holds(const struct session *ss);
 
 #endif

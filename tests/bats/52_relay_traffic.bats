@@ -174,6 +174,18 @@ crowded() {
 	    127.0.0.1 ]
 }
 
+@test "handshakes of an address: one too many is hung up on, and waits" {
+	relay_start --handshake-rate 1 --handshake-burst 4
+	register alice
+	n=0
+	while [ -z "$(limits_logged handshakes)" ]; do
+		alice sentinel-clients --timeout 20
+		n=$((n + 1))
+		[ "$n" -lt 30 ]
+	done
+	[ "$(limits_logged handshakes | head -1 | jq -r .source)" = 127.0.0.1 ]
+}
+
 @test "silent connections: few of an address, and a good client beside" {
 	relay_start --max-source-unbound 8 --max-unbound 32
 	traffic_start silent 100 127.0.0.1 127.0.0.2

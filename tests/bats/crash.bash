@@ -2,7 +2,7 @@
 # A relay that dies at the worst moment: the same tests with some moments
 # (tests/bats) and with all of them (tests/slow).
 
-REQUESTS=send,send-piece,acknowledge,acknowledge-piece,acknowledge-all
+REQUESTS=send,send-many,send-piece,acknowledge,acknowledge-piece,acknowledge-all
 
 # what writes, and so can fail
 WRITING=pwrite64,fdatasync,fsync,openat,ftruncate,fallocate,unlinkat

@@ -50,23 +50,25 @@ static void
 let_go(struct serve *sv, struct session *people)
 {
 	struct session *ss;
+	struct held *held;
 
 	must(turn_settle(sv) == 0);
-	while ((ss = turn_next(sv))) {
+	while ((ss = turn_next(sv, &held))) {
 		unsigned n = 0;
 
 		must(!ss->failed);
-		for (; ss->held && buf_len(ss->held) > 0; n++) {
+		for (; held->replies && buf_len(held->replies) > 0; n++) {
 			struct frame_reply rep;
 
-			must(buf_len(ss->held) >= FRAME_REPLY_LEN);
-			frame_unpack_reply(&rep, buf_peek(ss->held));
+			must(buf_len(held->replies) >= FRAME_REPLY_LEN);
+			frame_unpack_reply(&rep, buf_peek(held->replies));
 			must(rep.version == WIRE_VERSION && rep.code >= 2100);
-			must(buf_len(ss->held) >= FRAME_REPLY_LEN + rep.size);
-			buf_drop(ss->held, FRAME_REPLY_LEN + rep.size);
+			must(buf_len(held->replies) >=
+			    FRAME_REPLY_LEN + rep.size);
+			buf_drop(held->replies, FRAME_REPLY_LEN + rep.size);
 		}
-		must(n == ss->held_n);
-		ss->held_n = 0;
+		must(n == held->n);
+		held->n = 0;
 		if (ss->closing) {
 			serve_close(sv, ss);
 			open_session(sv, ss, (uint8_t)(ss - people));

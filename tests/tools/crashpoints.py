@@ -236,6 +236,29 @@ class Send(Request):
         return n + 1
 
 
+class SendMany(Send):
+    """So many sends at once that a thread is left to sync them."""
+    MANY = 16
+
+    def prepare(self, stage):
+        stage.bob.send_many(stage.alice.id, [self.message] * self.MANY)
+
+    def ask(self, stage):
+        refused = stage.alice.send_many(stage.bob.id,
+                                        [self.message] * self.MANY)
+        if len(set(map(bool, refused))) > 1:
+            raise Wrong(f"some are refused: {refused}")
+        if refused[0] and refused[0][0] not in FULL:
+            raise Wrong(f"refused for {refused[0]}")
+        return not refused[0]
+
+    def count(self, box):
+        whole, part = divmod(super().count(box), self.MANY)
+        if part:
+            raise Wrong(f"{part} of {self.MANY} have come")
+        return whole
+
+
 class Acknowledge(Request):
     """bob acknowledges what he has pulled."""
 
@@ -284,6 +307,7 @@ class Checkpoint(Send):
 
 REQUESTS = [
     Send("send", TEXT, b"a text" * 40),
+    SendMany("send-many", TEXT, b"a text" * 40),
     Send("send-piece", PIECE, b"a piece" * 3000),
     Acknowledge("acknowledge", 1, 1),
     Acknowledge("acknowledge-piece", 1, 2),

@@ -16,7 +16,7 @@ import sys
 import tempfile
 import time
 
-from sentinel import Fault, Identity, connect
+from sentinel import REQUEST, VERSION, Fault, Identity, connect
 
 BIN = pathlib.Path(os.environ["SENTINEL_BIN"])
 MEMORY = "/dev/shm"             # for what need not survive the machine
@@ -172,8 +172,25 @@ class Person:
 
     def send(self, to, type_, content):
         """None when it is acknowledged, else (reason, retry_after)."""
-        code, reply = self.ask(
-            1103, to + struct.pack("<BI", type_, len(content)) + content)
+        code, reply = self.ask(1103, self.message(to, type_, content))
+        return self.was_sent(code, reply)
+
+    def send_many(self, to, messages):
+        """The same of each, all of them asked for in one record."""
+        self.connect()
+        requests = [self.message(to, *message) for message in messages]
+        with self.trouble():
+            self.channel.send_frame(b"".join(
+                REQUEST.pack(self.id, VERSION, 1103, len(request)) + request
+                for request in requests))
+            return [self.was_sent(*self.channel.reply()) for _ in requests]
+
+    @staticmethod
+    def message(to, type_, content):
+        return to + struct.pack("<BI", type_, len(content)) + content
+
+    @staticmethod
+    def was_sent(code, reply):
         if code not in (2103, 9000):
             raise Wrong(f"1103: answered {code}")
         return None if code == 2103 else struct.unpack_from("<HI", reply)

@@ -82,8 +82,10 @@ open_session(struct fixture *f, struct session *ss, const struct caller *c,
 static void
 close_session(struct fixture *f, struct session *ss)
 {
+	struct held *held;
+
 	assert_int_equal(turn_settle(&f->sv), 0);
-	while (turn_next(&f->sv))
+	while (turn_next(&f->sv, &held))
 		continue;
 	serve_close(&f->sv, ss);
 }
@@ -111,14 +113,16 @@ ask(struct fixture *f, struct session *ss, uint16_t code, const void *payload,
 		assert_true(n > 0);
 		at += n;
 	}
-	frame_unpack_reply(&rep, buf_peek(ss->held));
-	assert_int_equal(buf_len(ss->held), FRAME_REPLY_LEN + rep.size);
+	frame_unpack_reply(&rep, buf_peek(ss->held[0].replies));
+	assert_int_equal(buf_len(ss->held[0].replies),
+	    FRAME_REPLY_LEN + rep.size);
 	if (rep.code == CODE_ERROR)
-		assert_int_equal(body_unpack_error(&e,
-				     buf_peek(ss->held) + FRAME_REPLY_LEN,
-				     rep.size),
+		assert_int_equal(
+		    body_unpack_error(&e,
+			buf_peek(ss->held[0].replies) + FRAME_REPLY_LEN,
+			rep.size),
 		    0);
-	buf_clear(ss->held);
+	buf_clear(ss->held[0].replies);
 	return e;
 }
 
@@ -335,6 +339,34 @@ test_channels_of_a_client(void **state)
 }
 
 static void
+test_handshakes(void **state)
+{
+	struct fixture *f = *state;
+	struct pace *p = &f->sv.pace;
+	struct bucket *b;
+	uint64_t full_at;
+
+	f->limits.handshake_rate = 1;
+	f->limits.handshake_burst = 3;
+	start(f, SERVE_OPEN);
+	for (unsigned i = 0; i < 3; i++)
+		assert_true(pace_handshake(p, here));
+	/* all that may come now, so that no clock can bring it back */
+	b = &rate_find(p->sources, here)[RATE_HANDSHAKES];
+	assert_true(b->full_at > 0);
+	b->full_at += 100 * 1000000000ULL;
+	assert_false(pace_handshake(p, here));
+	/* one that is refused costs nothing, and others are let in */
+	full_at = b->full_at;
+	assert_false(pace_handshake(p, here));
+	assert_int_equal(b->full_at, full_at);
+	assert_true(pace_handshake(p, there));
+	/* and so is who has waited */
+	b->full_at -= 102 * 1000000000ULL;
+	assert_true(pace_handshake(p, here));
+}
+
+static void
 test_registrations(void **state)
 {
 	struct fixture *f = *state;
@@ -460,6 +492,7 @@ main(void)
 		T(test_bytes),
 		T(test_channels_of_a_client),
 		T(test_registrations),
+		T(test_handshakes),
 		T(test_invites),
 		T(test_invites_when_closed_or_open),
 	};

@@ -35,6 +35,10 @@ struct fixture {
 static struct store_ops brittle_ops;
 static int commit_fails;
 
+/* What is submitted is under way until it has landed, with this code. */
+static bool in_the_air;
+static int landed;
+
 static int
 commit(struct store *st)
 {
@@ -42,6 +46,30 @@ commit(struct store *st)
 	return commit_fails == 0
 	    ? 0
 	    : err_set(commit_fails, "the commit is made to fail");
+}
+
+static int
+submit(struct store *st)
+{
+	int r = commit(st);
+
+	if (r == 0)
+		in_the_air = true;
+	return r == 0 ? STORE_UNDER_WAY : r;
+}
+
+static bool
+is_under_way(const struct store *st)
+{
+	(void)st;
+	return in_the_air;
+}
+
+static int
+land(struct store *st)
+{
+	(void)st;
+	return landed == 0 ? 0 : err_set(landed, "it did not land");
 }
 
 static void
@@ -69,7 +97,8 @@ set_up(void **state)
 	brittle_ops = *f->st->ops;
 	brittle_ops.commit = commit;
 	f->st->ops = &brittle_ops;
-	commit_fails = 0;
+	commit_fails = landed = 0;
+	in_the_air = false;
 	if (serve_start(&f->sv, f->st, &config) < 0)
 		return -1;
 	for (size_t i = 0; i < ARRAY_LEN(all); i++) {
@@ -150,14 +179,14 @@ next_reply(struct session *ss)
 	struct frame_reply rep;
 	struct reply r = { 0 };
 
-	assert_non_null(ss->held);
-	assert_true(buf_len(ss->held) >= FRAME_REPLY_LEN);
-	frame_unpack_reply(&rep, buf_peek(ss->held));
+	assert_non_null(ss->held[0].replies);
+	assert_true(buf_len(ss->held[0].replies) >= FRAME_REPLY_LEN);
+	frame_unpack_reply(&rep, buf_peek(ss->held[0].replies));
 	assert_int_equal(rep.version, WIRE_VERSION);
-	buf_drop(ss->held, FRAME_REPLY_LEN);
-	assert_true(buf_len(ss->held) >= rep.size);
-	memcpy(copy, buf_peek(ss->held), rep.size);
-	buf_drop(ss->held, rep.size);
+	buf_drop(ss->held[0].replies, FRAME_REPLY_LEN);
+	assert_true(buf_len(ss->held[0].replies) >= rep.size);
+	memcpy(copy, buf_peek(ss->held[0].replies), rep.size);
+	buf_drop(ss->held[0].replies, rep.size);
 	r.code = rep.code;
 	r.payload = copy;
 	r.len = rep.size;
@@ -174,7 +203,7 @@ next_reply(struct session *ss)
 static bool
 holds_nothing(const struct session *ss)
 {
-	return !ss->held || buf_len(ss->held) == 0;
+	return !ss->held[0].replies || buf_len(ss->held[0].replies) == 0;
 }
 
 static struct reply
@@ -339,6 +368,7 @@ static void
 expect_fatal(struct fixture *f, struct session *ss, size_t at, uint8_t value,
     uint16_t reason)
 {
+	struct held *held;
 	make_frame(ss->id, CODE_LIST, NULL, 0);
 	frame[at] = value;
 	assert_int_equal(serve_frame(&f->sv, ss, frame, FRAME_REQUEST_LEN),
@@ -349,8 +379,8 @@ expect_fatal(struct fixture *f, struct session *ss, size_t at, uint8_t value,
 	feed(&f->sv, ss, frame, make_frame(ss->id, CODE_LIST, NULL, 0));
 	assert_true(holds_nothing(ss));
 	settle(f);
-	assert_ptr_equal(turn_next(&f->sv), ss);
-	assert_null(turn_next(&f->sv));
+	assert_ptr_equal(turn_next(&f->sv, &held), ss);
+	assert_null(turn_next(&f->sv, &held));
 	serve_close(&f->sv, ss);
 }
 
@@ -494,6 +524,7 @@ test_unbound_may_only_register(void **state)
 static void
 expect_registration(struct fixture *f, const struct caller *c, uint16_t reason)
 {
+	struct held *held;
 	struct session s;
 
 	open_session(&f->sv, &s, c, false);
@@ -503,7 +534,7 @@ expect_registration(struct fixture *f, const struct caller *c, uint16_t reason)
 	else
 		expect_refusal(&s, reason);
 	settle(f);
-	while (turn_next(&f->sv))
+	while (turn_next(&f->sv, &held))
 		continue;
 	serve_close(&f->sv, &s);
 }
@@ -611,10 +642,12 @@ test_rotate_when_bound(void **state)
 static void
 expect_order(struct fixture *f, struct session *const order[], size_t n)
 {
+	struct held *held;
+
 	settle(f);
 	for (size_t i = 0; i < n; i++)
-		assert_ptr_equal(turn_next(&f->sv), order[i]);
-	assert_null(turn_next(&f->sv));
+		assert_ptr_equal(turn_next(&f->sv, &held), order[i]);
+	assert_null(turn_next(&f->sv, &held));
 }
 
 static void
@@ -1112,7 +1145,7 @@ test_replies_in_order(void **state)
 	memcpy(burst + len, frame, make_frame(f->a.id, CODE_PULL, NULL, 0));
 	len += FRAME_REQUEST_LEN;
 	feed(&f->sv, &f->a, burst, len);
-	assert_int_equal(f->a.held_n, 4);
+	assert_int_equal(f->a.held[0].n, 4);
 	expect(&f->a, 2101, ANY_LEN);
 	expect(&f->a, 2105, 4);
 	expect(&f->a, CODE_ERROR, ANY_LEN);
@@ -1123,6 +1156,7 @@ test_replies_in_order(void **state)
 static void
 test_lost_group_is_busy(void **state)
 {
+	struct held *held;
 	struct fixture *f = *state;
 
 	for (int code = ERR_BUSY; code >= ERR_IO; code -= ERR_BUSY - ERR_IO) {
@@ -1143,9 +1177,9 @@ test_lost_group_is_busy(void **state)
 		}
 		assert_true(holds_nothing(&f->a));
 		expect_refusal(&f->b, REASON_BUSY);
-		while (turn_next(&f->sv))
+		while (turn_next(&f->sv, &held))
 			continue;
-		f->a.held_n = f->b.held_n = 0;
+		f->a.held[0].n = f->b.held[0].n = 0;
 	}
 	commit_fails = 0;
 	ask(&f->sv, &f->a, CODE_LIST, NULL, 0);
@@ -1169,6 +1203,146 @@ test_lost_group_wakes_nobody(void **state)
 	settle(f);
 	assert_false(f->b.waiting);
 	expect(&f->b, 2104, ANY_LEN);
+}
+
+/* --- a group that is made durable while the next one gathers --- */
+
+#define MANY 16
+
+/* Enough for the store not to be waited for; it has submit for one group. */
+static void
+depart(struct fixture *f, struct session *ss)
+{
+	brittle_ops.submit = submit;
+	for (int i = 0; i < MANY; i++)
+		ask(&f->sv, ss, CODE_LIST, NULL, 0);
+	settle(f);
+	brittle_ops.submit = NULL;
+	brittle_ops.is_under_way = is_under_way;
+	brittle_ops.land = land;
+}
+
+static struct held *
+expect_next(struct fixture *f, const struct session *ss, unsigned n)
+{
+	struct held *held = NULL;
+
+	assert_ptr_equal(turn_next(&f->sv, &held), ss);
+	assert_int_equal(held->n, n);
+	return held;
+}
+
+static void
+expect_none(struct fixture *f)
+{
+	struct held *held;
+
+	assert_null(turn_next(&f->sv, &held));
+}
+
+static void
+test_nothing_leaves_before_it_has_landed(void **state)
+{
+	struct fixture *f = *state;
+
+	depart(f, &f->a);
+	expect_none(f);
+	assert_false(turn_has_landed(&f->sv));
+	/* nor what came since, however often it is looked at */
+	ask(&f->sv, &f->b, CODE_LIST, NULL, 0);
+	ask(&f->sv, &f->a, CODE_LIST, NULL, 0);
+	settle(f);
+	expect_none(f);
+	in_the_air = false;
+	assert_true(turn_has_landed(&f->sv));
+	settle(f);
+	expect_next(f, &f->a, MANY);
+	assert_true(turn_holds(&f->a));
+	expect_next(f, &f->b, 1);
+	expect_next(f, &f->a, 1);
+	assert_false(turn_holds(&f->a));
+	expect_none(f);
+	assert_false(turn_has_landed(&f->sv));
+}
+
+static void
+test_one_departs_as_another_lands(void **state)
+{
+	struct fixture *f = *state;
+
+	depart(f, &f->a);
+	in_the_air = false;
+	depart(f, &f->b);
+	expect_next(f, &f->a, MANY);
+	expect_none(f);
+	settle(f);
+	expect_none(f);
+	in_the_air = false;
+	settle(f);
+	expect_next(f, &f->b, MANY);
+	expect_none(f);
+}
+
+static void
+expect_busy(struct held *h, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++) {
+		struct frame_reply rep;
+
+		frame_unpack_reply(&rep, buf_peek(h->replies));
+		assert_int_equal(rep.code, CODE_ERROR);
+		buf_drop(h->replies, FRAME_REPLY_LEN + rep.size);
+	}
+	assert_int_equal(buf_len(h->replies), 0);
+}
+
+static void
+test_what_does_not_land_is_busy(void **state)
+{
+	struct fixture *f = *state;
+
+	depart(f, &f->a);
+	ask(&f->sv, &f->a, CODE_LIST, NULL, 0);
+	in_the_air = false;
+	landed = commit_fails = ERR_IO;
+	assert_int_equal(turn_settle(&f->sv), ERR_IO);
+	expect_busy(expect_next(f, &f->a, MANY), MANY);
+	expect_busy(expect_next(f, &f->a, 1), 1);
+	expect_none(f);
+}
+
+/* Only the group that gathered is lost, when there was no room for it. */
+static void
+test_one_lands_and_the_next_is_lost(void **state)
+{
+	struct fixture *f = *state;
+	struct frame_reply rep;
+
+	depart(f, &f->a);
+	ask(&f->sv, &f->b, CODE_LIST, NULL, 0);
+	in_the_air = false;
+	commit_fails = ERR_BUSY;
+	settle(f);
+	frame_unpack_reply(&rep,
+	    buf_peek(expect_next(f, &f->a, MANY)->replies));
+	assert_int_equal(rep.code, CODE_LIST + CODE_REPLY);
+	expect_busy(expect_next(f, &f->b, 1), 1);
+	expect_none(f);
+}
+
+/* A session that ends takes with it what it holds of both. */
+static void
+test_the_end_of_one_that_is_in_both(void **state)
+{
+	struct fixture *f = *state;
+
+	depart(f, &f->a);
+	ask(&f->sv, &f->a, CODE_LIST, NULL, 0);
+	serve_close(&f->sv, &f->a);
+	assert_false(turn_holds(&f->a));
+	in_the_air = false;
+	settle(f);
+	expect_none(f);
 }
 
 static int
@@ -1222,6 +1396,11 @@ main(void)
 		T(test_replies_in_order),
 		T(test_lost_group_is_busy),
 		T(test_lost_group_wakes_nobody),
+		T(test_nothing_leaves_before_it_has_landed),
+		T(test_one_departs_as_another_lands),
+		T(test_what_does_not_land_is_busy),
+		T(test_one_lands_and_the_next_is_lost),
+		T(test_the_end_of_one_that_is_in_both),
 	};
 
 	return cmocka_run_group_tests(tests, start, NULL);

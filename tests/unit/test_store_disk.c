@@ -4,6 +4,7 @@
 #include <sys/statvfs.h>
 
 #include "base/clock.h"
+#include "server/loop.h"
 #include "stores.h"
 
 /* Until bob has room, as a client and for a message, which is seen soon. */
@@ -356,6 +357,80 @@ test_deleting_takes_little(void **state)
 	close_exact(f);
 }
 
+/* --- what is not waited for --- */
+
+static void
+land(struct store *st)
+{
+	uint64_t deadline = clock_deadline(20000);
+
+	while (store_is_under_way(st)) {
+		assert_true(clock_left(deadline) > 0);
+		clock_sleep(1);
+	}
+	assert_int_equal(store_land(st), 0);
+}
+
+static void
+test_next_group_gathers(void **state)
+{
+	struct fixture *f = begin(state, NULL);
+	struct loop *loop;
+
+	assert_int_equal(loop_new(&loop), 0);
+	assert_int_equal(store_start(f->st, loop), 0);
+	for (unsigned i = 0; i < 100; i++) {
+		assert_int_equal(put(f->st, &alice, &bob, 3, "a"), 0);
+		assert_int_equal(store_submit(f->st), STORE_UNDER_WAY);
+		assert_int_equal(put(f->st, &carol, &bob, 3, "c"), 0);
+		if (i % 2 == 0)
+			land(f->st);
+		/* else who ends the next one waits for it */
+		assert_int_equal(store_commit(f->st), 0);
+		assert_int_equal(store_land(f->st), 0);
+		/* there is nothing to be durable */
+		assert_int_equal(store_submit(f->st), 0);
+	}
+	/* rows of pieces are, before what they say is acted upon */
+	assert_int_equal(put(f->st, &alice, &bob, 4, "piece"), 0);
+	assert_int_equal(store_submit(f->st), 0);
+	assert_int_equal(ack(f->st, &bob, 2, 201), 200);
+	assert_int_equal(store_submit(f->st), 0);
+	/* and so is what is under way at the end */
+	assert_int_equal(put(f->st, &alice, &bob, 3, "last"), 0);
+	assert_int_equal(store_submit(f->st), STORE_UNDER_WAY);
+	reopen(f, NULL);
+	loop_free(loop);
+	expect_all(f->st, &bob, "1:3:a 202:3:last ");
+	close_exact(f);
+}
+
+/* A group that finds no room is lost alone. */
+static void
+test_lost_beside_one_under_way(void **state)
+{
+	static char content[100000];
+	struct fixture *f = begin(state, NULL);
+	struct loop *loop;
+
+	memset(content, 'x', sizeof(content) - 1);
+	assert_int_equal(loop_new(&loop), 0);
+	assert_int_equal(store_start(f->st, loop), 0);
+	assert_int_equal(put(f->st, &alice, &bob, 3, "kept"), 0);
+	assert_int_equal(store_submit(f->st), STORE_UNDER_WAY);
+	sqlite3_hard_heap_limit64(sqlite3_memory_used() + 10000);
+	assert_int_equal(put(f->st, &alice, &carol, 3, content), ERR_BUSY);
+	sqlite3_hard_heap_limit64(0);
+	land(f->st);
+	assert_int_equal(store_submit(f->st), ERR_BUSY);
+	assert_int_equal(put(f->st, &alice, &bob, 3, "next"), 0);
+	assert_int_equal(store_commit(f->st), 0);
+	reopen(f, NULL);
+	loop_free(loop);
+	expect_all(f->st, &bob, "1:3:kept 2:3:next ");
+	close_exact(f);
+}
+
 int
 main(void)
 {
@@ -367,6 +442,8 @@ main(void)
 		ON(sqlite, test_disk_is_full),
 		ON(sqlite, test_log_is_bounded),
 		ON(sqlite, test_deleting_takes_little),
+		ON(sqlite, test_next_group_gathers),
+		ON(sqlite, test_lost_beside_one_under_way),
 	};
 
 	return cmocka_run_group_tests(tests, start, NULL);

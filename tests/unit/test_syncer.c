@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: ISC */
+#include <poll.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/attr.h"
+#include "server/syncer.h"
+
+#define PATIENCE_MS 10000
+
+/* What the thread does: answers the byte that it waits for. */
+static int pipes[2];
+
+static int
+await_byte(void *arg)
+{
+	const int *fd = arg;
+	unsigned char byte;
+
+	return read(*fd, &byte, 1) == 1 ? byte : -1;
+}
+
+static void
+let_go(unsigned char byte)
+{
+	assert_int_equal(write(pipes[1], &byte, 1), 1);
+}
+
+static int
+set_up(void **state)
+{
+	struct syncer *s;
+
+	if (pipe(pipes) < 0 || syncer_new(&s, await_byte) < 0)
+		return -1;
+	*state = s;
+	return 0;
+}
+
+static int
+tear_down(void **state)
+{
+	syncer_free(*state);
+	close(pipes[0]);
+	close(pipes[1]);
+	return 0;
+}
+
+static bool
+is_readable(const struct syncer *s, int ms)
+{
+	struct pollfd p = { .fd = syncer_fd(s), .events = POLLIN };
+
+	return poll(&p, 1, ms) == 1;
+}
+
+static void
+test_runs(void **state)
+{
+	struct syncer *s = *state;
+
+	assert_false(syncer_is_begun(s));
+	for (unsigned char i = 1; i < 100; i++) {
+		assert_int_equal(syncer_begin(s, &pipes[0]), 0);
+		assert_true(syncer_is_begun(s));
+		assert_false(syncer_is_over(s));
+		assert_false(is_readable(s, 0));
+		let_go(i);
+		assert_true(is_readable(s, PATIENCE_MS));
+		assert_true(syncer_is_over(s));
+		assert_int_equal(syncer_end(s), i);
+		assert_false(syncer_is_begun(s));
+		assert_false(is_readable(s, 0));
+	}
+}
+
+static void
+test_end_waits(void **state)
+{
+	struct syncer *s = *state;
+
+	assert_int_equal(syncer_begin(s, &pipes[0]), 0);
+	if (fork() == 0) {
+		usleep(10000);
+		let_go(7);
+		_exit(0);
+	}
+	assert_int_equal(syncer_end(s), 7);
+}
+
+static void
+test_free_waits(void **state)
+{
+	struct syncer *s;
+
+	(void)state;
+	assert_int_equal(syncer_new(&s, await_byte), 0);
+	assert_int_equal(syncer_begin(s, &pipes[0]), 0);
+	let_go(1);
+	syncer_free(s);
+	/* it was taken */
+	assert_int_equal(
+	    poll(&(struct pollfd){ .fd = pipes[0], .events = POLLIN }, 1, 0),
+	    0);
+	syncer_free(NULL);
+}
+
+int
+main(void)
+{
+#define T(test)                                      \
+	{                                            \
+#test, test, set_up, tear_down, NULL \
+	}
+	const struct CMUnitTest tests[] = {
+		T(test_runs),
+		T(test_end_waits),
+		T(test_free_waits),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
