@@ -145,10 +145,10 @@ class Requests:
             return self._goes_on(Lying(sock, self._key(), self.mallory))
 
     def record(self, length):
-        """One of this length: padding, where that is possible."""
+        """One of this length: padding, a sealed nothing, or no record."""
         channel = connect(self.address, self.mallory)
-        if length >= 17:
-            channel._record(b"\1" + bytes(length - 17))
+        if length >= 16:
+            channel._record((b"\1" + bytes(length - 16))[:length - 16])
         else:
             channel.socket.sendall(struct.pack(">H", length) + bytes(length))
         return self._goes_on(channel)
