@@ -44,3 +44,14 @@ directory() {
 	    INSERT INTO clients SELECT i, randomblob(16), 'client-' || i,
 		randomblob(160), 1, 1 FROM n"
 }
+
+# measured PERSON FILE COMMAND...: what it prints goes to the file, and the
+# most memory that it has taken is told, in KiB
+measured() {
+	local person=$1 out=$2
+
+	shift 2
+	as "$person" "$SENTINEL_TOOLS/peak" "$@" >"$out" 2>"$out.used" ||
+	    fail "$(cat "$out.used")"
+	tail -n 1 "$out.used"
+}

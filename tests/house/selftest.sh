@@ -148,6 +148,10 @@ finds names 'lib/wire/mark.o exports helper' 'a symbol without its module'
 write_c cmd/sentinel-send.c main 'int spare;'
 finds names 'cmd/sentinel-send.o exports spare' 'a command that exports more than main'
 
+write_c lib/crypto/mark.c mark_make '#define LABEL "sentinel-mark-v3"'
+write_c lib/e2e/mark.c mark_make '#define LABEL "sentinel-mark-v3:"'
+finds labels 'sentinel-mark-v3 begins sentinel-mark-v3:' 'a label that begins another'
+
 binary relay ratchet_encrypt
 binary send send_text
 finds links 'sentinel-relay holds ratchet_encrypt' 'a relay that could decrypt'

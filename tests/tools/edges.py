@@ -3,9 +3,11 @@
 """Every integer of a request and of a reply, at its edges.
 
   edges.py requests ADDRESS      what the relay makes of each value
+  edges.py strangers BIN PEAK KEYFILE
   edges.py replies BIN PEAK KEYFILE   what the commands in BIN make of each,
         run by PEAK (tests/tools/peak.c): they talk to a relay that is in
-        here, with a key file that is made
+        here, with a key file that is made; strangers: what is in its place
+        speaks otherwise
 
 Prints a line a field: what became of which values.  For requests that is
 "taken", "refused" with the reason, or "closed"; for replies the command's
@@ -145,10 +147,10 @@ class Requests:
             return self._goes_on(Lying(sock, self._key(), self.mallory))
 
     def record(self, length):
-        """One of this length: padding, where that is possible."""
+        """One of this length: padding, a sealed nothing, or no record."""
         channel = connect(self.address, self.mallory)
-        if length >= 17:
-            channel._record(b"\1" + bytes(length - 17))
+        if length >= 16:
+            channel._record((b"\1" + bytes(length - 16))[:length - 16])
         else:
             channel.socket.sendall(struct.pack(">H", length) + bytes(length))
         return self._goes_on(channel)
@@ -212,6 +214,8 @@ class Relay:
     def honest(self):
         self.welcome = struct.pack("<IIQ", 3, FRAME_MAX, now_ms())
         self.answer_len = None
+        self.greeting = None    # bytes in the place of message 2
+        self.calls = 0
         self.replies = {}       # code: the frame, or a function of request
         self.records = []       # before the first reply, as they stand
 
@@ -237,7 +241,12 @@ class Relay:
         noise.initialize(XXHandshakePattern(), False,
                          domain("sentinel-transport-v3") + PREAMBLE,
                          s=self.static)
+        self.calls += 1
         noise.read_message(take(stream, 8 + 2 + 32)[10:], bytearray())
+        if self.greeting is not None:
+            sock.sendall(self.greeting)
+            stream.read()
+            return
         answer = bytearray()
         noise.write_message(self.welcome, answer)
         length = len(answer) if self.answer_len is None else self.answer_len
@@ -359,6 +368,19 @@ class Replies:
     def set(self, attribute, make):
         return lambda value: setattr(self.relay, attribute, make(value))
 
+    def strangers(self):
+        """Whoever else might be there: the status, and how often it called."""
+        for name, greeting in (
+                ("the refusal", REPLY.pack(3, 9000, 0)),
+                ("version 2", REPLY.pack(2, 2101, 0) + bytes(107)),
+                ("HTTP", b"HTTP/1.1 400 Bad Request\r\n\r\n"),
+                ("SSH", b"SSH-2.0-OpenSSH_9.2\r\n"),
+                ("zeros", bytes(200))):
+            self.relay.honest()
+            self.relay.greeting = greeting
+            status = self.run_as("clients")
+            print(f"{name}: {status}, {self.relay.calls} call")
+
     def transport(self):
         who = ("clients",)
         self.each("message 2 length", edges(U16, 112),
@@ -442,6 +464,8 @@ def main():
     act, *rest = sys.argv[1:]
     if act == "requests":
         Requests(*rest).run()
+    elif act == "strangers":
+        Replies(*rest).strangers()
     elif act == "replies":
         replies = Replies(*rest)
         replies.transport()
