@@ -38,7 +38,8 @@ resolve(struct addrinfo **list, const struct addr_host *h, int flags, int code)
 	if (r == EAI_SYSTEM)
 		return err_sys(code, "%s", h->name);
 	if (r != 0)
-		return err_set(code, "%s: %s", h->name, gai_strerror(r));
+		return err_set(r == EAI_MEMORY ? ERR_NOMEM : code, "%s: %s",
+		    h->name, gai_strerror(r));
 	return 0;
 }
 

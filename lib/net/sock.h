@@ -16,7 +16,7 @@
 /*
  * Resolve and try every address of h in turn; *fd is the caller's.
  * ERR_UNREACHABLE with the errno of the last address; none where the name does
- * not resolve. Resolving takes the time the system's resolver takes.
+ * not resolve; ERR_NOMEM. Resolving takes the time the system's resolver takes.
  */
 int sock_connect(int *fd, const struct addr_host *h,
     uint64_t deadline) MUST_USE;
