@@ -37,7 +37,7 @@ SIE_SRC := $(sort $(wildcard tests/siege/*.c))
 BATS    := $(sort $(wildcard tests/bats/$(T).bats))
 SLOW    := $(sort $(wildcard tests/slow/$(T).bats))
 HOUSE   := layers names links pure banned headers docs schemas selftest
-LINTS   := format tidy cppcheck shell man spell
+LINTS   := format tidy analyzer cppcheck shell man spell
 MANS    := $(sort $(wildcard man/*.[1578]))
 SERVICE := $(sort $(wildcard share/systemd/*/*))
 SYSUSERS := $(sort $(wildcard share/sysusers.d/*))
@@ -228,13 +228,19 @@ CPPCHECK := --quiet --enable=warning,portability,performance --error-exitcode=1 
             --suppress=uninitvar --suppress=legacyUninitvar -Ilib -I.
 lint: $(LINTS:%=lint-%)
 	@scripts/tally $(LINTS:%=$(B)/tap/lint.%.tap)
+TOLD = $(if $(filter lib/base/err.c,$<),,-include tests/house/analyze.h)
 lint-format:
 	@$(call TAP,lint.format,-1 clang-format --dry-run -Werror $(C_ALL))
 lint-tidy:
 	@$(call TAP,lint.tidy,-1 $(MAKE) -ks lint-each)
 lint-each: $(patsubst %.c,$(B)/tidy/%.ok,$(LIB_SRC) $(SRV_SRC) $(CMD_SRC))
 $(B)/tidy/%.ok: %.c .clang-tidy $(filter %.h,$(C_ALL))
-	@clang-tidy --quiet $< -- $(STD) $(if $(filter lib/base/err.c,$<),,-include tests/house/analyze.h) 2>/dev/null && mkdir -p $(@D) && touch $@
+	@clang-tidy --quiet $< -- $(STD) $(TOLD) 2>/dev/null && mkdir -p $(@D) && touch $@
+lint-analyzer:
+	@$(call TAP,lint.analyzer,-1 $(MAKE) -ks analyze-each)
+analyze-each: $(patsubst %.c,$(B)/analyze/%.ok,$(LIB_SRC) $(SRV_SRC) $(CMD_SRC))
+$(B)/analyze/%.ok: %.c $(filter %.h,$(C_ALL))
+	@gcc $(STD) $(TOLD) -O0 -fanalyzer -Werror -c -o /dev/null $< && mkdir -p $(@D) && touch $@
 lint-cppcheck:
 	@$(call TAP,lint.cppcheck,-1 cppcheck $(CPPCHECK) lib server cmd)
 lint-shell:
@@ -281,7 +287,7 @@ help:
 
 .PHONY: all check check-house check-unit check-replay check-bats check-slow check-slow-bats $(house) $(unit) \
         $(replay) $(bats) $(slow) asan tsan cover debug fuzz run-fuzz $(fuzzing) bench format lint \
-        lint-each $(LINTS:%=lint-%) install uninstall dist clean help FORCE
+        lint-each analyze-each $(LINTS:%=lint-%) install uninstall dist clean help FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
 -include $(patsubst %.o,%.d,$(call obj,$(SRC)))
