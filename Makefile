@@ -41,7 +41,7 @@ PRE_SRC := $(sort $(wildcard tests/preload/*.c))
 BATS    := $(sort $(wildcard tests/bats/$(T).bats))
 SLOW    := $(sort $(wildcard tests/slow/$(T).bats))
 HOUSE   := layers names labels links pure banned headers docs schemas trials mutants generated selftest
-LINTS   := format tidy cppcheck shell man spell
+LINTS   := format tidy analyzer cppcheck shell man spell
 MANS    := $(sort $(wildcard man/*.[1578]))
 SERVICE := $(sort $(wildcard share/systemd/*/*))
 SYSUSERS := $(sort $(wildcard share/sysusers.d/*))
@@ -239,13 +239,19 @@ CPPCHECK := --quiet --enable=warning,portability,performance --error-exitcode=1 
             --suppress=uninitvar --suppress=legacyUninitvar -Ilib -I.
 lint: $(LINTS:%=lint-%)
 	@scripts/tally $(LINTS:%=$(B)/tap/lint.%.tap)
+TOLD = $(if $(filter lib/base/err.c,$<),,-include tests/house/analyze.h)
 lint-format:
 	@$(call TAP,lint.format,-1 clang-format --dry-run -Werror $(C_ALL))
 lint-tidy:
 	@$(call TAP,lint.tidy,-1 $(MAKE) -ks lint-each)
 lint-each: $(patsubst %.c,$(B)/tidy/%.ok,$(LIB_SRC) $(SRV_SRC) $(CMD_SRC))
 $(B)/tidy/%.ok: %.c .clang-tidy $(filter %.h,$(C_ALL))
-	@clang-tidy --quiet $< -- $(STD) $(if $(filter lib/base/err.c,$<),,-include tests/house/analyze.h) 2>/dev/null && mkdir -p $(@D) && touch $@
+	@clang-tidy --quiet $< -- $(STD) $(TOLD) 2>/dev/null && mkdir -p $(@D) && touch $@
+lint-analyzer:
+	@$(call TAP,lint.analyzer,-1 $(MAKE) -ks analyze-each)
+analyze-each: $(patsubst %.c,$(B)/analyze/%.ok,$(LIB_SRC) $(SRV_SRC) $(CMD_SRC))
+$(B)/analyze/%.ok: %.c $(filter %.h,$(C_ALL))
+	@gcc $(STD) $(TOLD) -O0 -fanalyzer -Werror -c -o /dev/null $< && mkdir -p $(@D) && touch $@
 lint-cppcheck:
 	@$(call TAP,lint.cppcheck,-1 cppcheck $(CPPCHECK) lib server cmd)
 lint-shell:
@@ -308,7 +314,7 @@ help:
 
 .PHONY: all tools check check-house check-unit check-replay check-bats check-slow check-slow-bats trial $(house) $(unit) \
         $(replay) $(bats) $(slow) asan tsan cover debug mutants fuzz run-fuzz $(fuzzing) bench format lint \
-        lint-each $(LINTS:%=lint-%) install uninstall generated dist deb clean help FORCE
+        lint-each analyze-each $(LINTS:%=lint-%) install uninstall generated dist deb clean help FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
 -include $(patsubst %.o,%.d,$(call obj,$(SRC)))

@@ -235,7 +235,7 @@ serve_frame(struct serve *sv, struct session *ss, const uint8_t *in, size_t len)
 		return len;
 	}
 	row = find_row(req.code);
-	if (ss->frame == 0 && !admit(sv, ss, &req, row)) {
+	if ((ss->frame == 0 || !row) && !admit(sv, ss, &req, row)) {
 		ss->closing = !ss->bound;
 		ss->skip = req.size;
 		ss->frame = req.size;

@@ -518,6 +518,6 @@ store_mem_open(struct store **out, uint32_t first_id,
 	s->store.ops = &ops;
 	s->first_id = first_id;
 	s->limits = limits ? *limits : store_limits_none;
-	*out = &s->store;
+	*out = (struct store *)(void *)s;
 	return 0;
 }

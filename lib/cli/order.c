@@ -76,9 +76,11 @@ take_to(struct order *o, const json_t *value)
 
 	assert(!o->to); /* no key comes twice */
 	for (size_t i = 0; i < n; i++) {
-		if (!name_at(value, i))
+		const char *name = name_at(value, i);
+
+		if (!name)
 			return refuse("to: neither a peer nor some");
-		len += strlen(name_at(value, i)) + 1;
+		len += strlen(name) + 1;
 	}
 	if (n == 0)
 		return refuse("to: nobody");
@@ -89,6 +91,7 @@ take_to(struct order *o, const json_t *value)
 	for (; o->to_n < n; o->to_n++) {
 		const char *name = name_at(value, o->to_n);
 
+		assert(name); /* it was there above */
 		memcpy(o->to + len, name, strlen(name) + 1);
 		len += strlen(name) + 1;
 	}

@@ -79,7 +79,7 @@ move(struct client *c, const struct body_key *got, struct peer *out)
 		r = directory_keep(c, got, out, &status);
 	if (r < 0 || !alias[0] || out->alias[0])
 		return r;
-	memcpy(out->alias, alias, sizeof(alias));
+	memcpy(out->alias, alias, strlen(alias) + 1);
 	return peers_put(kf, out);
 }
 

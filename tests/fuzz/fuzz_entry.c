@@ -7,7 +7,11 @@
 #include <string.h>
 
 #include "base/err.h"
+#include "base/le.h"
 #include "client/entry.h"
+
+#define FILES     (INBOX_FILE | INBOX_FILE_OFFER | INBOX_FILE_REFUSED)
+#define FILE_HEAD (8 + 8 + FILEBOX_DIGEST_LEN)
 
 int LLVMFuzzerTestOneInput(const uint8_t *in, size_t len);
 
@@ -54,6 +58,17 @@ pack(struct buf *out, const struct pull_item *item)
 	}
 }
 
+/* Three texts with their lengths, and nothing behind. */
+static bool
+is_whole_file(const uint8_t *in, size_t len)
+{
+	size_t at = FILE_HEAD;
+
+	at += 1 + (size_t)in[at];
+	at += 1 + (size_t)in[at];
+	return at + 2 + le_get16(in + at) == len;
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *in, size_t len)
 {
@@ -67,6 +82,8 @@ LLVMFuzzerTestOneInput(const uint8_t *in, size_t len)
 		must(err_last()->code == ERR_CORRUPT);
 		return 0;
 	}
+	if (item.row.kind & FILES)
+		must(is_whole_file(in + 1, len - 1));
 	once = buf_new(2 * len);
 	twice = buf_new(2 * len);
 	must(once && twice && pack(once, &item) == 0);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Invites.  The first byte of an input says where a good one is bent, and the
- * second how; what follows is a text.  No text but the one that was made is an
+ * Invites.  The first byte of an input says where a good one is bent, each bit
+ * in turn; what follows is a text.  No text but the one that was made is an
  * invite, not even one that decodes to the same bytes.
  */
 #include <stdbool.h>
@@ -38,25 +38,28 @@ try_text(const uint8_t *in, size_t len)
 }
 
 static void
-try_bent(uint8_t where, uint8_t how)
+try_bent(uint8_t where)
 {
-	struct invite invite = { { where, how }, 1 + where }, out;
-	char text[INVITE_LEN + 1];
+	struct invite invite = { { where }, 1 + where }, out;
+	char text[INVITE_LEN + 1], *at = &text[where % INVITE_LEN];
 
 	invite_pack(text, &invite, key);
-	text[where % INVITE_LEN] = (char)(text[where % INVITE_LEN] ^ how);
-	must((invite_unpack(&out, text, key) == 0) == (how == 0));
-	if (how == 0)
-		must(memcmp(out.nonce, invite.nonce, INVITE_NONCE_LEN) == 0 &&
-		    out.expires == invite.expires);
+	for (unsigned bit = 1; bit < 0x80; bit <<= 1) {
+		*at = (char)((unsigned char)*at ^ bit);
+		must(invite_unpack(&out, text, key) != 0);
+		*at = (char)((unsigned char)*at ^ bit);
+	}
+	must(invite_unpack(&out, text, key) == 0);
+	must(memcmp(out.nonce, invite.nonce, INVITE_NONCE_LEN) == 0 &&
+	    out.expires == invite.expires);
 }
 
 int
 LLVMFuzzerTestOneInput(const uint8_t *in, size_t len)
 {
-	if (len < 2)
+	if (len == 0)
 		return 0;
-	try_bent(in[0], in[1]);
-	try_text(in + 2, len - 2);
+	try_bent(in[0]);
+	try_text(in + 1, len - 1);
 	return 0;
 }

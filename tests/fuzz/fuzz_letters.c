@@ -31,15 +31,29 @@ put_stdin(const uint8_t *in, size_t len)
 	assert(lseek(fd, 0, SEEK_SET) == 0);
 }
 
-/* Lines of a stream; what follows the last end is one, too. */
-static uint64_t
-count_lines(const uint8_t *in, size_t len, uint8_t end)
-{
-	uint64_t n = len > 0 && in[len - 1] != end;
+struct tally {
+	uint64_t lines, refused;
+};
 
-	for (size_t i = 0; i < len; i++)
-		n += in[i] == end;
-	return n;
+/* What a stream of lines holds; what follows the last end is one, too. */
+static struct tally
+count(const uint8_t *in, size_t len, const struct letters_source *src)
+{
+	const bool nul = src->form == LETTERS_NUL;
+	const size_t max = src->text_max + (nul && src->chomp);
+	struct tally t = { 0 };
+
+	while (len > 0) {
+		const uint8_t *end = memchr(in, nul ? '\0' : '\n', len);
+		size_t n = end ? (size_t)(end - in) : len;
+
+		t.lines++;
+		t.refused += n > max;
+		n += end != NULL;
+		in += n;
+		len -= n;
+	}
+	return t;
 }
 
 static void
@@ -53,8 +67,7 @@ check_letter(const struct letters_source *src, const struct letter *m)
 	assert(m->to && m->text && m->len <= (src->text_max + 1) * 6 + 65536);
 	if (src->form == LETTERS_LINES)
 		assert(!memchr(m->text, '\n', m->len));
-	/* one more may have been a newline, which chomp takes; batch.c judges
-	 */
+	/* one more may have been a newline, for chomp to take */
 	if (src->form != LETTERS_BATCH)
 		assert(m->len <= src->text_max + 1);
 }
@@ -68,7 +81,7 @@ LLVMFuzzerTestOneInput(const uint8_t *in, size_t len)
 		.peers_n = ARRAY_LEN(peers) };
 	const struct letter *group;
 	struct letters *l;
-	uint64_t line = 0;
+	struct tally t, told = { 0 };
 	size_t n;
 
 	if (len < 2)
@@ -87,15 +100,16 @@ LLVMFuzzerTestOneInput(const uint8_t *in, size_t len)
 		assert(letters_take(l, &group, &n) == 0 && n <= LETTERS_MAX);
 		for (size_t i = 0; i < n; i++) {
 			check_letter(&src, &group[i]);
-			assert(
-			    group[i].line == line || group[i].line == line + 1);
-			line = group[i].line;
+			assert(group[i].line == told.lines ||
+			    group[i].line == told.lines + 1);
+			told.lines = group[i].line;
+			told.refused += group[i].failed != 0;
 		}
 	} while (n > 0);
 	letters_close(l);
-	if (src.form != LETTERS_WHOLE)
-		assert(line ==
-		    count_lines(in + 2, len - 2,
-			src.form == LETTERS_NUL ? '\0' : '\n'));
+	t = count(in + 2, len - 2, &src);
+	assert(src.form == LETTERS_WHOLE || told.lines == t.lines);
+	if (src.form == LETTERS_LINES || src.form == LETTERS_NUL)
+		assert(told.refused == t.refused); /* once, for all peers */
 	return 0;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Read before each source by clang-tidy alone: it sees one file at a time and
- * would think that err_set() may answer with something that is no failure.
+ * Read before each source by the analysers alone: they see one file at a time
+ * and would think that err_set() may answer with something that is no failure.
  */
 #include "base/err.h"
 
