@@ -3,6 +3,7 @@
 
 load helper
 load tools
+load drain
 
 setup() {
 	relay_start
@@ -97,51 +98,19 @@ next'
 	wait $waiting || true
 }
 
-# owes ADDR: the relay keeps a MiB for somebody who does not take it
-owes() {
-	[ "$("$TOOLS/metrics.py" "$1" buffers_bytes |
-	    grep -o '[0-9]*$')" -gt 1048576 ]
-}
-
-# stopping N: it was told to, N times
-stopping() {
-	[ "$(grep -c '"event":"stopping"' "$BATS_TEST_TMPDIR/relay.log")" = "$1" ]
-}
-
-# lasts PID: whether it is still there in one and a half seconds
-lasts() {
-	local n
-
-	for ((n = 0; n < 75; n++)); do
-		case $(cut -d ' ' -f 3 "/proc/$1/stat" 2>/dev/null) in
-		Z|'') return 1 ;;
-		esac
-		sleep 0.02
-	done
-}
-
 @test "a second SIGTERM ends the relay at once, whoever keeps it waiting" {
-	RELAY_OPTIONS+=(--metrics 127.0.0.1:0)
-	relay_restart
-	mkfifo "$BATS_TEST_TMPDIR/go"
-	"$TOOLS/rawclient.py" "$SENTINEL_RELAY" unread 30 \
-	    <"$BATS_TEST_TMPDIR/go" >/dev/null 3>&- &
-	STARTED+=($!)
-	exec 9>"$BATS_TEST_TMPDIR/go"
-	until_true owes "$(jq -r .metrics "$BATS_TEST_TMPDIR/relay.ready")"
+	glutton_start
 	pid=$RELAY_PID
 	RELAY_PID=
-	: >"$BATS_TEST_TMPDIR/relay.log"
 	kill "$pid"
 	until_true stopping 1
 	# who takes his answer is given a second
-	lasts "$pid" || fail 'the first one has ended it'
+	lasts "$pid" 75 || fail 'the first one has ended it'
 	kill "$pid"
 	until_true stopping 2
-	if lasts "$pid"; then
+	if lasts "$pid" 75; then
 		kill -KILL "$pid"
 		fail 'it goes on'
 	fi
 	wait "$pid"
-	exec 9>&-
 }

@@ -21,6 +21,7 @@
 #include "crypto/noise.h"
 #include "net/chan.h"
 #include "net/sock.h"
+#include "net/stream.h"
 #include "net/transport.h"
 #include "wire/body.h"
 #include "wire/codes.h"
@@ -809,6 +810,43 @@ endless_padding(void **state)
 	end(c);
 }
 
+static void
+play_burst(struct relay *r)
+{
+	size_t len = 0;
+
+	greet(r);
+	while (len < sizeof(frames) / 2)
+		len += seal(r, frames + len, TRANSPORT_PADDING, big, 1000);
+	put_bytes(r, frames, len);
+	expect_end(r);
+}
+
+/* Once the time is over, what waits in the socket stays there. */
+static void
+padding_too_late(void **state)
+{
+	const uint64_t later = clock_deadline(TIMEOUT_MS);
+	const size_t most = TRANSPORT_LENGTH_LEN + TRANSPORT_RECORD_MAX;
+	enum transport_kind kind;
+	struct dial_met met;
+	struct stream *s;
+	size_t len, taken = 0;
+	uint8_t *body;
+
+	(void)state;
+	start(play_burst);
+	assert_int_equal(stream_open(&s, &met, &where, later), 0);
+	assert_int_equal(stream_finish(s, client_id, client_sk, later), 0);
+	assert_int_equal(stream_read(s, &kind, &body, &len, later), 0);
+	clock_sleep(50); /* by now there is more than it has read */
+	while (stream_read(s, &kind, &body, &len, clock_deadline(0)) == 0)
+		taken += len + TRANSPORT_OVERHEAD;
+	assert_in_range(taken, 0, most);
+	stream_close(s, false);
+	stop();
+}
+
 /* A whole reply of the largest size, whatever the relay takes itself. */
 static void
 play_big(struct relay *r)
@@ -1433,6 +1471,7 @@ main(void)
 		cmocka_unit_test(several_in_one_record),
 		cmocka_unit_test(padding),
 		cmocka_unit_test(endless_padding),
+		cmocka_unit_test(padding_too_late),
 		cmocka_unit_test(big_reply),
 		cmocka_unit_test(big_request),
 		cmocka_unit_test(refusals),

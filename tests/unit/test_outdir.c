@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -16,6 +18,23 @@
 #include "scratch.h"
 
 #define PART ".sentinel-07070707070707070707070707070707.part"
+
+static bool late; /* somebody is there as soon as a name is free */
+
+int
+unlinkat(int fd, const char *name, int flags)
+{
+	int r = (int)syscall(SYS_unlinkat, fd, name, flags);
+	int theirs = -1;
+
+	if (late)
+		theirs = openat(fd, name, O_WRONLY | O_CREAT | O_EXCL, 0600);
+	if (theirs >= 0) {
+		assert_int_equal(write(theirs, "theirs", 6), 6);
+		close(theirs);
+	}
+	return r;
+}
 
 static const uint8_t id[ID_LEN] = { 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7,
 	7 };
@@ -72,16 +91,22 @@ exists(const struct place *p, const char *name)
 	return lstat(inside(p, name), &st) == 0;
 }
 
+static void
+expect_file(const char *path, const char *text)
+{
+	size_t len;
+	uint8_t *bytes = scratch_read(path, &len);
+
+	assert_int_equal(len, strlen(text));
+	assert_memory_equal(bytes, text, len);
+	free(bytes);
+}
+
 /* The file beside the directory is still what it was. */
 static void
 side_is_whole(const struct place *p)
 {
-	size_t len;
-	uint8_t *bytes = scratch_read(p->side, &len);
-
-	assert_int_equal(len, 4);
-	assert_memory_equal(bytes, "side", 4);
-	free(bytes);
+	expect_file(p->side, "side");
 }
 
 static int
@@ -305,14 +330,32 @@ test_directory_swapped(void **state)
 	assert_true(exists(p, "x"));
 }
 
+/* A part is a file that was not there before. */
+static void
+test_part_in_between(void **state)
+{
+	struct place *p = *state;
+	int fd = -1;
+
+	late = true;
+	assert_int_equal(outdir_open_part(p->d, id, true, &fd), ERR_IO);
+	late = false;
+	assert_int_equal(fd, -1);
+	expect_file(inside(p, PART), "theirs");
+}
+
+/* Half of what is left to others, as others may take some meanwhile. */
 static void
 test_room(void **state)
 {
 	struct place *p = *state;
-	uint64_t room;
+	struct statvfs s;
+	uint64_t room, most;
 
 	assert_int_equal(outdir_room(p->d, &room), 0);
-	assert_true(room < 1ULL << 60);
+	assert_int_equal(statvfs(p->path, &s), 0);
+	most = s.f_bavail > s.f_blocks / 40 ? s.f_bavail - s.f_blocks / 40 : 0;
+	assert_in_range(room, 0, most * s.f_frsize);
 }
 
 int
@@ -327,6 +370,8 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_foreign_parts, setup,
 		    teardown),
 		cmocka_unit_test_setup_teardown(test_exchanged_part, setup,
+		    teardown),
+		cmocka_unit_test_setup_teardown(test_part_in_between, setup,
 		    teardown),
 		cmocka_unit_test_setup_teardown(test_sweep, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_entered_not_made, setup,
