@@ -39,9 +39,8 @@ parse_place(size_t len)
 		    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 		assert_true(p != MAP_FAILED);
-		assert_return_code(mprotect(p, PARSE_MOST,
-				       PROT_READ | PROT_WRITE),
-		    0);
+		assert_return_code(
+		    mprotect(p, PARSE_MOST, PROT_READ | PROT_WRITE), 0);
 		fence = p + PARSE_MOST;
 	}
 	assert_true(len <= PARSE_MOST);

@@ -32,7 +32,7 @@
 
 #define NOW 1700000000000
 
-enum kind { MEMORY, SQLITE };
+enum kind { MEMORY, SQLITE, KINDS };
 
 struct fixture {
 	enum kind kind;
@@ -44,20 +44,41 @@ struct fixture {
 static struct caller alice, bob, carol, dave;
 
 static inline int
+open_memory(struct fixture *f, const struct store_limits *limits)
+{
+	return store_mem_open(&f->st, 1, limits);
+}
+
+static inline int
+open_sqlite(struct fixture *f, const struct store_limits *limits)
+{
+	return store_sqlite_open(&f->st, f->path, limits);
+}
+
+/* What there is to be tested, each with the same cases. */
+static const struct {
+	const char *name;
+	int (*open)(struct fixture *f, const struct store_limits *limits);
+} kinds[KINDS] = {
+	[MEMORY] = { "memory", open_memory },
+	[SQLITE] = { "sqlite", open_sqlite },
+};
+
+static inline int
 set_up(void **state)
 {
+	const enum kind kind = *(const enum kind *)*state;
 	struct fixture *f = calloc(1, sizeof(*f));
 
 	if (!f)
 		return -1;
-	f->kind = *(const enum kind *)*state;
+	f->kind = kind;
 	snprintf(f->dir, sizeof(f->dir), "/tmp/test_store.XXXXXX");
 	if (!mkdtemp(f->dir))
 		return -1;
 	snprintf(f->path, sizeof(f->path), "%s/relay.db", f->dir);
 	*state = f;
-	return f->kind == MEMORY ? store_mem_open(&f->st, 1, NULL)
-				 : store_sqlite_open(&f->st, f->path, NULL);
+	return kinds[kind].open(f, NULL);
 }
 
 static inline int
@@ -303,10 +324,7 @@ static inline void
 reopen(struct fixture *f, const struct store_limits *limits)
 {
 	store_close(f->st);
-	assert_int_equal(f->kind == MEMORY
-		? store_mem_open(&f->st, 1, limits)
-		: store_sqlite_open(&f->st, f->path, limits),
-	    0);
+	assert_int_equal(kinds[f->kind].open(f, limits), 0);
 }
 
 /* A piece that is all of one byte. */
@@ -416,11 +434,20 @@ begin(void **state, const struct store_limits *limits)
 	return f;
 }
 
-#define ON(kind, test)                                                 \
-	{                                                              \
-#test " (" #kind ")", test, set_up, tear_down, &(kind) \
+/* A case, and the only store it is for; KINDS: it is for each. */
+struct store_case {
+	const char *name;
+	CMUnitTestFunction fn;
+	enum kind only;
+};
+#define EACH(test)                 \
+	{                          \
+#test, test, KINDS \
 	}
-#define ON_BOTH(test) ON(memory, test), ON(sqlite, test)
+#define ON(kind, test)            \
+	{                         \
+#test, test, kind \
+	}
 
 static inline int
 start(void **state)
@@ -433,6 +460,34 @@ start(void **state)
 	caller_make(&carol, 3, "carol");
 	caller_make(&dave, 4, "dave");
 	return 0;
+}
+
+#define STORE_TESTS_MAX 64
+
+/* Each case on each of its stores. */
+static inline int
+run_on_stores(const struct store_case *cases, size_t n)
+{
+	static enum kind all[KINDS];
+	static char names[STORE_TESTS_MAX][96];
+	struct CMUnitTest tests[STORE_TESTS_MAX];
+	size_t at = 0;
+
+	for (size_t i = 0; i < n * KINDS; i++) {
+		const struct store_case *c = &cases[i / KINDS];
+		const enum kind kind = i % KINDS;
+
+		all[kind] = kind;
+		if (c->only != KINDS && c->only != kind)
+			continue;
+		assert_true(at < STORE_TESTS_MAX);
+		snprintf(names[at], sizeof(names[at]), "%s (%s)", c->name,
+		    kinds[kind].name);
+		tests[at] = (struct CMUnitTest){ names[at], c->fn, set_up,
+			tear_down, &all[kind] };
+		at++;
+	}
+	return _cmocka_run_group_tests("stores", tests, at, start, NULL);
 }
 
 #endif

@@ -359,15 +359,14 @@ test_deleting_takes_little(void **state)
 int
 main(void)
 {
-	static enum kind memory = MEMORY, sqlite = SQLITE;
-	const struct CMUnitTest tests[] = {
-		ON_BOTH(test_store_is_full),
-		ON(sqlite, test_pages_are_used_again),
-		ON(sqlite, test_disk_is_nearly_full),
-		ON(sqlite, test_disk_is_full),
-		ON(sqlite, test_log_is_bounded),
-		ON(sqlite, test_deleting_takes_little),
+	static const struct store_case cases[] = {
+		EACH(test_store_is_full),
+		ON(SQLITE, test_pages_are_used_again),
+		ON(SQLITE, test_disk_is_nearly_full),
+		ON(SQLITE, test_disk_is_full),
+		ON(SQLITE, test_log_is_bounded),
+		ON(SQLITE, test_deleting_takes_little),
 	};
 
-	return cmocka_run_group_tests(tests, start, NULL);
+	return run_on_stores(cases, ARRAY_LEN(cases));
 }
