@@ -54,8 +54,7 @@ static void
 take_raw(unsigned senders, unsigned mailboxes)
 {
 	figure_raw(&figure, "insert",
-	    raw_inserts(stage.dir, figure.batch, mailboxes,
-		FIGURE_RAW_NS));
+	    raw_inserts(stage.dir, figure.batch, mailboxes, FIGURE_RAW_NS));
 	figure_raw(&figure, "sync", raw_syncs(stage.dir, FIGURE_RAW_NS));
 	figure_raw(&figure, "echo", raw_echoes(senders, FIGURE_RAW_NS));
 	figure_raw(&figure, "record",

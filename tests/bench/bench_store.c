@@ -78,8 +78,7 @@ main(void)
 	MUST(secret_start() == 0);
 	raw_make_dir(dir);
 	for (size_t i = 0; i < sizeof(sizes) / sizeof(*sizes); i++) {
-		double raw = raw_inserts(dir, sizes[i], RAW_MAILBOXES,
-		    RAW_NS);
+		double raw = raw_inserts(dir, sizes[i], RAW_MAILBOXES, RAW_NS);
 		double own = measure(dir, sizes[i]);
 
 		printf("{\"bench\":\"store\",\"rows_per_commit\":%u,"

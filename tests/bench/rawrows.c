@@ -29,8 +29,7 @@ open_rows(struct rows *t, const char *dir, unsigned rows_a_commit,
 	struct store *st;
 
 	MUST(mailboxes > 0 && mailboxes <= RAW_MAILBOXES);
-	*t = (struct rows){ .a_commit = rows_a_commit,
-		.mailboxes = mailboxes };
+	*t = (struct rows){ .a_commit = rows_a_commit, .mailboxes = mailboxes };
 	snprintf(t->path, sizeof(t->path), "%s/raw.db", dir);
 	unlink(t->path);
 	MUST(store_sqlite_open(&st, t->path, NULL) == 0);
