@@ -32,13 +32,14 @@
 
 #define NOW 1700000000000
 
-enum kind { MEMORY, SQLITE, KINDS };
+enum kind { MEMORY, SQLITE, POSTGRESQL, KINDS };
 
 struct fixture {
 	enum kind kind;
 	struct store *st;
 	char dir[64];
 	char path[96];
+	char database[32]; /* of PostgreSQL */
 };
 
 static struct caller alice, bob, carol, dave;
@@ -55,6 +56,50 @@ open_sqlite(struct fixture *f, const struct store_limits *limits)
 	return store_sqlite_open(&f->st, f->path, limits);
 }
 
+/* tests/tools/pgcluster run: without it there is none. */
+static inline const char *
+cluster(void)
+{
+	return getenv("SENTINEL_CLUSTER");
+}
+
+/* SQL in a database of the cluster's, and the number it answers, or 0. */
+static inline int64_t
+ask_cluster(const char *database, const char *text)
+{
+	char command[4096], line[64] = "0";
+	FILE *f;
+
+	assert_true((size_t)snprintf(command, sizeof(command),
+			"PGDATABASE=%s tests/tools/pgcluster sql '%s' \"%s\"",
+			database, cluster(), text) < sizeof(command));
+	f = popen(command, "r");
+	assert_non_null(f);
+	if (!fgets(line, sizeof(line), f))
+		line[0] = '\0';
+	assert_int_equal(pclose(f), 0);
+	return strtoll(line, NULL, 10);
+}
+
+/* A database of each test's own. */
+static inline int
+open_postgresql(struct fixture *f, const struct store_limits *limits)
+{
+	static unsigned number;
+	char text[256];
+
+	if (f->database[0] == '\0') {
+		snprintf(f->database, sizeof(f->database), "t%u_%d", number++,
+		    (int)getpid());
+		snprintf(text, sizeof(text), "CREATE DATABASE %s", f->database);
+		ask_cluster("postgres", text);
+	}
+	snprintf(text, sizeof(text),
+	    "postgresql:host=%s user=sentinel dbname=%s", cluster(),
+	    f->database);
+	return store_open(&f->st, text, limits);
+}
+
 /* What there is to be tested, each with the same cases. */
 static const struct {
 	const char *name;
@@ -62,6 +107,7 @@ static const struct {
 } kinds[KINDS] = {
 	[MEMORY] = { "memory", open_memory },
 	[SQLITE] = { "sqlite", open_sqlite },
+	[POSTGRESQL] = { "postgresql", open_postgresql },
 };
 
 static inline int
@@ -286,6 +332,37 @@ expect_exact_counters(const char *path)
 	    0);
 }
 
+/* The same of PostgreSQL. */
+static inline void
+expect_exact_clients(const char *database)
+{
+	assert_int_equal(
+	    ask_cluster(database,
+		"SELECT count(*) FROM clients AS c WHERE"
+		" (texts, text_bytes) <> (SELECT count(*),"
+		"  coalesce(sum(octet_length(content)), 0) FROM messages"
+		"  WHERE to_client = c.id) OR"
+		" (pieces, piece_bytes) <> (SELECT count(*),"
+		"  coalesce(sum(octet_length(content)), 0) FROM pieces"
+		"  WHERE to_client = c.id) OR"
+		" blocks <> (SELECT count(*) FROM blocks WHERE client = c.id)"),
+	    0);
+	/* shares: right, of somebody, and of all where there are any */
+	assert_int_equal(
+	    ask_cluster(database,
+		"WITH really AS (SELECT to_client, 0 AS kind, from_client,"
+		"  count(*) AS n, sum(octet_length(content)) AS bytes"
+		"  FROM messages GROUP BY 1, 2, 3 UNION ALL"
+		"  SELECT to_client, 1, from_client, count(*),"
+		"  sum(octet_length(content)) FROM pieces GROUP BY 1, 2, 3)"
+		" SELECT count(*) FROM shares AS s FULL JOIN really AS r"
+		" USING (to_client, kind, from_client)"
+		" LEFT JOIN clients AS c ON c.id = to_client"
+		" WHERE (kind = 1 OR c.shared) AND (s.n, s.bytes)"
+		" IS DISTINCT FROM (r.n, r.bytes)"),
+	    0);
+}
+
 /* SQL on a closed store. */
 static inline void
 run(const char *path, const char *text)
@@ -406,6 +483,8 @@ close_exact(struct fixture *f)
 	f->st = NULL;
 	if (f->kind == SQLITE)
 		expect_exact_counters(f->path);
+	if (f->kind == POSTGRESQL)
+		expect_exact_clients(f->database);
 }
 
 /* How many of these can be put until one is refused so. */
@@ -479,6 +558,8 @@ run_on_stores(const struct store_case *cases, size_t n)
 
 		all[kind] = kind;
 		if (c->only != KINDS && c->only != kind)
+			continue;
+		if (kind == POSTGRESQL && !cluster())
 			continue;
 		assert_true(at < STORE_TESTS_MAX);
 		snprintf(names[at], sizeof(names[at]), "%s (%s)", c->name,

@@ -360,7 +360,8 @@ int
 main(void)
 {
 	static const struct store_case cases[] = {
-		EACH(test_store_is_full),
+		ON(MEMORY, test_store_is_full),
+		ON(SQLITE, test_store_is_full),
 		ON(SQLITE, test_pages_are_used_again),
 		ON(SQLITE, test_disk_is_nearly_full),
 		ON(SQLITE, test_disk_is_full),

@@ -54,7 +54,16 @@ test_others_from_now_on(void **state)
 	assert_int_equal(fill(f->st, &carol, 3, "c", REASON_MAILBOX_FULL), 0);
 	assert_int_equal(ack(f->st, &bob, 0, UINT32_MAX), 5);
 	settle(f->st);
-	/* nor is the disk looked at later than that */
+	close_exact(f);
+}
+
+/* The disk is looked at no later than that. */
+static void
+test_store_is_full_from_now_on(void **state)
+{
+	struct store_limits limits = store_limits_none;
+	struct fixture *f = begin(state, &limits);
+
 	limits.store_bytes = 1;
 	store_limit(f->st, &limits);
 	assert_int_equal(fill(f->st, &carol, 3, "c", REASON_BUSY), 0);
@@ -694,6 +703,8 @@ main(void)
 	static const struct store_case cases[] = {
 		EACH(test_number_of_texts),
 		EACH(test_others_from_now_on),
+		ON(MEMORY, test_store_is_full_from_now_on),
+		ON(SQLITE, test_store_is_full_from_now_on),
 		EACH(test_bytes_of_texts),
 		EACH(test_waiting_requests),
 		EACH(test_bytes_of_pieces),
