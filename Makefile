@@ -47,7 +47,7 @@ SERVICE := $(sort $(wildcard share/systemd/*/*))
 SYSUSERS := $(sort $(wildcard share/sysusers.d/*))
 SCHEMAS := $(sort $(wildcard share/schema/v1/*.json))
 C_ALL   := $(sort $(wildcard lib/*/*.[ch] server/*.[ch] cmd/*.[ch] tests/*/*.[ch]))
-SCRIPTS := check demo .ci/run completions/sentinel.bash $(sort $(filter-out %/completions %/json-man,$(wildcard scripts/*)) $(wildcard tests/*/*.sh tests/*/*.bash examples/*.sh))
+SCRIPTS := check demo .ci/run tests/tools/pgcluster completions/sentinel.bash $(sort $(filter-out %/completions %/json-man,$(wildcard scripts/*)) $(wildcard tests/*/*.sh tests/*/*.bash examples/*.sh))
 
 BINS  := $(CMD_SRC:cmd/%.c=$(B)/bin/%)
 UNITS := $(UNT_SRC:tests/unit/%.c=$(B)/unit/%)
@@ -188,7 +188,7 @@ check-bats: $(bats)
 $(house): house-%: all
 	@CC='$(CC)' $(call TAP,house.$*,$(if $(filter selftest,$*),,-1) tests/house/$*.sh $(B))
 $(unit): unit-%: $(B)/unit/%
-	@$(call TAP,unit.$*,$<)
+	@$(call TAP,unit.$*,$(if $(PQ),$(if $(filter test_store% test_figures,$*),tests/tools/pgcluster run)) $<)
 $(replay): replay-%: $(B)/replay/fuzz_%
 	@$(call TAP,replay.$*,-1 $< tests/fuzz/corpus/$*/*)
 $(bats): bats-%: all $(TOOLS)

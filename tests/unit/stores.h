@@ -32,32 +32,99 @@
 
 #define NOW 1700000000000
 
-enum kind { MEMORY, SQLITE };
+enum kind { MEMORY, SQLITE, POSTGRESQL, KINDS };
 
 struct fixture {
 	enum kind kind;
 	struct store *st;
 	char dir[64];
 	char path[96];
+	char database[32]; /* of PostgreSQL */
 };
 
 static struct caller alice, bob, carol, dave;
 
 static inline int
+open_memory(struct fixture *f, const struct store_limits *limits)
+{
+	return store_mem_open(&f->st, 1, limits);
+}
+
+static inline int
+open_sqlite(struct fixture *f, const struct store_limits *limits)
+{
+	return store_sqlite_open(&f->st, f->path, limits);
+}
+
+/* tests/tools/pgcluster run: without it there is none. */
+static inline const char *
+cluster(void)
+{
+	return getenv("SENTINEL_CLUSTER");
+}
+
+/* SQL in a database of the cluster's, and the number it answers, or 0. */
+static inline int64_t
+ask_cluster(const char *database, const char *text)
+{
+	char command[4096], line[64] = "0";
+	FILE *f;
+
+	assert_true((size_t)snprintf(command, sizeof(command),
+			"PGDATABASE=%s tests/tools/pgcluster sql '%s' \"%s\"",
+			database, cluster(), text) < sizeof(command));
+	f = popen(command, "r");
+	assert_non_null(f);
+	if (!fgets(line, sizeof(line), f))
+		line[0] = '\0';
+	assert_int_equal(pclose(f), 0);
+	return strtoll(line, NULL, 10);
+}
+
+/* A database of each test's own. */
+static inline int
+open_postgresql(struct fixture *f, const struct store_limits *limits)
+{
+	static unsigned number;
+	char text[256];
+
+	if (f->database[0] == '\0') {
+		snprintf(f->database, sizeof(f->database), "t%u_%d", number++,
+		    (int)getpid());
+		snprintf(text, sizeof(text), "CREATE DATABASE %s", f->database);
+		ask_cluster("postgres", text);
+	}
+	snprintf(text, sizeof(text),
+	    "postgresql:host=%s user=sentinel dbname=%s", cluster(),
+	    f->database);
+	return store_open(&f->st, text, limits);
+}
+
+/* What there is to be tested, each with the same cases. */
+static const struct {
+	const char *name;
+	int (*open)(struct fixture *f, const struct store_limits *limits);
+} kinds[KINDS] = {
+	[MEMORY] = { "memory", open_memory },
+	[SQLITE] = { "sqlite", open_sqlite },
+	[POSTGRESQL] = { "postgresql", open_postgresql },
+};
+
+static inline int
 set_up(void **state)
 {
+	const enum kind kind = *(const enum kind *)*state;
 	struct fixture *f = calloc(1, sizeof(*f));
 
 	if (!f)
 		return -1;
-	f->kind = *(const enum kind *)*state;
+	f->kind = kind;
 	snprintf(f->dir, sizeof(f->dir), "/tmp/test_store.XXXXXX");
 	if (!mkdtemp(f->dir))
 		return -1;
 	snprintf(f->path, sizeof(f->path), "%s/relay.db", f->dir);
 	*state = f;
-	return f->kind == MEMORY ? store_mem_open(&f->st, 1, NULL)
-				 : store_sqlite_open(&f->st, f->path, NULL);
+	return kinds[kind].open(f, NULL);
 }
 
 static inline int
@@ -265,6 +332,37 @@ expect_exact_counters(const char *path)
 	    0);
 }
 
+/* The same of PostgreSQL. */
+static inline void
+expect_exact_clients(const char *database)
+{
+	assert_int_equal(
+	    ask_cluster(database,
+		"SELECT count(*) FROM clients AS c WHERE"
+		" (texts, text_bytes) <> (SELECT count(*),"
+		"  coalesce(sum(octet_length(content)), 0) FROM messages"
+		"  WHERE to_client = c.id) OR"
+		" (pieces, piece_bytes) <> (SELECT count(*),"
+		"  coalesce(sum(octet_length(content)), 0) FROM pieces"
+		"  WHERE to_client = c.id) OR"
+		" blocks <> (SELECT count(*) FROM blocks WHERE client = c.id)"),
+	    0);
+	/* shares: right, of somebody, and of all where there are any */
+	assert_int_equal(
+	    ask_cluster(database,
+		"WITH really AS (SELECT to_client, 0 AS kind, from_client,"
+		"  count(*) AS n, sum(octet_length(content)) AS bytes"
+		"  FROM messages GROUP BY 1, 2, 3 UNION ALL"
+		"  SELECT to_client, 1, from_client, count(*),"
+		"  sum(octet_length(content)) FROM pieces GROUP BY 1, 2, 3)"
+		" SELECT count(*) FROM shares AS s FULL JOIN really AS r"
+		" USING (to_client, kind, from_client)"
+		" LEFT JOIN clients AS c ON c.id = to_client"
+		" WHERE (kind = 1 OR c.shared) AND (s.n, s.bytes)"
+		" IS DISTINCT FROM (r.n, r.bytes)"),
+	    0);
+}
+
 /* SQL on a closed store. */
 static inline void
 run(const char *path, const char *text)
@@ -303,10 +401,7 @@ static inline void
 reopen(struct fixture *f, const struct store_limits *limits)
 {
 	store_close(f->st);
-	assert_int_equal(f->kind == MEMORY
-		? store_mem_open(&f->st, 1, limits)
-		: store_sqlite_open(&f->st, f->path, limits),
-	    0);
+	assert_int_equal(kinds[f->kind].open(f, limits), 0);
 }
 
 /* A piece that is all of one byte. */
@@ -388,6 +483,8 @@ close_exact(struct fixture *f)
 	f->st = NULL;
 	if (f->kind == SQLITE)
 		expect_exact_counters(f->path);
+	if (f->kind == POSTGRESQL)
+		expect_exact_clients(f->database);
 }
 
 /* How many of these can be put until one is refused so. */
@@ -416,11 +513,20 @@ begin(void **state, const struct store_limits *limits)
 	return f;
 }
 
-#define ON(kind, test)                                                 \
-	{                                                              \
-#test " (" #kind ")", test, set_up, tear_down, &(kind) \
+/* A case, and the only store it is for; KINDS: it is for each. */
+struct store_case {
+	const char *name;
+	CMUnitTestFunction fn;
+	enum kind only;
+};
+#define EACH(test)                 \
+	{                          \
+#test, test, KINDS \
 	}
-#define ON_BOTH(test) ON(memory, test), ON(sqlite, test)
+#define ON(kind, test)            \
+	{                         \
+#test, test, kind \
+	}
 
 static inline int
 start(void **state)
@@ -433,6 +539,36 @@ start(void **state)
 	caller_make(&carol, 3, "carol");
 	caller_make(&dave, 4, "dave");
 	return 0;
+}
+
+#define STORE_TESTS_MAX 64
+
+/* Each case on each of its stores. */
+static inline int
+run_on_stores(const struct store_case *cases, size_t n)
+{
+	static enum kind all[KINDS];
+	static char names[STORE_TESTS_MAX][96];
+	struct CMUnitTest tests[STORE_TESTS_MAX];
+	size_t at = 0;
+
+	for (size_t i = 0; i < n * KINDS; i++) {
+		const struct store_case *c = &cases[i / KINDS];
+		const enum kind kind = i % KINDS;
+
+		all[kind] = kind;
+		if (c->only != KINDS && c->only != kind)
+			continue;
+		if (kind == POSTGRESQL && !cluster())
+			continue;
+		assert_true(at < STORE_TESTS_MAX);
+		snprintf(names[at], sizeof(names[at]), "%s (%s)", c->name,
+		    kinds[kind].name);
+		tests[at] = (struct CMUnitTest){ names[at], c->fn, set_up,
+			tear_down, &all[kind] };
+		at++;
+	}
+	return _cmocka_run_group_tests("stores", tests, at, start, NULL);
 }
 
 #endif

@@ -311,9 +311,8 @@ test_dump(void **state)
 	assert_int_equal(json_unpack(j, "{s:s}", "program", &name), 0);
 	assert_string_equal(name, "sentinel-demo");
 	assert_int_equal(json_object_size(j), 6);
-	assert_int_equal(json_unpack(j, "{s:s, s:s}", "synopsis", &arg, "brief",
-			     &help),
-	    0);
+	assert_int_equal(
+	    json_unpack(j, "{s:s, s:s}", "synopsis", &arg, "brief", &help), 0);
 	assert_string_equal(arg, plain.synopsis);
 	assert_string_equal(help, plain.brief);
 	assert_int_equal(json_array_size(json_object_get(j, "options")), 3);

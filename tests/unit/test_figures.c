@@ -180,16 +180,15 @@ test_size(void **state)
 int
 main(void)
 {
-	static enum kind memory = MEMORY, sqlite = SQLITE;
-	const struct CMUnitTest tests[] = {
-		ON_BOTH(test_come_and_go),
-		ON_BOTH(test_refused),
-		ON_BOTH(test_expired),
-		ON(sqlite, test_found_again),
-		ON(sqlite, test_lost_group),
-		ON(sqlite, test_size),
-		cmocka_unit_test(test_lost_for_good),
+	static const struct store_case cases[] = {
+		EACH(test_come_and_go),
+		EACH(test_refused),
+		EACH(test_expired),
+		ON(SQLITE, test_found_again),
+		ON(SQLITE, test_lost_group),
+		ON(SQLITE, test_size),
+		ON(MEMORY, test_lost_for_good),
 	};
 
-	return cmocka_run_group_tests(tests, start, NULL);
+	return run_on_stores(cases, ARRAY_LEN(cases));
 }

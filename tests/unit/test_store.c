@@ -425,10 +425,7 @@ test_random_steps(void **state)
 			assert_int_equal(store_rest(f->st), 0);
 	}
 	assert_int_equal(store_commit(f->st), 0);
-	store_close(f->st);
-	f->st = NULL;
-	if (f->kind == SQLITE)
-		expect_exact_counters(f->path);
+	close_exact(f);
 	free(m);
 }
 
@@ -447,6 +444,9 @@ test_last_message_id(void **state)
 	enrol_all(f->st);
 	if (f->kind == SQLITE)
 		change(f, "UPDATE mailboxes SET nextMessage = 4294967294");
+	if (f->kind == POSTGRESQL)
+		ask_cluster(f->database,
+		    "UPDATE clients SET last_id = 4294967293");
 	assert_int_equal(put(f->st, &alice, &bob, 3, "last"), 0);
 	assert_int_equal(store_commit(f->st), 0);
 	assert_int_equal(put(f->st, &alice, &bob, 3, "x"), REASON_MAILBOX_FULL);
@@ -882,34 +882,33 @@ test_a_store_of_version_1(void **state)
 int
 main(void)
 {
-	static enum kind memory = MEMORY, sqlite = SQLITE;
-	const struct CMUnitTest tests[] = {
-		ON_BOTH(test_register_and_find),
-		ON_BOTH(test_names_are_unique),
-		ON_BOTH(test_stale_bundles),
-		ON_BOTH(test_list_pages),
-		ON_BOTH(test_put_pull_ack),
-		ON_BOTH(test_refusals),
-		ON_BOTH(test_unregister_keeps_the_counter),
-		ON_BOTH(test_block),
-		ON_BOTH(test_last_message_id),
-		ON_BOTH(test_random_steps),
-		ON(sqlite, test_more_mailboxes_than_are_kept),
-		ON(sqlite, test_reopen),
-		ON(sqlite, test_reopen_knows_who_has_left),
-		ON(sqlite, test_texts_count_before_their_counters_do),
-		ON(sqlite, test_last_seen),
-		ON(sqlite, test_not_a_store),
-		ON(sqlite, test_failed_write_is_for_good),
-		ON(sqlite, test_shortage_loses_a_group_only),
-		ON(sqlite, test_pieces_stand_in_files),
-		ON(sqlite, test_many_holes),
-		ON(sqlite, test_pieces_of_a_lost_group),
-		ON(sqlite, test_orphans_go_at_the_start),
-		ON(sqlite, test_a_piece_that_is_damaged),
-		ON(sqlite, test_no_space_for_a_piece),
-		ON(sqlite, test_a_store_of_version_1),
+	static const struct store_case cases[] = {
+		EACH(test_register_and_find),
+		EACH(test_names_are_unique),
+		EACH(test_stale_bundles),
+		EACH(test_list_pages),
+		EACH(test_put_pull_ack),
+		EACH(test_refusals),
+		EACH(test_unregister_keeps_the_counter),
+		EACH(test_block),
+		EACH(test_last_message_id),
+		EACH(test_random_steps),
+		ON(SQLITE, test_more_mailboxes_than_are_kept),
+		ON(SQLITE, test_reopen),
+		ON(SQLITE, test_reopen_knows_who_has_left),
+		ON(SQLITE, test_texts_count_before_their_counters_do),
+		ON(SQLITE, test_last_seen),
+		ON(SQLITE, test_not_a_store),
+		ON(SQLITE, test_failed_write_is_for_good),
+		ON(SQLITE, test_shortage_loses_a_group_only),
+		ON(SQLITE, test_pieces_stand_in_files),
+		ON(SQLITE, test_many_holes),
+		ON(SQLITE, test_pieces_of_a_lost_group),
+		ON(SQLITE, test_orphans_go_at_the_start),
+		ON(SQLITE, test_a_piece_that_is_damaged),
+		ON(SQLITE, test_no_space_for_a_piece),
+		ON(SQLITE, test_a_store_of_version_1),
 	};
 
-	return cmocka_run_group_tests(tests, start, NULL);
+	return run_on_stores(cases, ARRAY_LEN(cases));
 }

@@ -434,17 +434,17 @@ test_lost_beside_one_under_way(void **state)
 int
 main(void)
 {
-	static enum kind memory = MEMORY, sqlite = SQLITE;
-	const struct CMUnitTest tests[] = {
-		ON_BOTH(test_store_is_full),
-		ON(sqlite, test_pages_are_used_again),
-		ON(sqlite, test_disk_is_nearly_full),
-		ON(sqlite, test_disk_is_full),
-		ON(sqlite, test_log_is_bounded),
-		ON(sqlite, test_deleting_takes_little),
-		ON(sqlite, test_next_group_gathers),
-		ON(sqlite, test_lost_beside_one_under_way),
+	static const struct store_case cases[] = {
+		ON(MEMORY, test_store_is_full),
+		ON(SQLITE, test_store_is_full),
+		ON(SQLITE, test_pages_are_used_again),
+		ON(SQLITE, test_disk_is_nearly_full),
+		ON(SQLITE, test_disk_is_full),
+		ON(SQLITE, test_log_is_bounded),
+		ON(SQLITE, test_deleting_takes_little),
+		ON(SQLITE, test_next_group_gathers),
+		ON(SQLITE, test_lost_beside_one_under_way),
 	};
 
-	return cmocka_run_group_tests(tests, start, NULL);
+	return run_on_stores(cases, ARRAY_LEN(cases));
 }

@@ -76,12 +76,11 @@ test_old_invites_are_forgotten(void **state)
 int
 main(void)
 {
-	static enum kind memory = MEMORY, sqlite = SQLITE;
-	const struct CMUnitTest tests[] = {
-		ON_BOTH(test_invites),
-		ON(sqlite, test_invite_of_a_lost_group),
-		ON(sqlite, test_old_invites_are_forgotten),
+	static const struct store_case cases[] = {
+		EACH(test_invites),
+		ON(SQLITE, test_invite_of_a_lost_group),
+		ON(SQLITE, test_old_invites_are_forgotten),
 	};
 
-	return cmocka_run_group_tests(tests, start, NULL);
+	return run_on_stores(cases, ARRAY_LEN(cases));
 }

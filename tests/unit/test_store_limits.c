@@ -54,7 +54,16 @@ test_others_from_now_on(void **state)
 	assert_int_equal(fill(f->st, &carol, 3, "c", REASON_MAILBOX_FULL), 0);
 	assert_int_equal(ack(f->st, &bob, 0, UINT32_MAX), 5);
 	settle(f->st);
-	/* nor is the disk looked at later than that */
+	close_exact(f);
+}
+
+/* The disk is looked at no later than that. */
+static void
+test_store_is_full_from_now_on(void **state)
+{
+	struct store_limits limits = store_limits_none;
+	struct fixture *f = begin(state, &limits);
+
 	limits.store_bytes = 1;
 	store_limit(f->st, &limits);
 	assert_int_equal(fill(f->st, &carol, 3, "c", REASON_BUSY), 0);
@@ -691,22 +700,23 @@ test_a_store_of_version_2(void **state)
 int
 main(void)
 {
-	static enum kind memory = MEMORY, sqlite = SQLITE;
-	const struct CMUnitTest tests[] = {
-		ON_BOTH(test_number_of_texts),
-		ON_BOTH(test_others_from_now_on),
-		ON_BOTH(test_bytes_of_texts),
-		ON_BOTH(test_waiting_requests),
-		ON_BOTH(test_bytes_of_pieces),
-		ON(sqlite, test_limits_that_change),
-		ON(sqlite, test_shares_are_counted_beyond_half),
-		ON_BOTH(test_number_of_blocks),
-		ON(sqlite, test_deletions_of_a_request),
-		ON_BOTH(test_pieces_are_kept_for_their_time),
-		ON_BOTH(test_texts_are_kept_for_their_time),
-		ON_BOTH(test_random_steps),
-		ON(sqlite, test_a_store_of_version_2),
+	static const struct store_case cases[] = {
+		EACH(test_number_of_texts),
+		EACH(test_others_from_now_on),
+		ON(MEMORY, test_store_is_full_from_now_on),
+		ON(SQLITE, test_store_is_full_from_now_on),
+		EACH(test_bytes_of_texts),
+		EACH(test_waiting_requests),
+		EACH(test_bytes_of_pieces),
+		ON(SQLITE, test_limits_that_change),
+		ON(SQLITE, test_shares_are_counted_beyond_half),
+		EACH(test_number_of_blocks),
+		ON(SQLITE, test_deletions_of_a_request),
+		EACH(test_pieces_are_kept_for_their_time),
+		EACH(test_texts_are_kept_for_their_time),
+		EACH(test_random_steps),
+		ON(SQLITE, test_a_store_of_version_2),
 	};
 
-	return cmocka_run_group_tests(tests, start, NULL);
+	return run_on_stores(cases, ARRAY_LEN(cases));
 }
