@@ -76,12 +76,13 @@ struct serve {
 	uint32_t max_frame;
 	enum serve_registration registration;
 	const uint8_t *invite_key;
-	unsigned replies_n;       /* of this turn */
-	unsigned pieces_n;        /* of these, that confirm a piece of a file */
-	size_t pieces_len;        /* bytes of those pieces */
-	uint64_t pieces_by;       /* when they are committed at the latest */
-	struct session_list held; /* what turn_next hands out */
-	struct session_list woken; /* to be looked at by turn_settle */
+	unsigned replies_n; /* of this turn */
+	unsigned pieces_n;  /* of these, that confirm a piece of a file */
+	size_t pieces_len;  /* bytes of those pieces */
+	uint64_t pieces_by; /* when they are committed at the latest */
+	struct session *pieces_from; /* of the last of them; NULL = none */
+	struct session_list held;    /* what turn_next hands out */
+	struct session_list woken;   /* to be looked at by turn_settle */
 };
 
 /* store stays the caller's.  ERR_NOMEM. */

@@ -11,8 +11,8 @@
 #include "wire/frame.h"
 
 #define RETRY_MS   1000 /* for what may pass by itself */
-#define PIECES_MS  5
-#define PIECES_LEN (2 * 1024 * 1024)
+#define PIECES_MS  20
+#define PIECES_LEN (4 * 1024 * 1024)
 
 static const char *const texts[] = {
 	[REASON_MALFORMED] = "malformed request",
@@ -61,6 +61,8 @@ turn_forget(struct serve *sv, struct session *ss)
 {
 	stop_waiting(sv, ss);
 	unlist(sv, ss);
+	if (sv->pieces_from == ss)
+		sv->pieces_from = NULL;
 	buf_free(ss->held);
 	ss->held = NULL;
 }
@@ -77,7 +79,7 @@ put_frame(struct serve *sv, struct session *ss, uint16_t code,
 
 	assert(len <= FRAME_MAX - FRAME_REPLY_LEN);
 	if (!ss->held)
-		ss->held = buf_new(sv->limits->max_output);
+		ss->held = buf_new_open(sv->limits->max_output);
 	if (!ss->held)
 		return err_set(ERR_NOMEM, "reply");
 	frame_pack_reply(head, &rep);
@@ -107,10 +109,11 @@ turn_reply(struct serve *sv, struct session *ss, enum code code,
 }
 
 void
-turn_is_piece(struct serve *sv, size_t len)
+turn_is_piece(struct serve *sv, struct session *ss, size_t len)
 {
 	sv->pieces_n++;
 	sv->pieces_len += len;
+	sv->pieces_from = ss;
 }
 
 bool
@@ -252,6 +255,7 @@ turn_settle(struct serve *sv)
 	sv->replies_n = sv->pieces_n = 0;
 	sv->pieces_len = 0;
 	sv->pieces_by = 0;
+	sv->pieces_from = NULL;
 	return r == ERR_IO ? r : 0;
 }
 
