@@ -429,10 +429,8 @@ chunks_put(struct chunks *c, struct chunks_place *out, const uint8_t *bytes,
 		r = note(&c->group, &place, true);
 	if (r < 0)
 		return r;
-	/* let the disk begin; what it says of it comes with the sync */
-	(void)sync_file_range(c->writer, (off_t)place.offset, len,
-	    SYNC_FILE_RANGE_WRITE);
 	c->end += room_for(len);
+	file_write_out(c->writer, place.offset, c->end);
 	c->dirty = true;
 	take(c, len);
 	*out = place;

@@ -98,6 +98,14 @@ conn_has_room(const struct conn *c)
 	    c->set->limits->max_output;
 }
 
+bool
+conn_is_amid(const struct session *ss)
+{
+	const struct conn *c = (const struct conn *)(const void *)ss;
+
+	return c && c->partial_at != 0;
+}
+
 /* All is sent, the close included. */
 static int
 finish(struct conn *c)

@@ -104,6 +104,9 @@ void conn_release(struct conn_set *cs);
 /* Answer what was asked, then close; what is in its handshake is dropped. */
 void conn_drain(struct conn_set *cs);
 
+/* Whether more of a frame is on its way from there; ss NULL: no. */
+bool conn_is_amid(const struct session *ss);
+
 /* Whether another reply may be made; the largest still fits then. */
 bool conn_has_room(const struct conn *c);
 

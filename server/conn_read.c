@@ -23,17 +23,24 @@ length(const struct buf *b)
 	return b ? buf_len(b) : 0;
 }
 
-/* Keep in[0..len) for later. */
+/* Keep in[0..len) for later, in a buffer made the first time. */
 static int
-keep(struct buf **b, size_t max, const uint8_t *in, size_t len)
+keep(struct buf **b, struct buf *(*make)(size_t), size_t max, const uint8_t *in,
+    size_t len)
 {
 	if (len == 0)
 		return 0;
 	if (!*b)
-		*b = buf_new(max);
+		*b = make(max);
 	if (!*b)
 		return err_set(ERR_NOMEM, "connection");
 	return buf_put(*b, in, len);
+}
+
+static int
+keep_frames(struct conn *c, const uint8_t *in, size_t len)
+{
+	return keep(&c->frames, buf_new, FRAMES_MAX, in, len);
 }
 
 /* Serve the frames of in[0..len) while there is room; how far it got. */
@@ -72,16 +79,12 @@ serve_on(struct conn *c, const uint8_t *in, size_t len)
 
 	if (length(c->frames) == 0) {
 		n = serve(c, in, len);
-		return keep(&c->frames, FRAMES_MAX, in + n, len - n);
+		return keep_frames(c, in + n, len - n);
 	}
-	r = keep(&c->frames, FRAMES_MAX, in, len);
+	r = keep_frames(c, in, len);
 	if (r < 0)
 		return r;
 	buf_drop(c->frames, serve(c, buf_peek(c->frames), buf_len(c->frames)));
-	if (buf_len(c->frames) == 0) {
-		buf_free(c->frames);
-		c->frames = NULL;
-	}
 	return 0;
 }
 
@@ -206,6 +209,16 @@ static int (*const stages[])(struct conn *, uint8_t *, size_t) = {
 	[CONN_LINGER] = take_nothing,
 };
 
+/* Nothing is kept in memory while no frame is begun. */
+static void
+spare_frames(struct conn *c)
+{
+	if (length(c->frames) > 0)
+		return;
+	buf_free(c->frames);
+	c->frames = NULL;
+}
+
 /* Go through the bytes in the scratch as far as they reach. */
 static int
 take(struct conn *c, size_t len)
@@ -223,11 +236,12 @@ take(struct conn *c, size_t len)
 		in += n;
 		len -= (size_t)n;
 	}
+	spare_frames(c);
 	partial = c->state == CONN_OPEN &&
 	    (len > 0 || length(c->frames) > 0 || c->session.skip > 0);
 	if (partial && c->partial_at == 0)
 		c->partial_at = loop_now(c->set->loop);
-	return keep(&c->raw, CONN_READ_SCRATCH, in, len);
+	return keep(&c->raw, buf_new_open, CONN_READ_SCRATCH, in, len);
 }
 
 /* Move what was kept of records into the scratch: how much. */

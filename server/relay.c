@@ -38,7 +38,7 @@ struct relay {
 	const struct relay_config *config;
 	struct limits traffic;  /* as they are now */
 	size_t room;            /* for connections */
-	struct loop_timer turn; /* the next, of a backup */
+	struct loop_timer turn; /* the next, at the latest */
 	bool backing_up;
 	struct relay_ready ready;
 	bool stopping;
@@ -201,15 +201,31 @@ on_signal(void *arg, int signo)
 	loop_timer_set(r->loop, &r->drain, loop_now(r->loop) + DRAIN_MS);
 }
 
+/*
+ * Pieces of files share a commit with those that are here already, and with
+ * the one that has begun to come.
+ */
+static bool
+waits_for_pieces(struct relay *r, bool idle, bool *restless)
+{
+	if (!turn_may_wait(&r->serve, loop_now(r->loop)))
+		return false;
+	*restless = !conn_is_amid(r->serve.pieces_from);
+	if (!*restless)
+		loop_timer_set(r->loop, &r->turn, r->serve.pieces_by);
+	return !idle || !*restless;
+}
+
 /* Group commit: a turn is made durable at once, then it is answered. */
 static bool
 before_sleep(void *arg, bool idle)
 {
 	struct relay *r = arg;
+	bool restless;
 	int code;
 
-	if (!idle && turn_may_wait(&r->serve, loop_now(r->loop)))
-		return true;
+	if (waits_for_pieces(r, idle, &restless))
+		return restless;
 	code = turn_settle(&r->serve);
 	conn_release(&r->conns);
 	if (code == 0)

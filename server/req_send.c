@@ -26,6 +26,6 @@ req_send(struct serve *sv, struct session *ss, const uint8_t *in, size_t len)
 	memcpy(payload, m.to, ID_LEN); /* the message id stays 0 */
 	turn_reply(sv, ss, CODE_SEND, payload, sizeof(payload));
 	if (m.type == MESSAGE_CHUNK)
-		turn_is_piece(sv, m.content_len);
+		turn_is_piece(sv, ss, m.content_len);
 	return 0;
 }

@@ -52,7 +52,7 @@ static int
 reserve(struct sender *s, uint8_t **out, size_t len)
 {
 	if (!s->wire)
-		s->wire = buf_new(WIRE_MAX);
+		s->wire = buf_new_open(WIRE_MAX);
 	if (!s->wire)
 		return err_set(ERR_NOMEM, "records");
 	return buf_reserve(s->wire, out, len);

@@ -43,7 +43,7 @@ serve_start(struct serve *sv, struct store *store,
 	*sv = (struct serve){
 		.store = store,
 		.hub = hub_new(),
-		.page = buf_new(FRAME_MAX),
+		.page = buf_new_open(FRAME_MAX),
 		.limits = config->limits,
 		.max_frame = (uint32_t)config->limits->max_frame,
 		.registration = config->registration,

@@ -85,6 +85,7 @@ struct serve {
 	unsigned pieces_n;  /* of these, that confirm a piece of a file */
 	size_t pieces_len;  /* bytes of those pieces */
 	uint64_t pieces_by; /* when they are committed at the latest */
+	struct session *pieces_from; /* of the last of them; NULL = none */
 	struct session_list held[2]; /* what turn_next hands out */
 	unsigned open;               /* which of these gathers */
 	bool under_way;              /* the other is being made durable */

@@ -230,9 +230,6 @@ copy_some(struct backup *b)
 		r = err_set(ERR_IO, NAMED " are cut off");
 	if (r == 0)
 		r = file_write_at(b->to, b->s->piece, got, b->at, NAMED);
-	/* the disk begins, so that little is left for the sync to wait for */
-	(void)sync_file_range(b->to, (off_t)b->at, (off_t)got,
-	    SYNC_FILE_RANGE_WRITE);
 	b->at += got;
 	return r;
 }

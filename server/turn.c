@@ -13,8 +13,8 @@
 #define GROUPS     2
 #define TOGETHER   8    /* replies for which a thread is asked to wait */
 #define RETRY_MS   1000 /* for what may pass by itself */
-#define PIECES_MS  5
-#define PIECES_LEN (2 * 1024 * 1024)
+#define PIECES_MS  20
+#define PIECES_LEN (4 * 1024 * 1024)
 
 static const char *const texts[] = {
 	[REASON_MALFORMED] = "malformed request",
@@ -66,6 +66,8 @@ void
 turn_forget(struct serve *sv, struct session *ss)
 {
 	stop_waiting(sv, ss);
+	if (sv->pieces_from == ss)
+		sv->pieces_from = NULL;
 	for (unsigned group = 0; group < GROUPS; group++) {
 		unlist(sv, ss, group);
 		buf_free(ss->held[group].replies);
@@ -85,7 +87,7 @@ pack_frame(struct serve *sv, struct held *h, uint16_t code, const void *payload,
 
 	assert(len <= FRAME_MAX - FRAME_REPLY_LEN);
 	if (!h->replies)
-		h->replies = buf_new(sv->limits->max_output);
+		h->replies = buf_new_open(sv->limits->max_output);
 	if (!h->replies)
 		return err_set(ERR_NOMEM, "reply");
 	frame_pack_reply(head, &rep);
@@ -122,10 +124,11 @@ turn_reply(struct serve *sv, struct session *ss, enum code code,
 }
 
 void
-turn_is_piece(struct serve *sv, size_t len)
+turn_is_piece(struct serve *sv, struct session *ss, size_t len)
 {
 	sv->pieces_n++;
 	sv->pieces_len += len;
+	sv->pieces_from = ss;
 }
 
 bool
@@ -291,6 +294,7 @@ begin(struct serve *sv)
 	sv->replies_n = sv->pieces_n = 0;
 	sv->pieces_len = 0;
 	sv->pieces_by = 0;
+	sv->pieces_from = NULL;
 }
 
 /* End the group that gathers: wait for the disk, or let it be under way. */

@@ -13,8 +13,8 @@
 void turn_reply(struct serve *sv, struct session *ss, enum code code,
     const void *payload, size_t len);
 
-/* The reply held last confirms a piece of a file, of len bytes. */
-void turn_is_piece(struct serve *sv, size_t len);
+/* The reply that ss holds last confirms a piece of a file, of len bytes. */
+void turn_is_piece(struct serve *sv, struct session *ss, size_t len);
 
 /* 9000; text NULL: what the reason means. */
 void turn_refuse(struct serve *sv, struct session *ss, enum reason reason,

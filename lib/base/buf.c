@@ -2,6 +2,7 @@
 #include "base/buf.h"
 
 #include <assert.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,8 +13,10 @@ struct buf {
 	uint8_t *bytes;
 	size_t start; /* first byte not consumed */
 	size_t end;
+	size_t top; /* nothing was ever written from here on */
 	size_t cap;
 	size_t max;
+	bool open; /* no secrets: nothing is wiped */
 };
 
 struct buf *
@@ -26,13 +29,30 @@ buf_new(size_t max)
 	return b;
 }
 
+struct buf *
+buf_new_open(size_t max)
+{
+	struct buf *b = buf_new(max);
+
+	if (b)
+		b->open = true;
+	return b;
+}
+
+static void
+wipe(struct buf *b)
+{
+	if (b->bytes && !b->open)
+		secret_wipe(b->bytes, b->top);
+	b->top = 0;
+}
+
 void
 buf_free(struct buf *b)
 {
 	if (!b)
 		return;
-	if (b->bytes)
-		secret_wipe(b->bytes, b->cap);
+	wipe(b);
 	free(b->bytes);
 	free(b);
 }
@@ -40,8 +60,7 @@ buf_free(struct buf *b)
 void
 buf_clear(struct buf *b)
 {
-	if (b->bytes)
-		secret_wipe(b->bytes, b->end);
+	wipe(b);
 	b->start = b->end = 0;
 }
 
@@ -98,7 +117,7 @@ grow(struct buf *b, size_t need)
 		return err_set(ERR_NOMEM, "%zu bytes of memory", cap);
 	if (b->bytes) {
 		memcpy(bytes, b->bytes, b->end);
-		secret_wipe(b->bytes, b->cap);
+		wipe(b);
 		free(b->bytes);
 	}
 	b->bytes = bytes;
@@ -121,6 +140,8 @@ buf_reserve(struct buf *b, uint8_t **out, size_t len)
 		if (r < 0)
 			return r;
 	}
+	if (b->top < b->end + len)
+		b->top = b->end + len;
 	*out = b->bytes + b->end;
 	return 0;
 }

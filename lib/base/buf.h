@@ -16,6 +16,8 @@ struct buf;
 
 /* An empty buffer that never holds more than max bytes; NULL: no memory. */
 struct buf *buf_new(size_t max);
+/* The same for what is no secret, as ciphertext: nothing of it is wiped. */
+struct buf *buf_new_open(size_t max);
 void buf_free(struct buf *b); /* NULL is fine */
 
 /* Drop the contents, keep the memory. */

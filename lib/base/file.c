@@ -14,7 +14,8 @@
 
 #include "base/err.h"
 
-#define PIECE 65536
+#define PIECE  65536
+#define STRIDE (1024 * 1024) /* that the disk is given at a time */
 
 static int
 fault(int code, const char *path)
@@ -128,13 +129,23 @@ file_write(int fd, const void *bytes, size_t len, const char *name)
 	return 0;
 }
 
+void
+file_write_out(int fd, uint64_t from, uint64_t to)
+{
+	const uint64_t first = from / STRIDE, last = to / STRIDE;
+
+	/* what the disk says of it comes with the sync */
+	if (first < last)
+		(void)sync_file_range(fd, (off_t)(first * STRIDE),
+		    (off_t)((last - first) * STRIDE), SYNC_FILE_RANGE_WRITE);
+}
+
 int
 file_write_at(int fd, const void *bytes, size_t len, uint64_t offset,
     const char *name)
 {
 	const uint8_t *p = bytes;
 	const uint64_t from = offset;
-	const size_t all = len;
 
 	while (len > 0) {
 		ssize_t n = pwrite(fd, p, len, (off_t)offset);
@@ -147,9 +158,7 @@ file_write_at(int fd, const void *bytes, size_t len, uint64_t offset,
 		offset += (uint64_t)n;
 		len -= (size_t)n;
 	}
-	/* the disk may begin; what it says of it comes with the sync */
-	(void)sync_file_range(fd, (off_t)from, (off_t)all,
-	    SYNC_FILE_RANGE_WRITE);
+	file_write_out(fd, from, offset);
 	return 0;
 }
 

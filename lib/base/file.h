@@ -32,9 +32,15 @@ int file_write(int fd, const void *bytes, size_t len,
 int file_read(int fd, void *out, size_t len, uint64_t offset, size_t *got,
     const char *name) MUST_USE;
 
-/* All len bytes at offset; ERR_IO. */
+/* All len bytes at offset, which the disk may begin with; ERR_IO. */
 int file_write_at(int fd, const void *bytes, size_t len, uint64_t offset,
     const char *name) MUST_USE;
+
+/*
+ * from..to was written: let the disk begin with what has become a whole MiB,
+ * so that little is left for the sync.
+ */
+void file_write_out(int fd, uint64_t from, uint64_t to);
 
 /*
  * Make path, 0600, whole or not at all, never replacing; durable with its

@@ -10,7 +10,7 @@
 int
 page_init(struct page *p, bool no_chunks)
 {
-	*p = (struct page){ .bytes = buf_new(FRAME_MAX),
+	*p = (struct page){ .bytes = buf_new_open(FRAME_MAX),
 		.ranges = buf_new(FRAME_MAX),
 		.no_chunks = no_chunks };
 	if (p->bytes && p->ranges)

@@ -19,7 +19,6 @@ struct run {
 	struct upload *upload;
 	uint64_t begun; /* monotonic */
 	uint64_t sent;  /* bytes, in this run */
-	uint64_t uncommitted;
 };
 
 static void
@@ -35,6 +34,13 @@ static bool
 is_on(const struct outgoing *t)
 {
 	return t->line.failed == 0;
+}
+
+/* Chunks are still to be sent to it. */
+static bool
+lacks_chunks(const struct outgoing *t)
+{
+	return is_on(t) && !t->row.has_end;
 }
 
 /* Each target that has not failed; what each answers is its failure. */
@@ -85,6 +91,22 @@ save_progress(struct run *run)
 		if (r < 0)
 			fail(t, r);
 	}
+}
+
+/* Has as much been sent, since that was noted, as may be sent again? */
+static bool
+is_due(const struct run *run)
+{
+	const uint64_t most = SENDFILE_COMMIT / run->file.source.chunk_size;
+
+	for (size_t i = 0; i < run->job->peers_n; i++) {
+		const struct outgoing *t = &run->targets[i];
+
+		if (lacks_chunks(t) &&
+		    t->line.next - spans_missing(&t->row.spans) >= most)
+			return true;
+	}
+	return false;
 }
 
 /* Not faster than the user wants. */
@@ -138,11 +160,8 @@ pass_on(struct run *run, bool *final)
 	if (r < 0 || !needed)
 		return r;
 	run->sent += len;
-	run->uncommitted += len;
-	if (run->uncommitted >= SENDFILE_COMMIT) {
-		run->uncommitted = 0;
+	if (is_due(run))
 		save_progress(run);
-	}
 	tell_progress(run);
 	keep_rate(run);
 	return 0;
@@ -153,9 +172,7 @@ static bool
 is_needed(const struct run *run)
 {
 	for (size_t i = 0; i < run->job->peers_n; i++) {
-		const struct outgoing *t = &run->targets[i];
-
-		if (is_on(t) && !t->row.has_end)
+		if (lacks_chunks(&run->targets[i]))
 			return true;
 	}
 	return false;

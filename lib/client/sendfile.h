@@ -5,7 +5,8 @@
  *
  *	1. a row of files (OPEN, spans empty) with the manifest in the outbox
  *	2. the manifest leaves; chunks leave, UPLOAD_WINDOW at a time
- *	3. every SENDFILE_COMMIT bytes: the chunks that the relay has, as spans
+ *	3. the chunks that the relay has, as spans, so often that never more
+ *	   than SENDFILE_COMMIT bytes have been sent that are in none
  *	4. the row ENDED, with the END in the outbox; the END leaves
  *	5. told says so to the user; the row is dropped
  *

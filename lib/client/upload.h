@@ -10,7 +10,7 @@
 #include "base/err.h"
 #include "client/client.h"
 
-#define UPLOAD_WINDOW 16 /* chunks */
+#define UPLOAD_WINDOW 32 /* chunks */
 
 /* One recipient's file, owned by the caller. */
 struct upload_line {

@@ -46,7 +46,7 @@ replies_new(void)
 
 	if (!rs)
 		return NULL;
-	rs->bytes = buf_new(FRAME_MAX + TRANSPORT_BODY_MAX);
+	rs->bytes = buf_new_open(FRAME_MAX + TRANSPORT_BODY_MAX);
 	if (!rs->bytes) {
 		free(rs);
 		return NULL;

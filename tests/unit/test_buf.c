@@ -114,6 +114,34 @@ test_reserve(void **state)
 	buf_free(b);
 }
 
+/* Whatever was in it, also what was dropped, and what was lent. */
+static void
+test_wiped(void **state)
+{
+	static const uint8_t zero[100];
+	struct buf *b = buf_new(100);
+	uint8_t *to;
+
+	(void)state;
+	assert_int_equal(buf_reserve(b, &to, 100), 0);
+	memset(to, 's', 100);
+	buf_commit(b, 60);
+	buf_drop(b, 60);
+	assert_int_equal(buf_put(b, "a", 1), 0);
+	buf_clear(b);
+	assert_memory_equal(to, zero, 100);
+	buf_free(b);
+
+	b = buf_new_open(100);
+	assert_int_equal(buf_reserve(b, &to, 100), 0);
+	memset(to, 's', 100);
+	buf_commit(b, 100);
+	buf_clear(b);
+	assert_int_equal(buf_len(b), 0);
+	assert_int_equal(to[99], 's');
+	buf_free(b);
+}
+
 /* Random calls beside a plain array that does the same. */
 static void
 test_model(void **state)
@@ -159,6 +187,7 @@ main(void)
 		cmocka_unit_test(test_ceiling),
 		cmocka_unit_test(test_room_comes_back),
 		cmocka_unit_test(test_reserve),
+		cmocka_unit_test(test_wiped),
 		cmocka_unit_test(test_model),
 	};
 
