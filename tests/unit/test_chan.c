@@ -15,7 +15,6 @@
 
 #include "base/clock.h"
 #include "base/err.h"
-#include "base/le.h"
 #include "base/secret.h"
 #include "base/text.h"
 #include "crypto/noise.h"
