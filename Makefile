@@ -47,7 +47,7 @@ SERVICE := $(sort $(wildcard share/systemd/*/*))
 SYSUSERS := $(sort $(wildcard share/sysusers.d/*))
 SCHEMAS := $(sort $(wildcard share/schema/v1/*.json))
 C_ALL   := $(sort $(wildcard lib/*/*.[ch] server/*.[ch] cmd/*.[ch] tests/*/*.[ch]))
-SCRIPTS := check demo .ci/run tests/tools/pgcluster completions/sentinel.bash $(sort $(filter-out %/completions %/json-man,$(wildcard scripts/*)) $(wildcard tests/*/*.sh tests/*/*.bash examples/*.sh))
+SCRIPTS := check demo .ci/run tests/tools/pgcluster completions/sentinel.bash $(sort $(filter-out %/completions %/json-man %/session,$(wildcard scripts/*)) $(wildcard tests/*/*.sh tests/*/*.bash examples/*.sh))
 
 BINS  := $(CMD_SRC:cmd/%.c=$(B)/bin/%)
 UNITS := $(UNT_SRC:tests/unit/%.c=$(B)/unit/%)
@@ -293,6 +293,8 @@ uninstall:
 generated: all
 	@scripts/completions/generate $(B)/bin completions
 	@scripts/json-man share/schema/v1 >man/sentinel-json.5
+session: all
+	@scripts/session $(B)/bin >share/session.svg
 deb:
 	@scripts/deb $(BUILD)/deb
 dist:
@@ -308,13 +310,14 @@ help:
 	@echo 'trial       the tests of one trial of tests/trials.txt: make trial T=A6'
 	@echo 'lint        one by one: $(LINTS:%=lint-%)'
 	@echo 'generated   completions and sentinel-json(5), made again from their tables'
+	@echo 'session     the picture of a session in README, taken again'
 	@echo 'format bench fuzz install uninstall dist deb clean'
 	@echo 'VARIANT=release|debug|asan|tsan|cover  WERROR=1  V=1  CC= CFLAGS= LDFLAGS= PREFIX= DESTDIR= BUILD='
 	@echo 'T=GLOB      only the tests of that name: make check-unit T=frame, make fuzz T=id'
 
 .PHONY: all tools check check-house check-unit check-replay check-bats check-slow check-slow-bats trial $(house) $(unit) \
         $(replay) $(bats) $(slow) asan tsan cover debug mutants fuzz run-fuzz $(fuzzing) bench format lint \
-        lint-each analyze-each $(LINTS:%=lint-%) install uninstall generated dist deb clean help FORCE
+        lint-each analyze-each $(LINTS:%=lint-%) install uninstall generated session dist deb clean help FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
 -include $(patsubst %.o,%.d,$(call obj,$(SRC)))

@@ -27,3 +27,12 @@ blocks() {
 	blocks json >"$WITNESS_DIR/readme"
 	[ "$(wc -l <"$WITNESS_DIR/readme")" -ge 5 ]
 }
+
+@test "the picture of a session can be taken again" {
+	run --separate-stderr "$ROOT/scripts/session" "$SENTINEL_BIN" 3>&-
+	assert_success
+	assert_line --partial 'in/notes.tar: OK'
+	/usr/bin/python3 -c 'import sys, xml.dom.minidom as x; x.parse(sys.stdin)' \
+	    <<<"$output"
+	grep -q "in/notes.tar: OK" "$ROOT/share/session.svg"
+}
