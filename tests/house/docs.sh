@@ -2,8 +2,10 @@
 # docs.sh BUILD: every command has a man page; the page tells all of the
 # command's long options, or sentinel(7) does for those that all share, and
 # lists none that the command does not have.  sentinel-relay.conf(5) names what
-# may stand in the file, and nothing else.  No page refers to one of ours that
-# is missing.
+# may stand in the file, and nothing else.  Variables of the environment that
+# the sources name are told under some Ev macro, and those that have an item
+# there are named in the sources.  No page refers to one of ours that is
+# missing.
 set -eu
 bad=0
 complain() {
@@ -63,6 +65,23 @@ if [ -f "$conf" ]; then
 		complain "$conf and the relay do not agree on $o"
 	done
 fi
+
+variable='[A-Z][A-Z_]*[A-Z]'
+# shellcheck disable=SC2086
+grep -hoE "getenv\(\"$variable\"|\"(SENTINEL|LISTEN|LC)_[A-Z_]+\"" \
+    lib/*/*.c server/*.c cmd/*.c | grep -oE "$variable" | sort -u >"$work/own"
+sed -nE 's/^\.(It |Pq )?Ev //p' man/*.[1578] | grep -oE "$variable" |
+    sort -u >"$work/told"
+sed -nE 's/^\.It Ev //p' man/*.[1578] | grep -oE "$variable" |
+    sort -u >"$work/listed"
+for v in $(comm -23 "$work/own" "$work/told"); do
+	complain "no page tells of the environment's $v"
+done
+for v in $(comm -23 "$work/listed" "$work/own"); do
+	[ "$v" = TZ ] || # the C library does
+	    grep -q "\"$v\"" lib/*/*.c server/*.c cmd/*.c ||
+	    complain "a page tells of $v, which nobody reads"
+done
 
 # a reference to a page of ours that is not there
 sed -n 's/^\.Xr \(sentinel[a-z.-]*\) \([1-8]\).*/\1.\2/p' man/*.[1578] | sort -u |

@@ -192,6 +192,10 @@ echo .Sh >man/sentinel.7
 finds docs 'neither .* nor man/sentinel.7 has --get' 'a common option told nowhere'
 echo '.It Fl n , -nope Ar N' >>man/sentinel-send.1
 finds docs 'man/sentinel-send.1 has --nope' 'an option that is only in the page'
+write_c lib/cli/mark.c mark_make '' 'getenv("SENTINEL_MARK");'
+finds docs "no page tells of the environment's SENTINEL_MARK" 'a variable told nowhere'
+echo '.It Ev SENTINEL_NOPE' >>man/sentinel.7
+finds docs 'a page tells of SENTINEL_NOPE' 'a variable that nobody reads'
 echo '.Xr sentinel-gone 1 ,' >>man/sentinel-send.1
 finds docs 'no man/sentinel-gone.1' 'a reference to a page that is not there'
 
