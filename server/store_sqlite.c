@@ -41,7 +41,7 @@ store_sqlite_counted(struct store_sqlite *s, struct mailbox *m)
 void
 store_sqlite_has_one_more(struct store_sqlite *s, struct mailbox *m)
 {
-	if (++m->uncounted >= UNCOUNTED_MAX)
+	if (++m->uncounted >= UNCOUNTED_MAX || store_sqlite_census_awaits(s, m))
 		store_sqlite_counted(s, m);
 }
 
@@ -67,9 +67,8 @@ write_seen(struct sql *sql, const struct mailbox *m)
 	return sql_run(sql, QUERY_SET_SEEN);
 }
 
-/* Bring the tables up to what is kept in memory. */
-static int
-write_changed(struct store_sqlite *s)
+int
+store_sqlite_write_changed(struct store_sqlite *s)
 {
 	struct mailbox *m;
 
@@ -97,7 +96,7 @@ keep(struct store_sqlite *s, struct mailbox **out, const struct mailbox *m)
 	*out = mailbox_add(s->boxes, m);
 	if (*out)
 		return 0;
-	r = write_changed(s);
+	r = store_sqlite_write_changed(s);
 	if (r < 0)
 		return r;
 	mailbox_clear(s->boxes);
@@ -130,6 +129,7 @@ static int
 load(struct store_sqlite *s, struct mailbox **out, const uint8_t *id)
 {
 	struct mailbox m = { 0 };
+	int64_t counted_bytes;
 	int r;
 
 	sql_set_blob(s->sql, QUERY_MAILBOX, 1, id, ID_LEN);
@@ -146,9 +146,17 @@ load(struct store_sqlite *s, struct mailbox **out, const uint8_t *id)
 	m.chunk_bytes = sql_get_int(s->sql, QUERY_MAILBOX, 6);
 	m.blocks = sql_get_int(s->sql, QUERY_MAILBOX, 7);
 	m.shared = sql_get_int(s->sql, QUERY_MAILBOX, 8) != 0;
+	counted_bytes = m.message_bytes;
 	sql_settle(s->sql, QUERY_MAILBOX);
 	r = count_rest(s, &m);
-	return r == 0 ? keep(s, out, &m) : r;
+	if (r == 0)
+		r = keep(s, out, &m);
+	if (r == 0 && m.uncounted > 0 && store_sqlite_census_awaits(s, &m)) {
+		store_sqlite_census_add(s, m.uncounted,
+		    (uint64_t)(m.message_bytes - counted_bytes));
+		store_sqlite_counted(s, *out);
+	}
+	return r;
 }
 
 int
@@ -222,7 +230,8 @@ close_group(struct store_sqlite *s, int (*how)(struct sql *))
 		sql_undo(s->sql);
 	} else {
 		if (writes)
-			(void)write_changed(s); /* the commit tells */
+			(void)store_sqlite_write_changed(
+			    s); /* the commit tells */
 		r = how(s->sql);
 	}
 	if (r > 0)
@@ -235,6 +244,9 @@ close_group(struct store_sqlite *s, int (*how)(struct sql *))
 		chunks_keep(s->chunks);
 	else if (r != ERR_IO) /* else the rows may be there at the next start */
 		chunks_undo(s->chunks);
+	if (r == ERR_BUSY && s->census.under_way &&
+	    store_sqlite_census_begin(s) < 0)
+		r = ERR_IO;
 	store_sqlite_space_settle(s, r < 0);
 	s->pieces_changed = false;
 	return r;
@@ -314,7 +326,7 @@ write_seen_late(struct store_sqlite *s)
 
 	if (!s->boxes || sql_is_open(s->sql))
 		return 0;
-	r = write_changed(s);
+	r = store_sqlite_write_changed(s);
 	return r == 0 ? sql_commit(s->sql) : r;
 }
 
@@ -383,27 +395,6 @@ open_chunks(struct store_sqlite *s, const char *path)
 	return r == 0 ? chunks_start(s->chunks) : r;
 }
 
-/* What is there at the start; from then on it is counted. */
-static int
-take_census(struct store_sqlite *s)
-{
-	struct figures *f = &s->store.open;
-	int r = sql_step(s->sql, QUERY_CENSUS);
-
-	if (r <= 0)
-		return r;
-	f->clients = (uint64_t)sql_get_int(s->sql, QUERY_CENSUS, 0);
-	for (int i = 0; i < FIGURES_KINDS; i++) {
-		f->held[i] =
-		    (uint64_t)sql_get_int(s->sql, QUERY_CENSUS, 1 + 2 * i);
-		f->held_bytes[i] =
-		    (uint64_t)sql_get_int(s->sql, QUERY_CENSUS, 2 + 2 * i);
-	}
-	s->store.committed = *f;
-	sql_settle(s->sql, QUERY_CENSUS);
-	return 0;
-}
-
 int
 store_sqlite_open(struct store **out, const char *path,
     const struct store_limits *limits)
@@ -426,7 +417,7 @@ store_sqlite_open(struct store **out, const char *path,
 	r = s->boxes && s->piece && s->path ? open_chunks(s, path)
 					    : err_set(ERR_NOMEM, "store");
 	if (r == 0)
-		r = take_census(s);
+		r = store_sqlite_census_begin(s);
 	if (r < 0) {
 		finish(&s->store);
 		return r;

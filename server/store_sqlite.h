@@ -27,6 +27,8 @@
 #include "server/quota.h"
 #include "server/sql.h"
 #include "server/store_ops.h"
+#include "server/store_sqlite_census.h"
+#include "server/store_sqlite_plan.h"
 
 /* What is known of the room that is left, see store_sqlite_space.c. */
 struct store_sqlite_room {
@@ -48,6 +50,7 @@ struct store_sqlite {
 	struct chunks *chunks;
 	struct store_limits limits;
 	struct store_sqlite_space space;
+	struct store_sqlite_census census;
 	int64_t swept;         /* rows that the sweep has gone through */
 	struct backup *backup; /* to be gone on with, or NULL */
 	char *path;            /* of the database */
@@ -56,47 +59,6 @@ struct store_sqlite {
 	uint64_t submitted_ns; /* the group under way */
 	struct loop_fd synced; /* has landed */
 };
-
-enum store_sqlite_query {
-	QUERY_FIND,
-	QUERY_LIST,
-	QUERY_LIST_NAME,
-	QUERY_NAME_OWNER,
-	QUERY_REGISTER,
-	QUERY_ADD_MAILBOX,
-	QUERY_FORGET_CLIENT,
-	QUERY_FORGET_BLOCKS,
-	QUERY_MAILBOX,
-	QUERY_SEEN,
-	QUERY_UNCOUNTED,
-	QUERY_SET_COUNTERS,
-	QUERY_SET_SEEN,
-	QUERY_BLOCK,
-	QUERY_UNBLOCK,
-	QUERY_IS_BLOCKED,
-	QUERY_PUT,
-	QUERY_PULL,
-	QUERY_DELETE,
-	QUERY_NTH,
-	QUERY_PLACES,
-	QUERY_REQUESTS,
-	QUERY_SHARE,
-	QUERY_ADD_SHARE,
-	QUERY_CUT_SHARE,
-	QUERY_END_SHARE,
-	QUERY_MAKE_SHARES,
-	QUERY_END_SHARES,
-	QUERY_OLDEST_TEXTS,
-	QUERY_OLDEST,
-	QUERY_IS_USED,
-	QUERY_USE,
-	QUERY_FORGET_USED,
-	QUERY_CENSUS,
-	QUERY_N,
-};
-
-/* store_sqlite_plan.c */
-extern const struct sql_plan store_sqlite_plan;
 
 static inline struct store_sqlite *
 store_sqlite_of(struct store *st)
@@ -111,13 +73,13 @@ store_sqlite_of(struct store *st)
 int store_sqlite_mailbox(struct store_sqlite *s, struct mailbox **out,
     const uint8_t id[static ID_LEN]) MUST_USE;
 
+/* Bring the tables up to what is kept in memory; the commit tells, too. */
+int store_sqlite_write_changed(struct store_sqlite *s);
+
 /* To be called when a counter of m was changed. */
 void store_sqlite_counted(struct store_sqlite *s, struct mailbox *m);
 
-/*
- * The same, when all that has changed is one text more: its row tells that
- * too, so the counters need not be written with each.
- */
+/* The same of one text more: its row tells that too, so they can wait. */
 void store_sqlite_has_one_more(struct store_sqlite *s, struct mailbox *m);
 
 /* What is known of a mailbox that may be at hand is no longer so. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-#include "server/store_sqlite.h"
+#include "server/store_sqlite_plan.h"
 
 /* The places of all pieces of files, the oldest first. */
 #define FILES_INDEX \
@@ -158,16 +158,19 @@ static const char *const queries[QUERY_N] = {
 			 " WHERE m.type = 4 ORDER BY m.content LIMIT ?1",
 	[QUERY_IS_USED] = "SELECT 1 FROM invites WHERE nonce = ?1",
 	[QUERY_USE] = "INSERT INTO invites VALUES (?1, ?2)",
-	[QUERY_CENSUS] = "WITH late AS (SELECT count(*) AS n,"
-			 " ifnull(sum(length(content)), 0) AS bytes"
-			 " FROM mailboxes AS m CROSS JOIN messages AS t"
-			 " ON t.toClient = m.client AND t.ID >= m.nextMessage)"
-			 " SELECT (SELECT count(userName) FROM clients),"
-			 " ifnull(sum(messages), 0) + (SELECT n FROM late),"
-			 " ifnull(sum(messageBytes), 0)"
-			 " + (SELECT bytes FROM late),"
-			 " ifnull(sum(chunks), 0), ifnull(sum(chunkBytes), 0)"
-			 " FROM mailboxes",
+	[QUERY_CENSUS] =
+	    "SELECT ifnull(sum(registered), 0),"
+	    " ifnull(sum(messages), 0), ifnull(sum(messageBytes), 0),"
+	    " ifnull(sum(chunks), 0), ifnull(sum(chunkBytes), 0)"
+	    " FROM mailboxes",
+	[QUERY_LATE] = "WITH part AS MATERIALIZED (SELECT ID, client,"
+		       " nextMessage FROM mailboxes WHERE ID > ?1"
+		       " ORDER BY ID LIMIT ?2)"
+		       " SELECT (SELECT count(*) FROM part),"
+		       " (SELECT max(ID) FROM part), count(*),"
+		       " ifnull(sum(length(content)), 0)"
+		       " FROM part AS p CROSS JOIN messages AS t"
+		       " ON t.toClient = p.client AND t.ID >= p.nextMessage",
 	[QUERY_FORGET_USED] = "DELETE FROM invites WHERE expires < ?1",
 };
 

@@ -103,11 +103,13 @@ store_sqlite_sweep(struct store *st, uint64_t now, bool *more)
 {
 	struct store_sqlite *s = store_sqlite_of(st);
 	const struct store_limits *l = &s->limits;
-	bool texts = false, pieces;
-	int r = sweep(s, find_pieces, l->chunk_ttl_ms, now, &pieces);
+	bool texts = false, pieces = false;
+	int r = store_sqlite_census_go_on(s);
 
 	if (r == 0)
+		r = sweep(s, find_pieces, l->chunk_ttl_ms, now, &pieces);
+	if (r == 0)
 		r = sweep(s, find_texts, l->message_ttl_ms, now, &texts);
-	*more = r == 0 && (texts || pieces);
+	*more = r == 0 && (texts || pieces || s->census.under_way);
 	return r;
 }

@@ -94,10 +94,22 @@ test_expired(void **state)
 /* --- what is only true of the one on disk --- */
 
 static void
+take_census(struct store *st)
+{
+	bool more = true;
+
+	while (more) {
+		assert_int_equal(store_sweep(st, NOW, &more), 0);
+		settle(st);
+	}
+}
+
+static void
 test_found_again(void **state)
 {
 	struct fixture *f = *state;
 
+	take_census(f->st);
 	enrol_all(f->st);
 	assert_int_equal(put(f->st, &alice, &bob, 3, "text"), 0);
 	assert_int_equal(put(f->st, &bob, &carol, 2, "key"), 0);
@@ -108,9 +120,60 @@ test_found_again(void **state)
 	assert_int_equal(put(f->st, &alice, &bob, 3, "later"), 0);
 	settle(f->st);
 	reopen(f, NULL);
+	take_census(f->st);
 	expect(f->st,
 	    (struct figures){ 2, { 2, 1 }, { 9, PIECE_LEN }, { 0, 0 }, { 0, 0 },
 		{ 0, 0 } });
+}
+
+/*
+ * Many, of whom each has a text that is not counted yet.  Some are written to
+ * or have it deleted before the census comes to them, some after.
+ */
+static void
+test_census_beside_others(void **state)
+{
+	enum { MANY = 1000, STEP = 100 };
+	static struct caller all[MANY];
+	struct fixture *f = *state;
+	bool more = true;
+	unsigned i;
+
+	take_census(f->st);
+	enrol(f->st, &alice);
+	for (i = 0; i < MANY; i++) {
+		char name[16];
+
+		snprintf(name, sizeof(name), "c%u", i);
+		caller_make(&all[i], (uint8_t)i, name);
+		secret_random(all[i].key.id, ID_LEN);
+		enrol(f->st, &all[i]);
+		assert_int_equal(put(f->st, &alice, &all[i], 3, "early"), 0);
+	}
+	settle(f->st);
+	reopen(f, NULL);
+	assert_int_equal(store_figures(f->st)->held[0], 0);
+	for (i = 0; more; i++) {
+		for (unsigned k = i % 7; k < MANY; k += STEP)
+			assert_int_equal(put(f->st, &alice, &all[k], 3, "late"),
+			    0);
+		for (unsigned k = i % 5; k < MANY; k += STEP)
+			assert_true(ack(f->st, &all[k], 1, 1) <= 1);
+		if (i % 2 == 0)
+			settle(f->st);
+		assert_int_equal(store_sweep(f->st, NOW, &more), 0);
+	}
+	settle(f->st);
+	assert_true(i > 10);
+	/* what is deleted was the early ones of five in each step */
+	assert_int_equal(store_figures(f->st)->held[0],
+	    MANY + i * (MANY / STEP) - 5 * (MANY / STEP));
+	assert_int_equal(store_figures(f->st)->held_bytes[0],
+	    (MANY - 5 * (MANY / STEP)) * 5 + i * (MANY / STEP) * 4);
+	reopen(f, NULL);
+	take_census(f->st);
+	assert_int_equal(store_figures(f->st)->held[0],
+	    MANY + i * (MANY / STEP) - 5 * (MANY / STEP));
 }
 
 static void
@@ -185,6 +248,7 @@ main(void)
 		EACH(test_refused),
 		EACH(test_expired),
 		ON(SQLITE, test_found_again),
+		ON(SQLITE, test_census_beside_others),
 		ON(SQLITE, test_lost_group),
 		ON(SQLITE, test_size),
 		ON(MEMORY, test_lost_for_good),
