@@ -296,23 +296,60 @@ arriving_open(struct arriving *a, const struct files *f, bool *taken,
 
 /* --- commits --- */
 
-static int
-sync_parts(struct arriving *a)
+void
+arriving_sync(struct arriving *a)
 {
-	int r = worker_settle(a->worker);
-
-	if (r < 0) {
-		err_path(outdir_path(a->dir));
-		return r;
-	}
 	for (size_t i = 0; i < a->open_n; i++) {
-		if (a->open[i].dirty && fdatasync(a->open[i].fd) < 0) {
-			err_sys(ERR_IO, "%s", outdir_path(a->dir));
-			err_path(outdir_path(a->dir));
-			return ERR_IO;
-		}
+		struct arriving_file *t = &a->open[i];
+
+		if (!t->dirty)
+			continue;
+		t->synced = t->row.spans;
+		t->dirty = false;
+		t->syncing = true;
+		worker_sync(a->worker, t->fd);
 	}
-	return 0;
+	a->syncing += a->written;
+	a->written = 0;
+}
+
+/* They grow as they like: there must be room for each window anew. */
+static bool
+is_stream(const struct arriving_file *t)
+{
+	return t->m.size == PLAIN_SIZE_UNKNOWN;
+}
+
+static bool
+has_stream(const struct arriving *a)
+{
+	for (size_t i = 0; i < a->open_n; i++) {
+		if (is_stream(&a->open[i]))
+			return true;
+	}
+	return false;
+}
+
+bool
+arriving_is_due(struct arriving *a, size_t len)
+{
+	return a->syncing > 0 &&
+	    (worker_is_synced(a->worker) || has_stream(a) ||
+		a->syncing + a->written + len > ARRIVING_WINDOW);
+}
+
+/* As it was when its sync was begun. */
+static int
+save_synced(struct arriving *a, struct arriving_file *t, uint64_t now)
+{
+	const struct spans all = t->row.spans;
+	int r;
+
+	t->row.spans = t->synced;
+	t->row.at = now;
+	r = files_save(a->kf, &t->row);
+	t->row.spans = all;
+	return r;
 }
 
 static int
@@ -322,9 +359,8 @@ save(struct arriving *a)
 	int r = 0;
 
 	for (size_t i = 0; i < a->open_n && r == 0; i++) {
-		a->open[i].row.at = now;
-		if (a->open[i].dirty)
-			r = files_save(a->kf, &a->open[i].row);
+		if (a->open[i].syncing)
+			r = save_synced(a, &a->open[i], now);
 	}
 	for (size_t i = 0; i < a->strays_n && r == 0; i++)
 		r = files_note_stray(a->kf, a->strays[i].peer,
@@ -332,29 +368,32 @@ save(struct arriving *a)
 	return r;
 }
 
-/* They grow as they like: there must be room for each window anew. */
 static void
 close_streams(struct arriving *a)
 {
 	for (size_t i = a->open_n; i-- > 0;) {
-		if (a->open[i].m.size == PLAIN_SIZE_UNKNOWN)
+		if (is_stream(&a->open[i]) && !a->open[i].dirty)
 			arriving_close(a, &a->open[i].row);
 	}
 }
 
 int
-arriving_commit(struct arriving *a)
+arriving_commit_synced(struct arriving *a)
 {
-	bool dirty = a->strays_n > 0;
+	bool any = a->strays_n > 0;
 	int r;
 
 	for (size_t i = 0; i < a->open_n; i++)
-		dirty |= a->open[i].dirty;
-	if (!dirty)
+		any |= a->open[i].syncing;
+	a->syncing = 0;
+	if (!any)
 		return 0;
-	r = sync_parts(a);
-	if (r == 0)
-		r = keyfile_begin(a->kf);
+	r = worker_await_syncs(a->worker);
+	if (r < 0) {
+		err_path(outdir_path(a->dir));
+		return r;
+	}
+	r = keyfile_begin(a->kf);
 	if (r < 0)
 		return r;
 	r = save(a);
@@ -364,9 +403,15 @@ arriving_commit(struct arriving *a)
 	if (r < 0)
 		return r;
 	for (size_t i = 0; i < a->open_n; i++)
-		a->open[i].dirty = false;
+		a->open[i].syncing = false;
 	a->strays_n = 0;
-	a->written = 0;
 	close_streams(a);
 	return 0;
+}
+
+int
+arriving_commit(struct arriving *a)
+{
+	arriving_sync(a);
+	return arriving_commit_synced(a);
 }

@@ -7,8 +7,9 @@
  *
  *	1. chunks are decrypted, judged, and written to hidden partial files
  *	   (receive_chunk)
- *	2. fdatasync of these; then one commit with the chunks they hold as
- *	   spans in their rows; then the caller acknowledges  (arriving_commit)
+ *	2. fdatasync of these, while more is written (arriving_sync); then one
+ *	   commit with the chunks they held before it as spans in their rows;
+ *	   then the caller acknowledges those  (arriving_commit)
  *	3. a file that is whole and whose digest is right is cut to its size
  *	   and synced; a commit says how it is to be called; it is renamed; a
  *	   commit puts it into the inbox and empties its row  (complete_files)
@@ -28,7 +29,8 @@
 #include "state/files.h"
 #include "state/inbox.h"
 
-#define ARRIVING_WINDOW     (16 * 1024 * 1024) /* bytes between two commits */
+#define ARRIVING_WINDOW     (16 * 1024 * 1024) /* bytes not committed */
+#define ARRIVING_SYNC       (12 * 1024 * 1024) /* of these, that are synced */
 #define ARRIVING_OPEN_MAX   8                  /* files under way at once */
 #define ARRIVING_STRAYS_MAX 64                 /* noted in one commit */
 
@@ -37,8 +39,10 @@ struct arriving_file {
 	struct files row;
 	struct plain_manifest m; /* borrows from row */
 	int fd;
-	uint64_t length; /* of the part */
-	bool dirty;
+	uint64_t length;     /* of the part */
+	bool dirty;          /* written to since the last sync was begun */
+	bool syncing;        /* that is not committed yet */
+	struct spans synced; /* the chunks of it */
 	struct filebox_digest digest; /* the worker's, as fd is */
 	uint64_t digested; /* chunks from the first on that go into it */
 };
@@ -57,7 +61,8 @@ struct arriving {
 	size_t open_n;
 	struct arriving_stray strays[ARRIVING_STRAYS_MAX];
 	size_t strays_n;
-	size_t written;
+	size_t written;        /* bytes since the last sync was begun */
+	size_t syncing;        /* and before, not committed yet */
 	struct worker *worker; /* of chunks up to CHUNK_MAX */
 	struct buf *record;
 	char elsewhere[OUTDIR_PATH_SIZE];
@@ -103,6 +108,15 @@ void arriving_close(struct arriving *a, const struct files *f);
 /* An undecryptable entry; once for each id. */
 int arriving_tell_forged(struct arriving *a, const uint8_t peer[static ID_LEN],
     const uint8_t id[static ID_LEN], const char *word) MUST_USE;
+
+/*
+ * Begin to sync what was written; when that is done, or has to be waited for
+ * because of what else was written, of which len bytes are to come, it is due
+ * to be committed.
+ */
+void arriving_sync(struct arriving *a);
+bool arriving_is_due(struct arriving *a, size_t len);
+int arriving_commit_synced(struct arriving *a) MUST_USE;
 
 /* Sync what was written and commit what it is. */
 int arriving_commit(struct arriving *a) MUST_USE;

@@ -3,13 +3,14 @@
 
 #include <stdlib.h>
 
+#include "base/clock.h"
 #include "base/err.h"
 #include "client/complete.h"
 #include "client/page.h"
 #include "client/receive.h"
 #include "wire/codes.h"
 
-#define WINDOWS_MAX 4 /* before others have their turn */
+#define TURN_MS 1000 /* then others have theirs, between two windows */
 
 struct collect {
 	struct client *client;
@@ -85,12 +86,31 @@ take_page(struct collect *k, bool more)
 	return r < 0 ? r : asked;
 }
 
+/*
+ * A window is synced while more is taken, and committed when that is done;
+ * then, and not before, its chunks are acknowledged.
+ */
 static int
-commit_amid(struct collect *k)
+commit_amid(struct collect *k, bool full)
 {
-	int r = arriving_commit(k->files);
+	int r = 0;
 
+	if (full) {
+		arriving_sync(k->files);
+		r = page_mark(&k->page);
+	}
+	if (r < 0 || !arriving_is_due(k->files, FRAME_MAX))
+		return r;
+	r = arriving_commit_synced(k->files);
 	return r == 0 ? page_send_acks(&k->page, k->client) : r;
+}
+
+/* With the page that is here. */
+static bool
+is_full(const struct collect *k)
+{
+	return k->files->syncing == 0 &&
+	    k->files->written + k->page.len >= ARRIVING_SYNC;
 }
 
 /*
@@ -100,7 +120,7 @@ commit_amid(struct collect *k)
 static int
 take_pages(struct collect *k, uint64_t wait_ms, bool *got)
 {
-	unsigned windows = 0;
+	const uint64_t begun = clock_mono_ms();
 	bool more = true;
 	int r = page_ask(&k->page, k->client, wait_ms);
 
@@ -111,15 +131,13 @@ take_pages(struct collect *k, uint64_t wait_ms, bool *got)
 		if (r < 0 || page_is_empty(&k->page))
 			break;
 		*got = true;
-		full = k->files->written + buf_len(k->page.bytes) >=
-		    ARRIVING_WINDOW;
-		windows += full;
-		more = windows < WINDOWS_MAX;
+		full = is_full(k);
+		more = !full || clock_mono_ms() - begun < TURN_MS;
 		r = take_page(k, more);
 		if (r == 0)
 			r = page_await_acks(&k->page, k->client);
-		if (r == 0 && full && more)
-			r = commit_amid(k);
+		if (r == 0 && more)
+			r = commit_amid(k, full);
 	}
 	return r == 0 ? page_await_acks(&k->page, k->client) : r;
 }

@@ -10,10 +10,10 @@
 int
 page_init(struct page *p, bool no_chunks)
 {
-	*p = (struct page){ .bytes = buf_new_open(FRAME_MAX),
+	*p = (struct page){ .kept = buf_new_open(FRAME_MAX),
 		.ranges = buf_new(FRAME_MAX),
 		.no_chunks = no_chunks };
-	if (p->bytes && p->ranges)
+	if (p->kept && p->ranges)
 		return 0;
 	page_wipe(p);
 	return err_set(ERR_NOMEM, "no memory for a page");
@@ -22,9 +22,9 @@ page_init(struct page *p, bool no_chunks)
 void
 page_wipe(struct page *p)
 {
-	buf_free(p->bytes);
+	buf_free(p->kept);
 	buf_free(p->ranges);
-	*p = (struct page){ .bytes = NULL };
+	*p = (struct page){ .kept = NULL };
 }
 
 int
@@ -44,8 +44,8 @@ int
 page_each(const struct page *p,
     int (*each)(void *arg, const struct body_message *m), void *arg)
 {
-	const uint8_t *at = buf_peek(p->bytes);
-	size_t left = buf_len(p->bytes);
+	const uint8_t *at = p->bytes;
+	size_t left = p->len;
 	struct body_message m;
 	int r = 0;
 
@@ -75,21 +75,32 @@ page_get(struct page *p, struct client *c, uint64_t wait_ms)
 	int r = chan_get(client_chan(c), &reply,
 	    wait_ms < PULL_WAIT_MAX ? wait_ms : PULL_WAIT_MAX);
 
-	buf_clear(p->bytes);
+	p->bytes = reply.payload;
+	p->len = reply.len;
 	p->last = p->after;
-	if (r == 0)
-		r = buf_put(p->bytes, reply.payload, reply.len);
 	if (r == 0)
 		r = page_each(p, check, &p->last);
 	if (r < 0)
-		buf_clear(p->bytes);
+		p->len = 0;
+	return r;
+}
+
+int
+page_keep(struct page *p)
+{
+	int r;
+
+	buf_clear(p->kept);
+	r = buf_put(p->kept, p->bytes, p->len);
+	p->bytes = buf_peek(p->kept);
+	p->len = buf_len(p->kept);
 	return r;
 }
 
 bool
 page_is_empty(const struct page *p)
 {
-	return buf_len(p->bytes) == 0;
+	return p->len == 0;
 }
 
 void
@@ -101,7 +112,7 @@ page_pass(struct page *p)
 void
 page_rewind(struct page *p)
 {
-	buf_clear(p->bytes);
+	p->len = 0;
 	page_forget_taken(p);
 	p->after = p->last = 0;
 }
@@ -138,7 +149,17 @@ page_forget_taken(struct page *p)
 {
 	buf_clear(p->ranges);
 	p->run.first = 0;
-	p->acks_len = 0;
+	p->due = p->acks_len = 0;
+}
+
+int
+page_mark(struct page *p)
+{
+	int r = end_run(p);
+
+	if (r == 0)
+		p->due = buf_len(p->ranges);
+	return r;
 }
 
 static size_t
@@ -150,11 +171,11 @@ one_request(size_t len)
 int
 page_send_acks(struct page *p, struct client *c)
 {
-	int r = end_run(p);
+	int r = 0;
 
 	p->acks_len = 0;
 	for (int n = 0; n < ACKS_AT_ONCE && r == 0; n++) {
-		size_t len = one_request(buf_len(p->ranges) - p->acks_len);
+		size_t len = one_request(p->due - p->acks_len);
 
 		if (len == 0)
 			break;
@@ -178,8 +199,10 @@ page_await_acks(struct page *p, struct client *c)
 		size_t len = one_request(p->acks_len);
 		int r = chan_get(client_chan(c), &reply, 0);
 
-		if (first == 0 && r == 0)
+		if (first == 0 && r == 0) {
 			buf_drop(p->ranges, len);
+			p->due -= len;
+		}
 		if (first == 0 && r < 0)
 			why = *err_last();
 		if (first == 0)
@@ -194,18 +217,18 @@ page_await_acks(struct page *p, struct client *c)
 void
 page_hung_up(struct page *p)
 {
-	p->acks_len = 0;
+	p->acks_len = p->len = 0;
 }
 
 int
 page_acknowledge(struct page *p, struct client *c)
 {
-	int r;
+	int r = page_mark(p);
 
-	do {
+	while (r == 0 && p->due > 0) {
 		r = page_send_acks(p, c);
 		if (r == 0)
 			r = page_await_acks(p, c);
-	} while (r == 0 && buf_len(p->ranges) > 0);
+	}
 	return r;
 }

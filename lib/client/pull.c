@@ -189,6 +189,8 @@ fetch_messages(struct pull *p, uint64_t wait_ms, bool *got)
 
 	if (r == 0)
 		r = page_get(&p->page, p->client, wait_ms);
+	if (r == 0)
+		r = page_keep(&p->page);
 	if (r < 0)
 		return r;
 	*got = !page_is_empty(&p->page);

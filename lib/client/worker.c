@@ -5,8 +5,9 @@
 #include <pthread.h>
 #include <semaphore.h>
 #include <signal.h>
-#include <stdbool.h>
+#include <stdatomic.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "base/err.h"
 #include "base/file.h"
@@ -17,7 +18,8 @@
 struct piece {
 	uint8_t *bytes;
 	struct worker_task task;
-	bool last; /* nothing is to be done, nor will be */
+	bool syncs; /* fd, and that is all */
+	bool last;  /* nothing is to be done, nor will be */
 };
 
 /* A ring: the caller fills pieces in their order, the thread empties them. */
@@ -28,7 +30,9 @@ struct worker {
 	size_t next; /* the caller's */
 	bool lent;
 	sem_t empty, full; /* pieces */
-	int fault;         /* errno; the thread's, but between two settles */
+	sem_t synced;
+	unsigned syncs;   /* begun, and not heard of yet */
+	atomic_int fault; /* errno, of the thread */
 	pthread_t thread;
 	bool running;
 };
@@ -53,6 +57,14 @@ work(struct worker *w, const struct piece *p)
 		w->fault = err_last()->number;
 }
 
+static void
+sync_file(struct worker *w, int fd)
+{
+	if (w->fault == 0 && fdatasync(fd) < 0)
+		w->fault = errno;
+	sem_post(&w->synced);
+}
+
 static void *
 run(void *arg)
 {
@@ -63,7 +75,10 @@ run(void *arg)
 		await(&w->full);
 		if (w->ring[at].last)
 			return NULL;
-		work(w, &w->ring[at]);
+		if (w->ring[at].syncs)
+			sync_file(w, w->ring[at].task.fd);
+		else
+			work(w, &w->ring[at]);
 		sem_post(&w->empty);
 		at = (at + 1) % PIECES;
 	}
@@ -94,6 +109,7 @@ worker_new(struct worker **out, size_t piece_max)
 		return err_set(ERR_NOMEM, "no memory for pieces");
 	sem_init(&w->empty, 0, PIECES);
 	sem_init(&w->full, 0, 0);
+	sem_init(&w->synced, 0, 0);
 	w->piece_max = piece_max;
 	w->memory = calloc(PIECES, piece_max);
 	for (size_t i = 0; w->memory && i < PIECES; i++)
@@ -135,6 +151,7 @@ worker_free(struct worker *w)
 	free(w->memory);
 	sem_destroy(&w->empty);
 	sem_destroy(&w->full);
+	sem_destroy(&w->synced);
 	free(w);
 }
 
@@ -151,7 +168,41 @@ void
 worker_put(struct worker *w, const struct worker_task *task)
 {
 	w->ring[w->next].task = *task;
+	w->ring[w->next].syncs = false;
 	hand_over(w);
+}
+
+void
+worker_sync(struct worker *w, int fd)
+{
+	worker_piece(w);
+	w->ring[w->next].task.fd = fd;
+	w->ring[w->next].syncs = true;
+	w->syncs++;
+	hand_over(w);
+}
+
+bool
+worker_is_synced(struct worker *w)
+{
+	while (w->syncs > 0 && sem_trywait(&w->synced) == 0)
+		w->syncs--;
+	return w->syncs == 0;
+}
+
+static int
+judge(const struct worker *w)
+{
+	errno = w->fault;
+	return errno == 0 ? 0 : err_sys(ERR_IO, "writing a file");
+}
+
+int
+worker_await_syncs(struct worker *w)
+{
+	for (; w->syncs > 0; w->syncs--)
+		await(&w->synced);
+	return judge(w);
 }
 
 void
@@ -169,6 +220,5 @@ int
 worker_settle(struct worker *w)
 {
 	worker_wait(w);
-	errno = w->fault;
-	return w->fault == 0 ? 0 : err_sys(ERR_IO, "writing a file");
+	return judge(w);
 }

@@ -10,6 +10,7 @@
 #ifndef CLIENT_WORKER_H
 #define CLIENT_WORKER_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -35,6 +36,16 @@ uint8_t *worker_piece(struct worker *w);
 
 /* Hand it over; digest and fd are the thread's until worker_wait. */
 void worker_put(struct worker *w, const struct worker_task *task);
+
+/*
+ * Sync fd with what was handed over before, while more is.  What is lent is
+ * handed over for that, empty.
+ */
+void worker_sync(struct worker *w, int fd);
+
+/* Whether all that worker_sync was to do is done; wait for it, ERR_IO. */
+bool worker_is_synced(struct worker *w);
+int worker_await_syncs(struct worker *w) MUST_USE;
 
 /* Wait until all is done; what is lent stays lent. */
 void worker_wait(struct worker *w);

@@ -7,8 +7,10 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -63,6 +65,20 @@ ftruncate(int fd, off_t len)
 	if (full != EFBIG || len <= longest)
 		return (int)syscall(SYS_ftruncate, fd, len);
 	errno = full;
+	return -1;
+}
+
+/* A disk that takes its time, or fails. */
+static atomic_bool slow, broken;
+
+int
+fdatasync(int fd)
+{
+	while (slow)
+		sched_yield();
+	if (!broken)
+		return (int)syscall(SYS_fdatasync, fd);
+	errno = EIO;
 	return -1;
 }
 
@@ -492,6 +508,90 @@ disk_full(void **state)
 	expect_file(d, &p, "n");
 }
 
+/* Of its chunks, those that a crash would leave. */
+static uint64_t
+committed(const struct desk *d, const struct parcel *p)
+{
+	struct files f;
+	bool found;
+
+	assert_int_equal(files_find(d->stage->kf, p->from->who.key.id, FILES_IN,
+			     p->m.file_id, &f, &found),
+	    0);
+	assert_true(found);
+	return spans_missing(&f.spans);
+}
+
+/* What comes while a window is synced is for the next one. */
+static void
+taken_amid_a_sync(void **state)
+{
+	struct desk *d = *state;
+	struct parcel p = parcel(&d->stage->bob, 1, 4 * CHUNK, "n");
+
+	announce(d, &p);
+	assert_true(chunk(d, &p, 0));
+	assert_false(arriving_is_due(d->a, ARRIVING_WINDOW));
+	slow = true;
+	arriving_sync(d->a);
+	assert_false(arriving_is_due(d->a, CHUNK));
+	assert_true(chunk(d, &p, 1));
+	assert_false(arriving_is_due(d->a, ARRIVING_WINDOW - 2 * CHUNK));
+	assert_true(arriving_is_due(d->a, ARRIVING_WINDOW - 2 * CHUNK + 1));
+	slow = false;
+	worker_wait(d->a->worker);
+	assert_true(arriving_is_due(d->a, 0));
+	assert_int_equal(committed(d, &p), 0);
+	assert_int_equal(arriving_commit_synced(d->a), 0);
+	assert_int_equal(committed(d, &p), 1);
+	assert_false(arriving_is_due(d->a, 0));
+	again(d);
+	assert_true(chunk(d, &p, 1));
+	assert_true(chunk(d, &p, 2));
+	arriving_sync(d->a);
+	assert_true(chunk(d, &p, 3));
+	end(d, &p);
+	assert_int_equal(settle(d), 0);
+	expect_file(d, &p, "n");
+}
+
+/* A stream has its room looked at for each window: none is under way. */
+static void
+stream_is_due_at_once(void **state)
+{
+	struct desk *d = *state;
+	struct parcel p = parcel(&d->stage->bob, 1, 4 * CHUNK, "n");
+
+	p.m.size = PLAIN_SIZE_UNKNOWN;
+	announce(d, &p);
+	assert_true(chunk(d, &p, 0));
+	slow = true;
+	arriving_sync(d->a);
+	assert_true(arriving_is_due(d->a, 0));
+	slow = false;
+	assert_int_equal(arriving_commit_synced(d->a), 0);
+	assert_int_equal(d->a->open_n, 0);
+}
+
+/* Nothing is said of what the disk does not have. */
+static void
+sync_fails(void **state)
+{
+	struct desk *d = *state;
+	struct parcel p = parcel(&d->stage->bob, 1, 4 * CHUNK, "n");
+
+	announce(d, &p);
+	assert_true(chunk(d, &p, 0));
+	broken = true;
+	arriving_sync(d->a);
+	worker_wait(d->a->worker);
+	broken = false;
+	assert_int_equal(arriving_commit_synced(d->a), ERR_IO);
+	assert_int_equal(err_last()->number, EIO);
+	assert_int_equal(arriving_commit(d->a), ERR_IO);
+	assert_int_equal(committed(d, &p), 0);
+}
+
 /* A stream may not fill the disk. */
 static void
 stream_leaves_room(void **state)
@@ -847,6 +947,9 @@ main(void)
 		FRESH(stream_leaves_room),
 		FRESH(stream_over_the_limit),
 		FRESH(disk_full),
+		FRESH(taken_amid_a_sync),
+		FRESH(stream_is_due_at_once),
+		FRESH(sync_fails),
 		FRESH(chunks_are_kept),
 		FRESH(too_many_holes),
 		FRESH(damaged),

@@ -262,6 +262,45 @@ acknowledges_many(void **state)
 	}
 }
 
+/* What is taken after the mark is not for now. */
+static void
+acknowledges_up_to_the_mark(void **state)
+{
+	static const uint32_t now[] = { 1, 2 }, later[] = { 4, 4, 6, 6 };
+
+	(void)state;
+	assert_int_equal(page_take(&p, 1), 0);
+	assert_int_equal(page_take(&p, 2), 0);
+	assert_int_equal(page_mark(&p), 0);
+	assert_int_equal(page_take(&p, 4), 0);
+	assert_int_equal(page_take(&p, 6), 0);
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(page_send_acks(&p, fake_client()), 0);
+		assert_int_equal(page_await_acks(&p, fake_client()), 0);
+		assert_int_equal(fake.asked_n, 1);
+	}
+	expect_ack(0, now, 1);
+	assert_int_equal(page_acknowledge(&p, fake_client()), 0);
+	assert_int_equal(fake.asked_n, 2);
+	expect_ack(1, later, 2);
+}
+
+/* Beyond the next answer. */
+static void
+keeps(void **state)
+{
+	struct seen s = { 0 };
+
+	(void)state;
+	post(1, "a");
+	post(2, "b");
+	assert_int_equal(fetch(), 0);
+	assert_int_equal(page_keep(&p), 0);
+	memset(bytes, 0xff, sizeof(bytes));
+	assert_int_equal(page_each(&p, see, &s), 0);
+	assert_string_equal(s.text, "ab");
+}
+
 static void
 forgets_what_was_taken(void **state)
 {
@@ -289,6 +328,8 @@ main(void)
 		FAKED(malformed),
 		FAKED(acknowledges_runs),
 		FAKED(acknowledges_many),
+		FAKED(acknowledges_up_to_the_mark),
+		FAKED(keeps),
 		FAKED(forgets_what_was_taken),
 	};
 

@@ -120,6 +120,32 @@ test_tells_what_failed(void **state)
 	close(full);
 }
 
+/* What cannot be synced is as what cannot be written. */
+static void
+test_syncs(void **state)
+{
+	struct fixture *f = *state;
+	int ends[2];
+
+	assert_int_equal(pipe(ends), 0);
+	assert_true(worker_is_synced(f->worker));
+	for (uint64_t i = 0; i < 20; i++) {
+		*worker_piece(f->worker) = 'x';
+		worker_put(f->worker,
+		    &(struct worker_task){ 1, NULL, f->fd, i });
+		worker_sync(f->worker, f->fd);
+	}
+	assert_int_equal(worker_await_syncs(f->worker), 0);
+	assert_int_equal(lseek(f->fd, 0, SEEK_END), 20);
+	assert_true(worker_is_synced(f->worker));
+	worker_sync(f->worker, ends[0]);
+	assert_int_equal(worker_await_syncs(f->worker), ERR_IO);
+	assert_int_equal(err_last()->number, EINVAL);
+	assert_int_equal(worker_settle(f->worker), ERR_IO);
+	close(ends[0]);
+	close(ends[1]);
+}
+
 /* The end waits for what was handed over. */
 static void
 test_free_finishes(void **state)
@@ -145,6 +171,7 @@ main(void)
 		    tear_down),
 		cmocka_unit_test_setup_teardown(test_tells_what_failed, set_up,
 		    tear_down),
+		cmocka_unit_test_setup_teardown(test_syncs, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_free_finishes, set_up,
 		    tear_down),
 	};
