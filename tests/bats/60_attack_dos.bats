@@ -42,3 +42,28 @@ relay_fds() {
 	assert_output mallory
 	exec 9>&-
 }
+
+@test "one send alone is committed and answered before the relay sleeps" {
+	relay_stop
+	RELAY_PROGRAM=$BATS_TEST_TMPDIR/traced
+	trace=$BATS_TEST_TMPDIR/trace
+	cat >"$RELAY_PROGRAM" <<-EOF
+	#!/bin/sh
+	exec strace -D -f -o "$trace" \
+	    -e trace=epoll_wait,epoll_pwait,epoll_pwait2,recvfrom,sendto,fdatasync \
+	    "$SENTINEL_BIN/sentinel-relay" "\$@"
+	EOF
+	chmod +x "$RELAY_PROGRAM"
+	relay_start
+	handshake
+	for n in 1 2 3; do
+		alice sentinel-send bob -m "$n" >/dev/null
+	done
+	# what comes before something that has come has been written
+	alice sentinel-clients >/dev/null
+	# between what was received and its commit, and from there to the answer
+	awk '{ sub(/^[0-9]+ +/, ""); sub(/\(.*/, ""); print }' "$trace" |
+	    grep -B 1 -A 1 '^fdatasync' | tail -n 11 >"$BATS_TEST_TMPDIR/calls"
+	run paste -sd ' ' "$BATS_TEST_TMPDIR/calls"
+	assert_output 'recvfrom fdatasync sendto -- recvfrom fdatasync sendto -- recvfrom fdatasync sendto'
+}

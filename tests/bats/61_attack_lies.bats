@@ -412,6 +412,20 @@ nothing_comes() { # PERSON
 	still_talk alice bob
 }
 
+@test "what is sent again after a lost answer is the same, byte for byte" {
+	handshake
+	lie '*' 2103 flip 0
+	fault 14 protocol alice sentinel-send bob -m once
+	honest
+	alice sentinel-send bob -m twice >/dev/null
+	[ "$(wc -l <"$TAPE")" = 6 ]
+	[ "$(tape 4)" = "$(tape 5)" ]
+	[ "$(tape 4 content)" != "$(tape 6 content)" ]
+	run bob sentinel-pull --type message --get body
+	assert_output 'once
+twice'
+}
+
 @test "an old request again: no session gives way to it" {
 	handshake
 	request=$(tape 1 content)

@@ -217,3 +217,46 @@ assert_error() { # CODE
 	run alice sentinel-keys show --get name
 	assert_output alice
 }
+
+@test "no home, no directory to be in, any umask: private, or told" {
+	relay_start
+	for mask in 000 777; do
+		home=$BATS_TEST_TMPDIR/home-$mask
+		mkdir "$home"
+		(
+			umask $mask
+			HOME=$home exec "$SENTINEL_BIN/sentinel-register" \
+			    "u$mask" >/dev/null 3>&-
+		)
+		key=$home/.local/share/sentinel/default.key
+		[ "$(stat -c %a "$key" "${key%/*}" | xargs)" = '600 700' ]
+	done
+	fault 2 usage env -u HOME "$SENTINEL_BIN/sentinel-keys" show
+	fault 2 usage env HOME=relative "$SENTINEL_BIN/sentinel-keys" show
+	mkdir "$BATS_TEST_TMPDIR/gone"
+	cd "$BATS_TEST_TMPDIR/gone"
+	rmdir ../gone
+	fault 34 io "$SENTINEL_BIN/sentinel-register" nobody -k nobody.key
+	run env HOME="$home" TMPDIR=/nonexistent \
+	    "$SENTINEL_BIN/sentinel-clients" --get name
+	assert_success
+	assert_output u000
+}
+
+@test "records are the same in every locale, zone and with any IFS" {
+	relay_start
+	handshake
+	printf 'I\303\257i \330\247 1.5 \342\200\256x' |
+	    alice sentinel-send bob >/dev/null
+	bob sentinel-pull --type key_request
+	for how in LC_ALL=C LC_ALL=tr_TR.UTF-8 LANG=ar_EG.UTF-8 \
+	    LC_NUMERIC=de_DE.UTF-8 TZ=Pacific/Chatham TZ=:/nonexistent \
+	    IFS=0123 POSIXLY_CORRECT=1; do
+		for command in 'pull --peek' 'keys show bob' 'clients' \
+		    'keys fingerprint bob' 'status'; do
+			# shellcheck disable=SC2086
+			bob env "$how" "$SENTINEL_BIN"/sentinel-$command
+		done | jq -c 'del(.last_contact)' | sha256sum
+	done >"$BATS_TEST_TMPDIR/sums"
+	[ "$(sort -u "$BATS_TEST_TMPDIR/sums" | wc -l)" = 1 ]
+}

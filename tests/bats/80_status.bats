@@ -115,3 +115,31 @@ setup() {
 	pid=$!
 	until_true grep -Eq '^Max core file size +0 +0 ' "/proc/$pid/limits"
 }
+
+# there is no NAME of process PID to be opened, by the same user
+closed() {
+	! "${nobody[@]}" head -c 1 "/proc/$1/$2" >/dev/null 2>&1
+}
+
+@test "nobody else of the same user reads a command's memory" {
+	local pid here=$BATS_TEST_TMPDIR/nobody nobody=(env)
+
+	[ "$(id -u)" != 0 ] ||
+	    nobody=(setpriv --reuid=65534 --regid=65534 --clear-groups)
+	mkdir "$here"
+	cp "$SENTINEL_BIN"/sentinel-{pull,register} "$here"
+	chmod 711 "$BATS_RUN_TMPDIR" "$BATS_RUN_TMPDIR/test" "$BATS_TEST_TMPDIR"
+	chmod 777 "$here"
+	"${nobody[@]}" "$here/sentinel-register" x -k "$here/k" >/dev/null
+	"${nobody[@]}" "$here/sentinel-pull" -k "$here/k" -w 2m \
+	    >/dev/null 3>&- &
+	pid=$!
+	STARTED+=("$pid")
+	# another program of the same user may be read
+	"${nobody[@]}" sleep 20 3>&- &
+	STARTED+=($!)
+	until_true "${nobody[@]}" head -c 1 "/proc/$!/environ" >/dev/null
+	until_true grep -qx sentinel-pull "/proc/$pid/comm"
+	until_true closed "$pid" environ
+	closed "$pid" maps
+}
