@@ -80,7 +80,9 @@ read_key(uint8_t sk[static KEY_LEN], int fd, const char *path)
 	if (!b)
 		return err_set(ERR_NOMEM, "%s", path);
 	r = check_owner(fd, path);
-	if (r == 0 && file_slurp(b, fd, path) < 0)
+	if (r == 0)
+		r = file_slurp(b, fd, path);
+	if (r == ERR_USAGE) /* too long */
 		r = fault(ERR_CORRUPT, path, "not a relay's key");
 	if (r == 0)
 		r = parse(sk, b, path);

@@ -418,6 +418,9 @@ store_sqlite_open(struct store **out, const char *path,
 					    : err_set(ERR_NOMEM, "store");
 	if (r == 0)
 		r = store_sqlite_census_begin(s);
+	/* nobody is there to try again, and only memory can have run out */
+	if (r == ERR_BUSY)
+		r = err_set(ERR_NOMEM, "store");
 	if (r < 0) {
 		finish(&s->store);
 		return r;

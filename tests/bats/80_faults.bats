@@ -7,6 +7,7 @@
 
 load helper
 load tools
+load killed
 load faults
 
 @test "P1: power cuts of a relay's store: nothing acknowledged is lost" {
@@ -44,4 +45,29 @@ load faults
 	relay_stop
 	until_true grep -q exited "$BATS_TEST_TMPDIR/trace"
 	synced_names "$BATS_TEST_TMPDIR/trace"
+}
+
+@test "E9: no memory for a request: the relay refuses it, and lives" {
+	relay_starved --step 3 --starts 211
+}
+
+@test "E9: no memory for a command: it says so, and nothing is half done" {
+	relay_start
+	each_command 997
+}
+
+@test "E9: no memory for register, send, pull: nothing is lost or repeated" {
+	relay_start
+	each_register --memory 997
+	restart_people
+	each_send --memory 499
+	restart_people
+	each_pull_messages --memory 997
+}
+
+@test "E9: no memory for a file, sent or received" {
+	relay_start
+	each_sendfile 997
+	restart_people
+	each_receive 997
 }

@@ -51,3 +51,110 @@ synced_names() {
 	END { exit !(made > 0 && made == synced) }
 	' "$1" || fail "$(cat "$1")"
 }
+
+# --- no memory -----------------------------------------------------------------
+#
+# With killed.bash; STEP is inject.py's, 1 for each time that memory is asked
+# for.
+
+# relay_starved [OPTION...]: tests/tools/starved.py
+relay_starved() {
+	"$ROOT/tests/tools/starved.py" "$@" "$MEMORY" 3>&- \
+	    >"$BATS_TEST_TMPDIR/points"
+	sed 's/^/# /' "$BATS_TEST_TMPDIR/points" >&3
+}
+
+# other people, and a relay that knows nobody
+restart_people() {
+	relay_stop
+	rm -rf "$RELAY_STORE"* "$BATS_TEST_TMPDIR"/*.key* "$BATS_TEST_TMPDIR"/in
+	relay_restart
+}
+
+# what is done can be told, and done again
+after_any() {
+	case $STATUS in
+	0) ;;
+	*)	no_memory ;;
+	esac
+	alice sentinel-status >/dev/null
+	# shellcheck disable=SC2086
+	alice $AGAIN >/dev/null || [ $? = 20 ]
+}
+
+# each_command STEP: those that do not talk to a peer
+each_command() {
+	local command number
+
+	POINT_FUNCTIONS=(after_any)
+	handshake
+	number=$(alice sentinel-keys fingerprint bob --get safety_number)
+	save alice bob
+	for command in 'status' 'status --check' 'clients' "keys fetch $bob_id" \
+	    'keys list' 'keys show bob' 'keys fingerprint bob' \
+	    "keys verify bob $number" 'keys alias bob robert' \
+	    'keys block bob' 'keys unblock bob' 'keys forget bob'; do
+		export AGAIN="sentinel-$command"
+		# shellcheck disable=SC2086
+		at_each_call --memory "$1" 'restore alice bob' after_any \
+		    $AGAIN -k "$BATS_TEST_TMPDIR/alice.key"
+	done
+}
+
+before_sendfile() {
+	restore alice bob
+	rm -rf "$BATS_TEST_TMPDIR/in"
+}
+
+# one file at least, each whole, no part of one, and nothing waits
+whole_files() {
+	local file
+
+	bob sentinel-pull -o "$BATS_TEST_TMPDIR/in" >/dev/null
+	[ -z "$(at_relay)" ]
+	[ -z "$(find "$BATS_TEST_TMPDIR/in" -name '.*' -type f)" ]
+	cmp "$BATS_TEST_TMPDIR/data" "$BATS_TEST_TMPDIR/in/data"
+	for file in "$BATS_TEST_TMPDIR"/in/*; do
+		cmp "$BATS_TEST_TMPDIR/data" "$file"
+	done
+}
+
+after_sendfile() {
+	[ "$STATUS" = 0 ] || no_memory
+	age alice
+	alice sentinel-sendfile bob "$BATS_TEST_TMPDIR/data" >/dev/null
+	whole_files
+}
+
+# each_sendfile STEP: what breaks off is sent by the same command
+each_sendfile() {
+	POINT_FUNCTIONS=(before_sendfile whole_files after_sendfile)
+	handshake
+	head -c 600000 /dev/urandom >"$BATS_TEST_TMPDIR/data"
+	save alice bob
+	at_each_call --memory "$1" before_sendfile after_sendfile \
+	    sentinel-sendfile bob "$BATS_TEST_TMPDIR/data" \
+	    -k "$BATS_TEST_TMPDIR/alice.key"
+}
+
+before_receive() {
+	before_sendfile
+	alice sentinel-sendfile bob "$BATS_TEST_TMPDIR/data" >/dev/null
+}
+
+after_receive() {
+	[ "$STATUS" = 0 ] || no_memory
+	whole_files
+	[ "$(echo "$BATS_TEST_TMPDIR"/in/*)" = "$BATS_TEST_TMPDIR/in/data" ]
+}
+
+# each_receive STEP: what breaks off is taken by the next pull, once
+each_receive() {
+	POINT_FUNCTIONS=(before_sendfile before_receive whole_files after_receive)
+	handshake
+	head -c 600000 /dev/urandom >"$BATS_TEST_TMPDIR/data"
+	save alice bob
+	at_each_call --memory "$1" before_receive after_receive \
+	    sentinel-pull -o "$BATS_TEST_TMPDIR/in" \
+	    -k "$BATS_TEST_TMPDIR/bob.key"
+}

@@ -13,6 +13,7 @@ export BATS_TEST_TMPDIR
 at_each_call() {
 	export RELAY_STORE alice_id bob_id
 	export -f as alice bob restore expect at_relay same_bytes finish got ended \
+	    no_memory \
 	    rows age "${POINT_FUNCTIONS[@]}"
 	"$ROOT/tests/tools/inject.py" "$@" 3>&-
 }
@@ -106,9 +107,16 @@ got() {
 # How the command ended: killed, or a file failed, it said so, and nothing left
 # any more but the record that closes the channel (19 bytes).  Nobody is told
 # of a directory whose sync fails (SQLite), of a network that waits, or of a
-# mark that cannot be written.
+# mark that cannot be written.  Or there was no memory.
+no_memory() {
+	[[ $POINT = memory* ]]
+	[ "$(wc -l <"$ERR")" = 1 ]
+	grep -Eq '"code":"internal","exit_code":1|: out of memory' "$ERR"
+}
+
 ended() {
 	case $STATUS in
+	1)	no_memory ;;
 	0)	! grep '(INJECTED)$' "$TRACE" | grep -v '\.mark[>"]' |
 		    grep -q '\.key' ;;
 	34)	[ "$(tail -n 1 "$ERR" | jq -r .code)" = io ]
@@ -390,7 +398,9 @@ after_send() {
 	0-1-0 | -9-*) ;;
 	34-0-0)	[ "$(tail -n 1 "$ERR" | jq .in_doubt)" = null ] ;;
 	34-1-1)	[ "$(tail -n 1 "$ERR" | jq .in_doubt)" = true ] ;;
-	34-1-0) ;; # accepted, but not noted or not printed
+	34-1-0 | 1-1-0) ;; # accepted, but not noted or not printed
+	1-0-0)	! grep -q in_doubt "$ERR" ;;
+	1-1-1)	grep -q '"in_doubt":true\|: out of memory' "$ERR" ;;
 	*)	false ;;
 	esac
 	age alice

@@ -3,6 +3,7 @@
 
 load ../bats/helper
 load ../bats/tools
+load ../bats/killed
 load ../bats/faults
 
 @test "P1: 500 power cuts of a relay's store: nothing acknowledged is lost" {
@@ -23,4 +24,44 @@ load ../bats/faults
 
 @test "E8: control: SQLite with synchronous=NORMAL loses what was told" {
 	power_lost powerkeys --cuts 100
+}
+
+@test "E9: no memory at each place of each request: the relay lives" {
+	relay_starved --step 1 --starts 3
+}
+
+@test "E9: no memory at each place of a command" {
+	relay_start
+	each_command 7
+}
+
+@test "E9: no memory for register" {
+	relay_start
+	each_register --memory 23
+}
+
+@test "E9: no memory for a handshake" {
+	relay_start
+	each_request --memory 23
+	restart_people
+	each_answer --memory 23
+	restart_people
+	each_confirm --memory 23
+}
+
+@test "E9: no memory for send" {
+	relay_start
+	each_send --memory 13
+}
+
+@test "E9: no memory for pull" {
+	relay_start
+	each_pull_messages --memory 23
+}
+
+@test "E9: no memory for a file, sent or received" {
+	relay_start
+	each_sendfile 23
+	restart_people
+	each_receive 23
 }

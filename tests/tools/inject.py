@@ -4,6 +4,7 @@
 
   inject.py [--error ERRNO,...] [--calls CALL[/STEP],...] [--stdin FILE]
             BEFORE AFTER COMMAND...
+  inject.py --memory STEP [--stdin FILE] BEFORE AFTER COMMAND...
 
 Records the system calls of COMMAND under strace(1), then runs it once for
 each of them.  It is killed when it enters that call; with --error the call is
@@ -24,11 +25,17 @@ often a command waits for a stream and reads from it depends on the pieces in
 which that arrives: of those calls a later one may stay away for good, and is
 counted as absent.  The first point that fails is told, and ends it with
 status 1.
+
+With --memory nothing is traced.  There is no memory the first time that COMMAND
+asks for some, and then every STEPth, until it asks no more often (tests/preload/
+memory.c): once, and in a run of its own from then on.  POINT is then "memory 3"
+or "memory 3 on", and STATUS must be 0 or 1.
 """
 import argparse
 import collections
 import os
 import re
+import struct
 import subprocess
 import sys
 import tempfile
@@ -37,6 +44,8 @@ TRIES = 8               # to reach a point
 TIMEOUT = 60            # seconds a run
 ARRIVAL = {"recvfrom", "poll", "ppoll"}
 NEVER = "never reached"
+ASKED = struct.Struct("=QQQ")   # how often, first and last time of failure
+EVER = 2**64 - 1
 CALL = re.compile(r"^(\w+)\(", re.MULTILINE)
 HIT = re.compile(r"\(INJECTED\)$|\+\+\+ killed by SIGKILL", re.MULTILINE)
 TELL = "trap 'echo \"failed: $BASH_COMMAND\"' ERR; "
@@ -128,10 +137,59 @@ class Injector:
         return NEVER
 
 
+class Memory(Injector):
+    """The same for requests of memory, which are not system calls."""
+
+    def __init__(self, args):
+        super().__init__(args)
+        self.shared = os.path.join(self.directory.name, "m")
+        with open(self.trace, "wb"):
+            pass
+
+    def execute(self, first, last):
+        """The status of a run from the start, and how often it asked."""
+        self.start_over()
+        command = [a.replace("{run}", str(self.run))
+                   for a in self.args.command]
+        with open(self.shared, "wb") as shared:
+            shared.write(ASKED.pack(0, first, last))
+        library = os.path.join(os.environ["SENTINEL_TOOLS"], "memory.so")
+        with open(self.out, "wb") as out, open(self.err, "wb") as err, \
+                open(self.args.stdin, "rb") as given:
+            status = subprocess.run(
+                command, env={**self.environment, "LD_PRELOAD": library,
+                              "TEST_MEMORY": self.shared},
+                stdin=given, stdout=out, stderr=err, timeout=TIMEOUT,
+                check=False).returncode
+        with open(self.shared, "rb") as shared:
+            return status, ASKED.unpack(shared.read())[0]
+
+    def play(self, first, last):
+        """Whether it asked that often."""
+        status, asked = self.execute(first, last)
+        on = " on" if last == EVER else ""
+        trouble = self.after(f"memory {first}{on}", status)
+        if status not in (0, 1) or asked < first and status != 0:
+            trouble = f"ended with {status}"
+        if trouble:
+            with open(self.err, encoding="utf-8", errors="replace") as err:
+                sys.exit(f"memory {first}{on}: {trouble}{err.read()}")
+        return asked >= first
+
+    def play_all(self):
+        """How many points there were."""
+        for last in None, EVER:
+            first = 1
+            while self.play(first, last or first):
+                first += self.args.memory
+        return first // self.args.memory * 2
+
+
 def arguments():
     parser = argparse.ArgumentParser()
     parser.add_argument("--error", default="")
     parser.add_argument("--calls")
+    parser.add_argument("--memory", type=int)
     parser.add_argument("--stdin", default=os.devnull)
     parser.add_argument("before")
     parser.add_argument("after")
@@ -141,6 +199,9 @@ def arguments():
 
 def main():
     args = arguments()
+    if args.memory:
+        print(f"{Memory(args).play_all()} points")
+        return
     injector = Injector(args)
     faults = [f"error={e}" for e in filter(None, args.error.split(","))]
     met = absent = 0

@@ -301,7 +301,7 @@ class Look:
             self.pull("bob")
             self.do("bob", "keys", "send", a, also=(21,))
             self.pull("alice")
-            self.do("alice", "keys", "send", b, also=(21,))
+        self.do("alice", "keys", "send", b, also=(21,))
         self.pull("bob")
         if not self.session("alice", "bob") or not self.session("bob", "alice"):
             raise Wrong("no session comes about")
