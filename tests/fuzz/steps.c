@@ -172,34 +172,34 @@ check_refusal(const struct shadow_answer *a, const uint8_t *payload, size_t len)
 
 /* Take the oldest answer of a channel. */
 static void
-check_answer(struct session *ss, const struct shadow_answer *a)
+check_answer(struct buf *replies, const struct shadow_answer *a)
 {
 	struct frame_reply rep;
 	const uint8_t *in;
 
-	must(ss->held && buf_len(ss->held) >= FRAME_REPLY_LEN);
-	in = buf_peek(ss->held);
+	must(replies && buf_len(replies) >= FRAME_REPLY_LEN);
+	in = buf_peek(replies);
 	frame_unpack_reply(&rep, in);
 	must(rep.version == WIRE_VERSION && rep.code == a->code);
-	must(buf_len(ss->held) >= FRAME_REPLY_LEN + rep.size);
+	must(buf_len(replies) >= FRAME_REPLY_LEN + rep.size);
 	in += FRAME_REPLY_LEN;
 	if (a->code == CODE_ERROR)
 		check_refusal(a, in, rep.size);
 	else
 		must(rep.size == a->len && memcmp(in, a->payload, a->len) == 0);
-	buf_drop(ss->held, FRAME_REPLY_LEN + rep.size);
+	buf_drop(replies, FRAME_REPLY_LEN + rep.size);
 }
 
 static void
-check_channel(struct session *ss, struct shadow_channel *c)
+check_channel(struct held *held, struct shadow_channel *c)
 {
-	must(!ss->failed && ss->held_n == c->answers_n);
+	must(held->n == c->answers_n);
 	for (size_t i = 0; i < c->answers_n; i++) {
-		check_answer(ss, &c->answers[i]);
+		check_answer(held->replies, &c->answers[i]);
 		free(c->answers[i].payload);
 	}
-	must(!ss->held || buf_len(ss->held) == 0);
-	ss->held_n = 0;
+	must(!held->replies || buf_len(held->replies) == 0);
+	held->n = 0;
 	c->answers_n = 0;
 }
 
@@ -224,17 +224,19 @@ settle(struct run *run)
 {
 	bool answered = false;
 	struct session *ss;
+	struct held *held;
 
 	must(turn_settle(&run->sv) == 0);
 	must(store_rest(run->st) == 0);
 	shadow_settle(&run->shadow);
-	while ((ss = turn_next(&run->sv))) {
+	while ((ss = turn_next(&run->sv, &held))) {
 		struct shadow_channel *c =
 		    &run->shadow.channels[ss - run->sessions];
 
 		must(ss->kicked == c->kicked && !(c->kicked && answered));
 		answered = answered || !c->kicked;
-		check_channel(ss, c);
+		must(!ss->failed);
+		check_channel(held, c);
 	}
 	for (unsigned i = 0; i < SHADOW_CHANNELS; i++) {
 		const struct shadow_channel *c = &run->shadow.channels[i];
