@@ -13,9 +13,9 @@
 #include "shadow.h"
 #include "wire/frame.h"
 
-#define START   1700000000000ULL
-#define STATICS 2 /* keys that a client may have for its channels */
-#define MINUTE  60000ULL
+#define START  1700000000000ULL
+#define KEYS   2 /* keys that a client may have for its channels */
+#define MINUTE 60000ULL
 
 struct run {
 	const struct steps_store *kind;
@@ -69,7 +69,7 @@ clock_sleep(uint64_t ms)
 /* --- who and what there is --- */
 
 static struct caller people[SHADOW_PEOPLE];
-static uint8_t statics[SHADOW_PEOPLE][STATICS][KEY_LEN];
+static uint8_t channel_keys[SHADOW_PEOPLE][KEYS][KEY_LEN];
 static uint8_t invite_secret[KEY_LEN];
 static const uint8_t stranger[ID_LEN] = { 0xee };
 
@@ -102,10 +102,10 @@ make_people(void)
 	must(secret_start() == 0);
 	for (unsigned i = 0; i < SHADOW_PEOPLE; i++) {
 		caller_make(&people[i], i + 1, names[i]);
-		for (unsigned j = 0; j < STATICS; j++) {
-			caller_rekey(&people[i], 1 + i * STATICS + j);
-			memcpy(statics[i][j], people[i].key.bundle.static_pk,
-			    KEY_LEN);
+		for (unsigned j = 0; j < KEYS; j++) {
+			caller_rekey(&people[i], 1 + i * KEYS + j);
+			memcpy(channel_keys[i][j],
+			    people[i].key.bundle.static_pk, KEY_LEN);
 		}
 	}
 }
@@ -498,7 +498,7 @@ end_turn(struct run *run, unsigned n, const uint8_t *in)
 static void
 change_channel(struct run *run, unsigned n, const uint8_t *in)
 {
-	reopen_channel(run, n, statics[shadow_owner(n)][in[2] % STATICS]);
+	reopen_channel(run, n, channel_keys[shadow_owner(n)][in[2] % KEYS]);
 }
 
 /* Time goes by, and whoever has waited for long enough is told so. */
@@ -577,7 +577,8 @@ restart(struct run *run, unsigned n, const uint8_t *in)
 	start(run);
 	check_figures(run);
 	for (n = 0; n < SHADOW_CHANNELS; n++)
-		open_channel(run, n, statics[shadow_owner(n)][in[2] % STATICS]);
+		open_channel(run, n,
+		    channel_keys[shadow_owner(n)][in[2] % KEYS]);
 }
 
 /* --- all together --- */
@@ -625,7 +626,7 @@ begin(struct run *run, const struct steps_store *kind)
 		1000000000;
 	start(run);
 	for (unsigned i = 0; i < SHADOW_CHANNELS; i++)
-		open_channel(run, i, statics[shadow_owner(i)][0]);
+		open_channel(run, i, channel_keys[shadow_owner(i)][0]);
 }
 
 void
