@@ -213,8 +213,15 @@ cover:
 trial: all $(TOOLS)
 	@scripts/trial '$(T)'
 # what takes too long for every change
-check-slow: check-slow-bats mutants tsan fuzz
+check-slow: check-slow-bats check-valgrind mutants tsan fuzz
 check-slow-bats: $(slow)
+# what is pure or parses, and the key file's tables; tests/slow/82_* the commands
+MEMCHECK := valgrind -q --error-exitcode=99 --leak-check=full --errors-for-leak-kinds=definite
+WATCHED  := addr body frame id plain hkdf ident noise filebox ratchet shake colbox \
+            handshake inbox outbox peers session snapshot spans order blind
+check-valgrind: $(WATCHED:%=valgrind-%)
+valgrind-%: $(B)/unit/test_%
+	@$(call TAP,valgrind.$*,$(MEMCHECK) $<)
 
 # --- fuzz, bench, lint ------------------------------------------------------
 FUZZ_TIME ?= 60
@@ -306,7 +313,7 @@ help:
 	@echo 'check       house rules, unit tests, fuzz corpora, bats      check-{house,unit,replay,bats}'
 	@echo 'asan tsan cover debug    the same tests in another variant'
 	@echo 'mutants     guards taken away one at a time: a test must fail for each'
-	@echo 'check-slow  check-slow-bats, mutants, tsan, then every fuzz target for FUZZ_TIME=$(FUZZ_TIME) seconds'
+	@echo 'check-slow  check-slow-bats, check-valgrind, mutants, tsan, then every fuzz target for FUZZ_TIME=$(FUZZ_TIME) seconds'
 	@echo 'trial       the tests of one trial of tests/trials.txt: make trial T=A6'
 	@echo 'lint        one by one: $(LINTS:%=lint-%)'
 	@echo 'generated   completions and sentinel-json(5), made again from their tables'
@@ -315,7 +322,7 @@ help:
 	@echo 'VARIANT=release|debug|asan|tsan|cover  WERROR=1  V=1  CC= CFLAGS= LDFLAGS= PREFIX= DESTDIR= BUILD='
 	@echo 'T=GLOB      only the tests of that name: make check-unit T=frame, make fuzz T=id'
 
-.PHONY: all tools check check-house check-unit check-replay check-bats check-slow check-slow-bats trial $(house) $(unit) \
+.PHONY: all tools check check-house check-unit check-replay check-bats check-slow check-slow-bats check-valgrind trial $(house) $(unit) \
         $(replay) $(bats) $(slow) asan tsan cover debug mutants fuzz run-fuzz $(fuzzing) bench format lint \
         lint-each analyze-each $(LINTS:%=lint-%) install uninstall generated session dist deb clean help FORCE
 .DELETE_ON_ERROR:

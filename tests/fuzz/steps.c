@@ -13,9 +13,9 @@
 #include "shadow.h"
 #include "wire/frame.h"
 
-#define START   1700000000000ULL
-#define STATICS 2 /* keys that a client may have for its channels */
-#define MINUTE  60000ULL
+#define START  1700000000000ULL
+#define KEYS   2 /* keys that a client may have for its channels */
+#define MINUTE 60000ULL
 
 struct run {
 	const struct steps_store *kind;
@@ -69,7 +69,7 @@ clock_sleep(uint64_t ms)
 /* --- who and what there is --- */
 
 static struct caller people[SHADOW_PEOPLE];
-static uint8_t statics[SHADOW_PEOPLE][STATICS][KEY_LEN];
+static uint8_t channel_keys[SHADOW_PEOPLE][KEYS][KEY_LEN];
 static uint8_t invite_secret[KEY_LEN];
 static const uint8_t stranger[ID_LEN] = { 0xee };
 
@@ -102,10 +102,10 @@ make_people(void)
 	must(secret_start() == 0);
 	for (unsigned i = 0; i < SHADOW_PEOPLE; i++) {
 		caller_make(&people[i], i + 1, names[i]);
-		for (unsigned j = 0; j < STATICS; j++) {
-			caller_rekey(&people[i], 1 + i * STATICS + j);
-			memcpy(statics[i][j], people[i].key.bundle.static_pk,
-			    KEY_LEN);
+		for (unsigned j = 0; j < KEYS; j++) {
+			caller_rekey(&people[i], 1 + i * KEYS + j);
+			memcpy(channel_keys[i][j],
+			    people[i].key.bundle.static_pk, KEY_LEN);
 		}
 	}
 }
@@ -172,34 +172,34 @@ check_refusal(const struct shadow_answer *a, const uint8_t *payload, size_t len)
 
 /* Take the oldest answer of a channel. */
 static void
-check_answer(struct session *ss, const struct shadow_answer *a)
+check_answer(struct buf *replies, const struct shadow_answer *a)
 {
 	struct frame_reply rep;
 	const uint8_t *in;
 
-	must(ss->held && buf_len(ss->held) >= FRAME_REPLY_LEN);
-	in = buf_peek(ss->held);
+	must(replies && buf_len(replies) >= FRAME_REPLY_LEN);
+	in = buf_peek(replies);
 	frame_unpack_reply(&rep, in);
 	must(rep.version == WIRE_VERSION && rep.code == a->code);
-	must(buf_len(ss->held) >= FRAME_REPLY_LEN + rep.size);
+	must(buf_len(replies) >= FRAME_REPLY_LEN + rep.size);
 	in += FRAME_REPLY_LEN;
 	if (a->code == CODE_ERROR)
 		check_refusal(a, in, rep.size);
 	else
 		must(rep.size == a->len && memcmp(in, a->payload, a->len) == 0);
-	buf_drop(ss->held, FRAME_REPLY_LEN + rep.size);
+	buf_drop(replies, FRAME_REPLY_LEN + rep.size);
 }
 
 static void
-check_channel(struct session *ss, struct shadow_channel *c)
+check_channel(struct held *held, struct shadow_channel *c)
 {
-	must(!ss->failed && ss->held_n == c->answers_n);
+	must(held->n == c->answers_n);
 	for (size_t i = 0; i < c->answers_n; i++) {
-		check_answer(ss, &c->answers[i]);
+		check_answer(held->replies, &c->answers[i]);
 		free(c->answers[i].payload);
 	}
-	must(!ss->held || buf_len(ss->held) == 0);
-	ss->held_n = 0;
+	must(!held->replies || buf_len(held->replies) == 0);
+	held->n = 0;
 	c->answers_n = 0;
 }
 
@@ -224,17 +224,19 @@ settle(struct run *run)
 {
 	bool answered = false;
 	struct session *ss;
+	struct held *held;
 
 	must(turn_settle(&run->sv) == 0);
 	must(store_rest(run->st) == 0);
 	shadow_settle(&run->shadow);
-	while ((ss = turn_next(&run->sv))) {
+	while ((ss = turn_next(&run->sv, &held))) {
 		struct shadow_channel *c =
 		    &run->shadow.channels[ss - run->sessions];
 
 		must(ss->kicked == c->kicked && !(c->kicked && answered));
 		answered = answered || !c->kicked;
-		check_channel(ss, c);
+		must(!ss->failed);
+		check_channel(held, c);
 	}
 	for (unsigned i = 0; i < SHADOW_CHANNELS; i++) {
 		const struct shadow_channel *c = &run->shadow.channels[i];
@@ -496,7 +498,7 @@ end_turn(struct run *run, unsigned n, const uint8_t *in)
 static void
 change_channel(struct run *run, unsigned n, const uint8_t *in)
 {
-	reopen_channel(run, n, statics[shadow_owner(n)][in[2] % STATICS]);
+	reopen_channel(run, n, channel_keys[shadow_owner(n)][in[2] % KEYS]);
 }
 
 /* Time goes by, and whoever has waited for long enough is told so. */
@@ -575,7 +577,8 @@ restart(struct run *run, unsigned n, const uint8_t *in)
 	start(run);
 	check_figures(run);
 	for (n = 0; n < SHADOW_CHANNELS; n++)
-		open_channel(run, n, statics[shadow_owner(n)][in[2] % STATICS]);
+		open_channel(run, n,
+		    channel_keys[shadow_owner(n)][in[2] % KEYS]);
 }
 
 /* --- all together --- */
@@ -623,7 +626,7 @@ begin(struct run *run, const struct steps_store *kind)
 		1000000000;
 	start(run);
 	for (unsigned i = 0; i < SHADOW_CHANNELS; i++)
-		open_channel(run, i, statics[shadow_owner(i)][0]);
+		open_channel(run, i, channel_keys[shadow_owner(i)][0]);
 }
 
 void
