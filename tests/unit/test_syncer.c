@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -85,13 +86,16 @@ test_end_waits(void **state)
 {
 	struct syncer *s = *state;
 
+	pid_t pid;
+
 	assert_int_equal(syncer_begin(s, &pipes[0]), 0);
-	if (fork() == 0) {
-		usleep(10000);
+	pid = fork();
+	if (pid == 0) {
 		let_go(7);
 		_exit(0);
 	}
 	assert_int_equal(syncer_end(s), 7);
+	assert_int_equal(waitpid(pid, NULL, 0), pid);
 }
 
 static void
