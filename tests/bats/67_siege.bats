@@ -42,7 +42,8 @@ load siege
 @test "sizes that are announced, answers that are not read" {
 	relay_start --max-buffers 64M
 	siege $BUDGET rest:64:1
-	siege $MIB sizes '.tried > 400 and .wrong == 0'
+	# the first large frames touch memory that malloc keeps
+	siege $((2 * MIB)) sizes '.tried > 400 and .wrong == 0'
 	siege $((64 * MIB + 12 * MIB)) slow_readers:100:100
 	siege $BUDGET pipeline:100000:200 \
 	    '.answered + .limited == 100000 and .answered >= 20000'
