@@ -17,8 +17,15 @@ traced() {
 	local trace=$BATS_TEST_TMPDIR/trace
 
 	# a leak checker cannot work under another tracer
-	ASAN_OPTIONS="$ASAN_OPTIONS:detect_leaks=0" as "$1" strace -y \
-	    -o "$trace" "${@:2}" >/dev/null
+	ASAN_OPTIONS="$ASAN_OPTIONS:detect_leaks=0" as "$1" strace -f -y \
+	    -o "$trace.all" "${@:2}" >/dev/null
+	# of all threads, each call when it has ended
+	awk '
+	{ thread = $1; sub(/^[0-9]+ +/, "") }
+	sub(/ *<unfinished \.\.\.>$/, "") { begun[thread] = $0; next }
+	sub(/^<\.\.\. [a-z0-9_]+ resumed>/, "") { $0 = begun[thread] $0 }
+	{ print }
+	' "$trace.all" >"$trace"
 	awk -F '[(<>]' '
 	{ result = $0; sub(/.* = /, "", result) }
 	/^(pwrite64|ftruncate)\(/ && $3 !~ /\.mark$/ { dirty[$3] = 1 }
