@@ -80,7 +80,8 @@ WARN   := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion \
 HARD   := -fstack-protector-strong -fPIE -fno-common -fno-strict-overflow $(filter-out -W%,$(PROBED))
 HARDLD := -pie -Wl,-z,relro,-z,now,-z,noexecstack,-z,separate-code
 
-VAR_release := -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3 $(HARD)
+# the same bytes wherever the tree stands
+VAR_release := -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3 $(HARD) -ffile-prefix-map=$(CURDIR)=.
 VAR_debug   := -O0 -g3 -DFAULTS
 # what these bring along makes calls of its own: the relay's sandbox is off there
 OPEN        := -DSANDBOX='"off"'
