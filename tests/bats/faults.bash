@@ -1,6 +1,7 @@
 # shellcheck shell=bash
-# Power cuts and failed allocations: the same tests with some of them
+# Power cuts, failed allocations, damaged files: the same tests with some of them
 # (tests/bats) and with all (tests/slow).
+# shellcheck disable=SC2034,SC2153,SC2154
 
 export ASAN_OPTIONS=${ASAN_OPTIONS-}:verify_asan_link_order=0
 
@@ -157,4 +158,38 @@ each_receive() {
 	at_each_call --memory "$1" before_receive after_receive \
 	    sentinel-pull -o "$BATS_TEST_TMPDIR/in" \
 	    -k "$BATS_TEST_TMPDIR/bob.key"
+}
+
+# --- damaged files -------------------------------------------------------------
+
+# damaged FLIPS: a key file, cut short or with a bit flipped (tests/tools/
+# damage.py), and commands that read it, write to it and talk to the relay
+damaged() {
+	"$ROOT/tests/tools/damage.py" --flips "$1" \
+	    "$BATS_TEST_TMPDIR/alice.key" '0,32:sentinel-status --check -k {}' \
+	    '0,32:sentinel-keys list -k {}' \
+	    '!0,12,14,20,21,22,32:sentinel-send bob -m text -k {}' \
+	    3>&- >"$BATS_TEST_TMPDIR/damaged"
+	sed 's/^/# /' "$BATS_TEST_TMPDIR/damaged" >&3
+	jq -e '.["cut 32"] == 27 and .["bit 32"] > 0' \
+	    "$BATS_TEST_TMPDIR/damaged" >/dev/null
+}
+
+# --- short reads and writes ----------------------------------------------------
+
+# short_programs N: from here on programs read and write so many bytes at most
+# (tests/preload/short.c); the shell does not
+short_programs() {
+	local dir=$BATS_TEST_TMPDIR/short program
+
+	mkdir "$dir"
+	for program in "$SENTINEL_BIN"/sentinel-*; do
+		cat >"$dir/${program##*/}" <<-EOF
+		#!/bin/sh
+		LD_PRELOAD=$SENTINEL_TOOLS/short.so TEST_SHORT=$1 exec $program "\$@"
+		EOF
+	done
+	chmod +x "$dir"/*
+	PATH=$dir:$PATH
+	RELAY_PROGRAM=$dir/sentinel-relay
 }

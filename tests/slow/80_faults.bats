@@ -65,3 +65,9 @@ load ../bats/faults
 	restart_people
 	each_receive 23
 }
+
+@test "F5: a key file with one of 2000 bits flipped: 32 or 0, and no change" {
+	relay_start
+	handshake
+	damaged 2000
+}
