@@ -1,6 +1,6 @@
 # shellcheck shell=bash
-# Power cuts, failed allocations, damaged files: the same tests with some of them
-# (tests/bats) and with all (tests/slow).
+# Power cuts, failed allocations, damaged files: the same tests with some of
+# them (tests/bats) and with all (tests/slow).
 # shellcheck disable=SC2034,SC2153,SC2154
 
 export ASAN_OPTIONS=${ASAN_OPTIONS-}:verify_asan_link_order=0
@@ -53,7 +53,7 @@ synced_names() {
 	' "$1" || fail "$(cat "$1")"
 }
 
-# --- no memory -----------------------------------------------------------------
+# --- no memory --------------------------------------------------------------
 #
 # With killed.bash; STEP is inject.py's, 1 for each time that memory is asked
 # for.
@@ -83,21 +83,23 @@ after_any() {
 	alice $AGAIN >/dev/null || [ $? = 20 ]
 }
 
-# each_command STEP: those that do not talk to a peer
+# each_command STEP [COMMAND...]: those that do not talk to a peer, or these
 each_command() {
-	local command number
+	local step=$1 command number commands=("${@:2}")
 
 	POINT_FUNCTIONS=(after_any)
 	handshake
 	number=$(alice sentinel-keys fingerprint bob --get safety_number)
 	save alice bob
-	for command in 'status' 'status --check' 'clients' "keys fetch $bob_id" \
-	    'keys list' 'keys show bob' 'keys fingerprint bob' \
-	    "keys verify bob $number" 'keys alias bob robert' \
-	    'keys block bob' 'keys unblock bob' 'keys forget bob'; do
+	[ $# -gt 1 ] || commands=('status' 'status --check' 'clients'
+	    "keys fetch $bob_id" 'keys list' 'keys show bob'
+	    'keys fingerprint bob' "keys verify bob $number"
+	    'keys alias bob robert' 'keys block bob' 'keys unblock bob'
+	    'keys forget bob')
+	for command in "${commands[@]}"; do
 		export AGAIN="sentinel-$command"
 		# shellcheck disable=SC2086
-		at_each_call --memory "$1" 'restore alice bob' after_any \
+		at_each_call --memory "$step" 'restore alice bob' after_any \
 		    $AGAIN -k "$BATS_TEST_TMPDIR/alice.key"
 	done
 }
@@ -160,7 +162,7 @@ each_receive() {
 	    -k "$BATS_TEST_TMPDIR/bob.key"
 }
 
-# --- damaged files -------------------------------------------------------------
+# --- damaged files ----------------------------------------------------------
 
 # damaged FLIPS: a key file, cut short or with a bit flipped (tests/tools/
 # damage.py), and commands that read it, write to it and talk to the relay
@@ -175,7 +177,7 @@ damaged() {
 	    "$BATS_TEST_TMPDIR/damaged" >/dev/null
 }
 
-# --- short reads and writes ----------------------------------------------------
+# --- short reads and writes -------------------------------------------------
 
 # short_programs N: from here on programs read and write so many bytes at most
 # (tests/preload/short.c); the shell does not

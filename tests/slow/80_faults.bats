@@ -27,12 +27,17 @@ load ../bats/faults
 }
 
 @test "E9: no memory at each place of each request: the relay lives" {
-	relay_starved --step 1 --starts 3
+	relay_starved --step 1 --starts 1
 }
 
-@test "E9: no memory at each place of a command" {
+@test "E9: no memory at each place of clients, and of status --check" {
 	relay_start
-	each_command 7
+	each_command 1 clients 'status --check'
+}
+
+@test "E9: no memory at many places of a command" {
+	relay_start
+	each_command 5
 }
 
 @test "E9: no memory for register" {

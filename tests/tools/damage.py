@@ -5,10 +5,10 @@
   damage.py [--flips N] [--seed N] FILE [!]STATUS,...:COMMAND...
 
 FILE is cut short to some lengths, and has one of its bits flipped, N times
-another, every second in a byte that is not 0.  Each COMMAND is a line for sh, in
-which {} is the damaged file; it ends with one of the STATUSes, and unless that
-is 0 the file is byte for byte as it was; after ! it may have changed, for what
-is damaged may be met late.  Prints how often each status came; the first that
+another, every second in a byte that is not 0.  Each COMMAND is a line for sh,
+in which {} is the damaged file; it ends with one of the STATUSes, and unless
+that is 0 the file is byte for byte as it was; after ! it may have changed, for
+what is damaged may be met late.  Prints how often each status came; the first that
 is wrong is told on stderr, with status 1.
 """
 import argparse
