@@ -6,9 +6,9 @@
 
 FILE is cut short to some lengths, and has one of its bits flipped, N times
 another, every second in a byte that is not 0.  Each COMMAND is a line for sh,
-in which {} is the damaged file; it ends with one of the STATUSes, and unless
-that is 0 the file is byte for byte as it was; after ! it may have changed, for
-what is damaged may be met late.  Prints how often each status came; the first that
+in which {} is the damaged file; for the flipped bits they take turns.  It ends
+with one of the STATUSes, and unless that is 0 the file is byte for byte as it
+was; after ! it may have changed, for what is damaged may be met late.  Prints how often each status came; the first that
 is wrong is told on stderr, with status 1.
 """
 import argparse
@@ -61,8 +61,10 @@ def main():
     content = args.file.read_bytes()
     file = args.file.with_suffix(".damaged")
     seen = collections.Counter()
-    for what, damaged in ways(content, args.flips, random.Random(args.seed)):
-        for line in args.commands:
+    all_ways = ways(content, args.flips, random.Random(args.seed))
+    for n, (what, damaged) in enumerate(all_ways):
+        turn = args.commands[n % len(args.commands)]
+        for line in args.commands if what.startswith("cut") else [turn]:
             fine, _, command = line.partition(":")
             status, said = run(command, file, damaged)
             seen[f"{what.split()[0]} {status}"] += 1
