@@ -18,8 +18,9 @@ relay, and everybody looks:
 
 With --large N so many texts of a MiB go before: 32 fill the log, so that it is
 worked off and begun anew.  With --synchronous NORMAL the database's log counts
-as synced when SQLite does so at that level, and not for each commit.  Prints one JSON line; the status is 1 when anything was lost
-or unsound.  $SENTINEL_BIN holds the relay, $SENTINEL_TOOLS the library.
+as synced when SQLite does so at that level, and not for each commit.  Prints
+one JSON line; the status is 1 when anything was lost or unsound.  $SENTINEL_BIN
+holds the relay, $SENTINEL_TOOLS the library.
 """
 import argparse
 import collections
