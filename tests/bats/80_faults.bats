@@ -71,3 +71,22 @@ load faults
 	restart_people
 	each_receive 997
 }
+
+@test "F5: a key file cut short or with a flipped bit: 32 or 0, and no change" {
+	relay_start
+	handshake
+	damaged 300
+}
+
+@test "E12: reads and writes are short and interrupted: nobody notices" {
+	short_programs 300
+	relay_start
+	handshake
+	head -c 200000 /dev/urandom >"$BATS_TEST_TMPDIR/data"
+	text=$(head -c 3000 /dev/urandom | base64 -w 0)
+	alice sentinel-send bob -m "$text" >/dev/null
+	alice sentinel-sendfile bob "$BATS_TEST_TMPDIR/data" >/dev/null
+	run bob sentinel-pull -o "$BATS_TEST_TMPDIR/in" --get type,body
+	assert_output "$(printf 'message\t%s\nfile\t' "$text")"
+	cmp "$BATS_TEST_TMPDIR/data" "$BATS_TEST_TMPDIR/in/data"
+}

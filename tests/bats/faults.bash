@@ -1,6 +1,7 @@
 # shellcheck shell=bash
-# Power cuts and failed allocations: the same tests with some of them
-# (tests/bats) and with all (tests/slow).
+# Power cuts, failed allocations, damaged files: the same tests with some of
+# them (tests/bats) and with all (tests/slow).
+# shellcheck disable=SC2034,SC2153,SC2154
 
 export ASAN_OPTIONS=${ASAN_OPTIONS-}:verify_asan_link_order=0
 
@@ -52,7 +53,7 @@ synced_names() {
 	' "$1" || fail "$(cat "$1")"
 }
 
-# --- no memory -----------------------------------------------------------------
+# --- no memory --------------------------------------------------------------
 #
 # With killed.bash; STEP is inject.py's, 1 for each time that memory is asked
 # for.
@@ -82,21 +83,23 @@ after_any() {
 	alice $AGAIN >/dev/null || [ $? = 20 ]
 }
 
-# each_command STEP: those that do not talk to a peer
+# each_command STEP [COMMAND...]: those that do not talk to a peer, or these
 each_command() {
-	local command number
+	local step=$1 command number commands=("${@:2}")
 
 	POINT_FUNCTIONS=(after_any)
 	handshake
 	number=$(alice sentinel-keys fingerprint bob --get safety_number)
 	save alice bob
-	for command in 'status' 'status --check' 'clients' "keys fetch $bob_id" \
-	    'keys list' 'keys show bob' 'keys fingerprint bob' \
-	    "keys verify bob $number" 'keys alias bob robert' \
-	    'keys block bob' 'keys unblock bob' 'keys forget bob'; do
+	[ $# -gt 1 ] || commands=('status' 'status --check' 'clients'
+	    "keys fetch $bob_id" 'keys list' 'keys show bob'
+	    'keys fingerprint bob' "keys verify bob $number"
+	    'keys alias bob robert' 'keys block bob' 'keys unblock bob'
+	    'keys forget bob')
+	for command in "${commands[@]}"; do
 		export AGAIN="sentinel-$command"
 		# shellcheck disable=SC2086
-		at_each_call --memory "$1" 'restore alice bob' after_any \
+		at_each_call --memory "$step" 'restore alice bob' after_any \
 		    $AGAIN -k "$BATS_TEST_TMPDIR/alice.key"
 	done
 }
@@ -157,4 +160,38 @@ each_receive() {
 	at_each_call --memory "$1" before_receive after_receive \
 	    sentinel-pull -o "$BATS_TEST_TMPDIR/in" \
 	    -k "$BATS_TEST_TMPDIR/bob.key"
+}
+
+# --- damaged files ----------------------------------------------------------
+
+# damaged FLIPS: a key file, cut short or with a bit flipped (tests/tools/
+# damage.py), and commands that read it, write to it and talk to the relay
+damaged() {
+	"$ROOT/tests/tools/damage.py" --flips "$1" \
+	    "$BATS_TEST_TMPDIR/alice.key" '0,32:sentinel-status --check -k {}' \
+	    '0,32:sentinel-keys list -k {}' \
+	    '!0,12,14,20,21,22,32:sentinel-send bob -m text -k {}' \
+	    3>&- >"$BATS_TEST_TMPDIR/damaged"
+	sed 's/^/# /' "$BATS_TEST_TMPDIR/damaged" >&3
+	jq -e '.["cut 32"] == 27 and .["bit 32"] > 0' \
+	    "$BATS_TEST_TMPDIR/damaged" >/dev/null
+}
+
+# --- short reads and writes -------------------------------------------------
+
+# short_programs N: from here on programs read and write so many bytes at most
+# (tests/preload/short.c); the shell does not
+short_programs() {
+	local dir=$BATS_TEST_TMPDIR/short program
+
+	mkdir "$dir"
+	for program in "$SENTINEL_BIN"/sentinel-*; do
+		cat >"$dir/${program##*/}" <<-EOF
+		#!/bin/sh
+		LD_PRELOAD=$SENTINEL_TOOLS/short.so TEST_SHORT=$1 exec $program "\$@"
+		EOF
+	done
+	chmod +x "$dir"/*
+	PATH=$dir:$PATH
+	RELAY_PROGRAM=$dir/sentinel-relay
 }

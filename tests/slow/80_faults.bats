@@ -27,12 +27,17 @@ load ../bats/faults
 }
 
 @test "E9: no memory at each place of each request: the relay lives" {
-	relay_starved --step 1 --starts 3
+	relay_starved --step 1 --starts 1
 }
 
-@test "E9: no memory at each place of a command" {
+@test "E9: no memory at each place of clients, and of status --check" {
 	relay_start
-	each_command 7
+	each_command 1 clients 'status --check'
+}
+
+@test "E9: no memory at many places of a command" {
+	relay_start
+	each_command 5
 }
 
 @test "E9: no memory for register" {
@@ -64,4 +69,10 @@ load ../bats/faults
 	each_sendfile 23
 	restart_people
 	each_receive 23
+}
+
+@test "F5: a key file with one of 2000 bits flipped: 32 or 0, and no change" {
+	relay_start
+	handshake
+	damaged 2000
 }

@@ -27,8 +27,8 @@ counted as absent.  The first point that fails is told, and ends it with
 status 1.
 
 With --memory nothing is traced.  There is no memory the first time that COMMAND
-asks for some, and then every STEPth, until it asks no more often (tests/preload/
-memory.c): once, and in a run of its own from then on.  POINT is then "memory 3"
+asks for some, and then every STEPth, until it asks no more often (memory.c in
+tests/preload): once, and in a run of its own from then on.  POINT is then "memory 3"
 or "memory 3 on", and STATUS must be 0 or 1.
 """
 import argparse

@@ -298,6 +298,22 @@ def lay(node, path, chance, attic, laid):
         f.write(left)
 
 
+def lazily(records, database):
+    """Without the syncs of its log that SQLite leaves out when synchronous is
+    NORMAL, whoever makes them: all but those before it is worked off."""
+    numbers = {r.data: r.file for r in records if r.op == OPEN}
+    logs = {r.file for r in records
+            if r.op == OPEN and r.data == database + b"-wal"}
+    kept, worked_off = [], False
+    for r in reversed(records):
+        if r.op == SYNC and r.file in logs and not worked_off:
+            continue
+        if r.op != SYNC:
+            worked_off = r.op == WRITE and r.file == numbers[database]
+        kept.append(r)
+    return kept[::-1]
+
+
 def choose(records, count, rng, whose=lambda record: True):
     """So many places to cut, ascending: half anywhere, half where it hurts,
     just before a sync has come back and just after something was told."""

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: ISC
 """Power cuts of a relay's store: what it acknowledged outlives them.
 
-  powerstore.py [--cuts N] [--seed N] [--synchronous LEVEL] [--large N]
+  powerstore.py [--cuts N] [--seed N] [--synchronous NORMAL] [--large N]
                 DIRECTORY
 
 Some people register, send texts and pieces of files to each other, pull and
@@ -17,9 +17,10 @@ relay, and everybody looks:
   registered is; the relay has the key it printed; the store is sound.
 
 With --large N so many texts of a MiB go before: 32 fill the log, so that it is
-worked off and begun anew.  --synchronous gives SQLite another level than the
-relay asks for.  Prints one JSON line; the status is 1 when anything was lost
-or unsound.  $SENTINEL_BIN holds the relay, $SENTINEL_TOOLS the library.
+worked off and begun anew.  With --synchronous NORMAL the database's log counts
+as synced when SQLite does so at that level, and not for each commit.  Prints
+one JSON line; the status is 1 when anything was lost or unsound.  $SENTINEL_BIN
+holds the relay, $SENTINEL_TOOLS the library.
 """
 import argparse
 import collections
@@ -32,7 +33,8 @@ import sys
 import threading
 import time
 
-from power import SEND, PRINT, Chance, Disk, Log, choose, generator
+from power import (PRINT, SEND, Chance, Disk, Log, choose, generator,
+                   lazily)
 from relay import Gone, Person, Relay, Wrong
 
 PEOPLE, ROUNDS, DEEDS = 6, 4, 12
@@ -248,7 +250,7 @@ def play(args, top):
     watched.mkdir()
     relay = Relay(watched, options=("--min-free", "0"))
     log = Log(top / "log", pathlib.Path(os.environ["SENTINEL_TOOLS"])
-              / "power.so", args.synchronous)
+              / "power.so")
     people = [Talker(relay, f"user{n}", args.seed) for n in range(PEOPLE)]
     before = Disk(watched)
     try:
@@ -256,6 +258,8 @@ def play(args, top):
     finally:
         relay.end()
     records = log.read()
+    if args.synchronous:
+        records = lazily(records, b"relay.db")
     history = History(records, people, relay.address.partition("@")[0])
     rng = generator(args.seed)
     cuts = choose(records, args.cuts, rng)
@@ -295,7 +299,7 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--cuts", type=int, default=40)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--synchronous")
+    parser.add_argument("--synchronous", choices=("NORMAL",))
     parser.add_argument("--large", type=int, default=0)
     parser.add_argument("directory")
     args = parser.parse_args()

@@ -13,8 +13,8 @@ request is made as if nothing had been.
 
 With --starts the relay is then started with no memory in the same way, every
 STEPth time: it ends with status 1, or serves, and its store is sound.  That is
-without the sandbox, for libseccomp (2.5.4) does not outlive it: it crashes, hangs
-or makes a filter that allows less.  Prints one JSON line; what is
+without the sandbox, for libseccomp (2.5.4) does not outlive it: it crashes,
+hangs or makes a filter that allows less.  Prints one JSON line; what is
 wrong is told on stderr, with status 1.  $SENTINEL_BIN holds the relay,
 $SENTINEL_TOOLS the library.
 """
