@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include "steps.h"
 
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,6 +9,7 @@
 #include "base/clock.h"
 #include "base/secret.h"
 #include "caller.h"
+#include "server/loop.h"
 #include "server/quota.h"
 #include "server/turn.h"
 #include "shadow.h"
@@ -20,6 +22,7 @@
 struct run {
 	const struct steps_store *kind;
 	struct store *st;
+	struct loop *loop; /* of a store that lasts, for its thread */
 	struct limits limits;
 	struct serve sv;
 	struct session sessions[SHADOW_CHANNELS];
@@ -227,6 +230,11 @@ settle(struct run *run)
 	struct held *held;
 
 	must(turn_settle(&run->sv) == 0);
+	while (run->sv.under_way) {
+		while (!turn_has_landed(&run->sv))
+			sched_yield();
+		must(turn_settle(&run->sv) == 0);
+	}
 	must(store_rest(run->st) == 0);
 	shadow_settle(&run->shadow);
 	while ((ss = turn_next(&run->sv, &held))) {
@@ -555,6 +563,10 @@ start(struct run *run)
 		run->shadow.registration, invite_secret };
 
 	must(run->kind->open(&run->st, &run->shadow.limits) == 0);
+	if (run->kind->lasts) {
+		must(loop_new(&run->loop) == 0);
+		must(store_start(run->st, run->loop) == 0);
+	}
 	must(serve_start(&run->sv, run->st, &config) == 0);
 }
 
@@ -566,6 +578,7 @@ stop(struct run *run)
 		close_channel(run, i);
 	serve_stop(&run->sv);
 	store_close(run->st);
+	loop_free(run->loop);
 }
 
 static void
