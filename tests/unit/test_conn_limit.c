@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: ISC */
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -68,6 +70,24 @@ victim(unsigned n)
 
 	from(origin, n);
 	return conn_limit_victim(&set, origin);
+}
+
+/* One more than there may be, from somewhere. */
+static void
+test_full(void **state)
+{
+	uint8_t origin[ORIGIN_LEN];
+	int ends[2];
+
+	(void)state;
+	set.max = 4;
+	set.n = 4;
+	from(origin, 7);
+	assert_int_equal(pipe(ends), 0);
+	conn_accept(&set, ends[0], origin);
+	assert_int_equal(set.n, 4);
+	assert_int_equal(fcntl(ends[0], F_GETFD), -1);
+	close(ends[1]);
 }
 
 static void
@@ -259,6 +279,7 @@ main(void)
 {
 #define T(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
+		T(test_full),
 		T(test_one_source),
 		T(test_many_sources),
 		T(test_silent_first),
