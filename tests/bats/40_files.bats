@@ -248,6 +248,19 @@ file_offer s too_large' ]
 	[ "$(relay_sql 'SELECT count(*) FROM messages')" = 0 ]
 }
 
+@test "a stream past --max-file-size is refused while it still comes" {
+	mkfifo endless
+	exec 9<>endless
+	start alice sh -c 'exec sentinel-sendfile bob - -n endless <endless' \
+	    >/dev/null 9>&-
+	head -c 2000000 /dev/zero >&9
+	run bob sentinel-pull -o in --max-file-size 512K -w 10 -n 1 \
+	    --get name,error
+	assert_output 'endless	too_large'
+	no_parts
+	exec 9>&-
+}
+
 @test "another directory: nothing is lost, and it is said" {
 	random 40000000 f
 	alice sentinel-sendfile bob f >/dev/null

@@ -73,7 +73,9 @@ crowded() {
 }
 
 @test "a connection has an end, and a pull that follows does not mind it" {
-	relay_start --connection-life 0.5
+	relay_start --connection-life 0.5 --bind-timeout 60s --idle-timeout 60s
+	run traffic ends idle
+	assert_output '{"idle": "the relay closes"}'
 	register alice bob
 	handshake alice bob
 	start bob sentinel-pull -F --get body >"$OUT"

@@ -94,6 +94,8 @@ level() {
 	done
 	relay_start --sandbox off
 	[ "$(level landlock) $(level seccomp)" = "0 false" ]
+	# what Landlock and seccomp bring along stands by itself
+	[ "$(status NoNewPrivs) $(status Seccomp)" = "1 0" ]
 }
 
 @test "--user: root becomes it for good; nobody else becomes anybody" {
@@ -119,6 +121,8 @@ level() {
 	id=$(id -g nobody)
 	[ "$(status Gid)" = "$id	$id	$id	$id" ]
 	[ -z "$(status Groups | tr -d ' ')" ]
+	# its memory is not for others of that user
+	[ "$(stat -c %U "/proc/$RELAY_PID/environ")" = root ]
 	[ "$(status CapPrm)" = 0000000000000000 ]
 	head -c 300000 /dev/zero >"$BATS_TEST_TMPDIR/zeros"
 	alice sentinel-sendfile bob "$BATS_TEST_TMPDIR/zeros" >/dev/null

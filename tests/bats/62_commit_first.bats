@@ -10,6 +10,18 @@ setup() {
 	relay_start
 }
 
+# whole: the lines of strace -f, without numbers of threads, each call in one
+whole() {
+	awk '{ thread = $1; sub(/^[0-9]+ +/, "") }
+	/ <unfinished \.\.\.>$/ {
+		sub(/ <unfinished \.\.\.>$/, "")
+		begun[thread] = $0
+		next
+	}
+	sub(/^<\.\.\. [a-z0-9_]+ resumed> ?/, "") { $0 = begun[thread] $0 }
+	{ print }'
+}
+
 # traced NAME COMMAND...: what happens to files and the network, in order, one
 # word each: commit (the journal is empty, and durably so), send:SIZE, get,
 # print.  early:SIZE is a send while a file waits for its fdatasync.
@@ -18,14 +30,8 @@ traced() {
 
 	# a leak checker cannot work under another tracer
 	ASAN_OPTIONS="$ASAN_OPTIONS:detect_leaks=0" as "$1" strace -f -y \
-	    -o "$trace.all" "${@:2}" >/dev/null
-	# of all threads, each call when it has ended
-	awk '
-	{ thread = $1; sub(/^[0-9]+ +/, "") }
-	sub(/ *<unfinished \.\.\.>$/, "") { begun[thread] = $0; next }
-	sub(/^<\.\.\. [a-z0-9_]+ resumed>/, "") { $0 = begun[thread] $0 }
-	{ print }
-	' "$trace.all" >"$trace"
+	    -o "$trace.raw" "${@:2}" >/dev/null
+	whole <"$trace.raw" >"$trace"
 	awk -F '[(<>]' '
 	{ result = $0; sub(/.* = /, "", result) }
 	/^(pwrite64|ftruncate)\(/ && $3 !~ /\.mark$/ { dirty[$3] = 1 }

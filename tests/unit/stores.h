@@ -487,15 +487,17 @@ close_exact(struct fixture *f)
 		expect_exact_clients(f->database);
 }
 
+#define FILL_MAX 2000
+
 /* How many of these can be put until one is refused so. */
 static inline unsigned
 fill(struct store *st, const struct caller *from, uint8_t type,
     const char *content, int refusal)
 {
 	unsigned n = 0;
-	int r;
+	int r = 0;
 
-	while ((r = put(st, from, &bob, type, content)) == 0)
+	while (n < FILL_MAX && (r = put(st, from, &bob, type, content)) == 0)
 		n++;
 	assert_int_equal(r, refusal);
 	return n;

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: ISC */
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -68,6 +70,47 @@ victim(unsigned n)
 
 	from(origin, n);
 	return conn_limit_victim(&set, origin);
+}
+
+/* A request is taken while the largest answer to it still fits. */
+static void
+test_output(void **state)
+{
+	struct conn *c = add(1);
+	struct buf *replies = buf_new(16);
+
+	(void)state;
+	limits.max_output = FRAME_MAX + FRAME_REPLY_LEN + 2;
+	assert_non_null(replies);
+	for (size_t i = 0; i < ARRAY_LEN(c->session.held); i++) {
+		c->session.held[i].replies = replies;
+		assert_true(conn_has_room(c));
+		assert_int_equal(buf_put(replies, "abc", 3), 0);
+		assert_false(conn_has_room(c));
+		buf_drop(replies, 1);
+		assert_true(conn_has_room(c));
+		buf_clear(replies);
+		c->session.held[i].replies = NULL;
+	}
+	buf_free(replies);
+}
+
+/* One more than there may be, from somewhere. */
+static void
+test_full(void **state)
+{
+	uint8_t origin[ORIGIN_LEN];
+	int ends[2];
+
+	(void)state;
+	set.max = 4;
+	set.n = 4;
+	from(origin, 7);
+	assert_int_equal(pipe(ends), 0);
+	conn_accept(&set, ends[0], origin);
+	assert_int_equal(set.n, 4);
+	assert_int_equal(fcntl(ends[0], F_GETFD), -1);
+	close(ends[1]);
 }
 
 static void
@@ -259,6 +302,8 @@ main(void)
 {
 #define T(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
+		T(test_full),
+		T(test_output),
 		T(test_one_source),
 		T(test_many_sources),
 		T(test_silent_first),

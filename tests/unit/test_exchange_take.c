@@ -617,6 +617,10 @@ answer_once_finished(void **state)
 	e = take_key(st, &st->bob, answer, sizeof(answer));
 	assert_int_equal(e.outcome, EXCHANGE_RESEND);
 	assert_int_equal(e.role, HANDSHAKE_INITIATOR);
+	/* nothing is said to one that was never asked for */
+	answer[4] ^= 1;
+	e = take_key(st, &st->bob, answer, sizeof(answer));
+	assert_int_equal(e.outcome, EXCHANGE_DROPPED);
 	after = stage_file(st);
 	stage_same(&before, &after);
 }

@@ -15,6 +15,7 @@
 #include "base/attr.h"
 #include "base/err.h"
 #include "base/le.h"
+#include "crypto/hkdf.h"
 #include "crypto/noise.h"
 #include "e2e/ratchet.h"
 #include "kat.h"
@@ -576,6 +577,61 @@ test_copied_state(void **state)
 	expect(&bob, &alice, &b, RATCHET_DUPLICATE);
 }
 
+#define STACK_LEN 8192 /* more than a call needs */
+
+/* The next message key of a chain, where only this test keeps it. */
+static uint8_t used_mk[KEY_LEN];
+
+static void __attribute__((noinline)) note_key(const uint8_t ck[static KEY_LEN])
+{
+	uint8_t stack[2 * STACK_LEN];
+
+	hkdf_hmac(used_mk, ck, KEY_LEN, (const uint8_t[]){ 0x01 }, 1);
+	sodium_memzero(stack, sizeof(stack));
+}
+
+/* Whether the calls before have left the key below this frame. */
+static bool __attribute__((noinline, no_sanitize("address"))) is_left(void)
+{
+	const volatile uint8_t *at = __builtin_frame_address(0);
+	size_t same;
+
+	for (at -= STACK_LEN; at < (uint8_t *)__builtin_frame_address(0) - 64;
+	     at++) {
+		for (same = 0; same < KEY_LEN && at[same] == used_mk[same];)
+			same++;
+		if (same == KEY_LEN)
+			return true;
+	}
+	return false;
+}
+
+static void
+test_used_key_is_gone(void **state)
+{
+	uint8_t nonce[RATCHET_NONCE_LEN] = { 0 }, fresh[KEY_LEN] = { 9 };
+	uint8_t in[4] = "text", out[CONTENT_LEN_MAX], content[512];
+	struct ratchet_skips skips;
+	bool left;
+
+	(void)state;
+	for (int i = 0; i < 3; i++) {
+		note_key(alice.r.cks);
+		assert_int_equal(ratchet_seal(&alice.r, content, alice.id,
+				     bob.id, in, sizeof(in), nonce),
+		    0);
+		left = is_left();
+		assert_false(left);
+		note_key(bob.r.ckr);
+		assert_int_equal(
+		    ratchet_open(&bob.r, &skips, out, alice.id, bob.id, content,
+			sizeof(in) + RATCHET_OVERHEAD, NULL, fresh),
+		    RATCHET_OK);
+		left = is_left();
+		assert_false(left);
+	}
+}
+
 static void
 test_stored_wrong(void **state)
 {
@@ -885,6 +941,7 @@ main(void)
 		cmocka_unit_test_setup(test_small_pn, setup),
 		cmocka_unit_test_setup(test_low_order, setup),
 		cmocka_unit_test_setup(test_copied_state, setup),
+		cmocka_unit_test_setup(test_used_key_is_gone, setup),
 		cmocka_unit_test_setup(test_stored_wrong, setup),
 		cmocka_unit_test_setup(test_chain_ends, setup),
 		cmocka_unit_test_setup(test_pack, setup),

@@ -19,11 +19,13 @@
 #include "base/secret.h"
 #include "caller.h"
 #include "net/chan.h"
+#include "net/dial.h"
 #include "net/sock.h"
 #include "net/transport.h"
 #include "server/relay.h"
 #include "server/relaykey.h"
 #include "tidy.h"
+#include "wire/frame.h"
 
 #define TIMEOUT_MS 10000
 
@@ -390,6 +392,62 @@ test_other_protocols(void **state)
 	assert_int_equal(end_relay(f, SIGTERM), 0);
 }
 
+/* A channel of bob's without anything in between. */
+static void
+dial_bare(int *fd, struct transport *t, const struct fixture *f)
+{
+	uint8_t out[TRANSPORT_FINISH_LEN];
+	struct dial_met met;
+
+	assert_int_equal(
+	    dial_relay(fd, t, &met, &f->address, clock_deadline(TIMEOUT_MS)),
+	    0);
+	assert_int_equal(transport_finish(t, out, bob.key.id, bob.static_sk),
+	    0);
+	assert_int_equal(
+	    sock_write(*fd, out, sizeof(out), clock_deadline(TIMEOUT_MS)), 0);
+}
+
+static void
+put_record(int fd, struct transport *t, enum transport_kind kind,
+    const uint8_t *body, size_t len)
+{
+	uint8_t out[FRAME_REQUEST_LEN + TRANSPORT_OVERHEAD];
+
+	assert_int_equal(transport_seal(t, out, kind, body, len), 0);
+	assert_int_equal(sock_write(fd, out, len + TRANSPORT_OVERHEAD,
+			     clock_deadline(TIMEOUT_MS)),
+	    0);
+}
+
+/* In order only between frames: then the relay has a last word, too. */
+static void
+test_close_inside_a_frame(void **state)
+{
+	const struct frame_request begun = { .version = WIRE_VERSION,
+		.code = CODE_SEND,
+		.size = 1000 };
+	uint8_t head[FRAME_REQUEST_LEN], in[64];
+	struct fixture *f = *state;
+	struct transport t;
+	int fd;
+
+	enrol(f, &bob);
+	frame_pack_request(head, &begun);
+	memcpy(head, bob.key.id, ID_LEN);
+	for (int amid = 0; amid < 2; amid++) {
+		dial_bare(&fd, &t, f);
+		if (amid)
+			put_record(fd, &t, TRANSPORT_FRAMES, head,
+			    sizeof(head));
+		put_record(fd, &t, TRANSPORT_CLOSE, head, 0);
+		assert_int_equal(read_rest(fd, in, sizeof(in)),
+		    amid ? 0 : TRANSPORT_OVERHEAD);
+		close(fd);
+	}
+	assert_int_equal(end_relay(f, SIGTERM), 0);
+}
+
 /* What a second relay, with its own key file or the same, ends with. */
 static int
 run_second(const struct relay_config *config)
@@ -434,6 +492,11 @@ test_starts_that_fail(void **state)
 	assert_int_equal(relaykey_load(sk, f->key), ERR_INSECURE);
 	assert_int_equal(relaykey_load(sk, f->dir), ERR_INSECURE);
 	assert_int_equal(chmod(f->key, 0600), 0);
+	if (geteuid() == 0) {
+		assert_int_equal(chown(f->key, 65533, (gid_t)-1), 0);
+		assert_int_equal(relaykey_load(sk, f->key), ERR_INSECURE);
+		assert_int_equal(chown(f->key, 0, (gid_t)-1), 0);
+	}
 	assert_int_equal(relaykey_load(sk, f->key), 0);
 	assert_int_equal(truncate(f->key, 65), 0);
 	assert_int_equal(relaykey_load(sk, f->key), ERR_CORRUPT);
@@ -494,6 +557,7 @@ main(void)
 		T(test_wait),
 		T(test_rotation_closes_other_channels),
 		T(test_other_protocols),
+		T(test_close_inside_a_frame),
 		T(test_starts_that_fail),
 		T(test_address),
 	};

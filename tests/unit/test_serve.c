@@ -554,6 +554,14 @@ test_register_checks(void **state)
 	expect_refusal(&s, REASON_DENIED);
 	settle(f);
 	serve_close(&f->sv, &s);
+	/* the same with the static of the channel in it, which is proven */
+	memcpy(other.key.bundle.static_pk, dave.key.bundle.static_pk, KEY_LEN);
+	caller_sign(&other);
+	open_session(&f->sv, &s, &dave, false);
+	ask_register(&f->sv, &s, &other);
+	expect_refusal(&s, REASON_DENIED);
+	settle(f);
+	serve_close(&f->sv, &s);
 	/* a static key that is not the channel's */
 	open_session(&f->sv, &s, &dave, false);
 	caller_rekey(&dave, 99);

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: ISC */
 /* What every store must do; each test runs on each of them. */
 #include <signal.h>
+#include <sys/syscall.h>
 
 #include "server/mailbox.h"
 #include "stores.h"
+
+static unsigned syncs;
 
 /* --- clients --- */
 
@@ -600,6 +603,34 @@ test_not_a_store(void **state)
 	assert_int_equal(store_sqlite_open(&st, f->path, NULL), ERR_CORRUPT);
 }
 
+/* What SQLite and the files of pieces call. */
+int
+fdatasync(int fd)
+{
+	syncs++;
+	return (int)syscall(SYS_fdatasync, fd);
+}
+
+/* A power cut must find on the disk what a commit has promised. */
+static void
+test_commits_are_synced(void **state)
+{
+	struct fixture *f = *state;
+
+	enrol_all(f->st);
+	for (unsigned n = 0; n < 3; n++) {
+		syncs = 0;
+		assert_int_equal(put(f->st, &alice, &bob, 3, "text"), 0);
+		assert_int_equal(store_commit(f->st), 0);
+		assert_int_equal(syncs, 1);
+		assert_int_equal(put_piece(f->st, &bob, 'p', NOW), 0);
+		assert_int_equal(store_commit(f->st), 0);
+		assert_int_equal(syncs, 3);
+		assert_int_equal(store_commit(f->st), 0);
+		assert_int_equal(syncs, 3);
+	}
+}
+
 static void
 test_failed_write_is_for_good(void **state)
 {
@@ -899,6 +930,7 @@ main(void)
 		ON(SQLITE, test_texts_count_before_their_counters_do),
 		ON(SQLITE, test_last_seen),
 		ON(SQLITE, test_not_a_store),
+		ON(SQLITE, test_commits_are_synced),
 		ON(SQLITE, test_failed_write_is_for_good),
 		ON(SQLITE, test_shortage_loses_a_group_only),
 		ON(SQLITE, test_pieces_stand_in_files),
