@@ -35,6 +35,7 @@ struct relay {
 	struct gauges gauges;
 	struct loop_timer drain; /* the last moment of a stop */
 	struct loop_timer sweep;
+	struct store_asker sweeper;
 	const struct relay_config *config;
 	struct limits traffic;  /* as they are now */
 	size_t room;            /* for connections */
@@ -95,12 +96,30 @@ on_sweep(void *arg)
 {
 	struct relay *r = arg;
 	bool more;
+	int code;
 
+	store_ask(r->store, &r->sweeper);
+	code = store_sweep(r->store, clock_wall_ms(), &more);
+	store_ask(r->store, NULL);
+	if (code == STORE_LATER)
+		return;
+	store_forget(r->store, &r->sweeper);
 	/* a failure of the store shows when the turn is settled */
-	if (store_sweep(r->store, clock_wall_ms(), &more) < 0)
+	if (code != 0)
 		more = false;
 	loop_timer_set(r->loop, &r->sweep,
 	    loop_now(r->loop) + (more ? 0 : SWEEP_MS));
+}
+
+static void
+on_told(void *arg, struct store_asker *asker)
+{
+	struct relay *r = arg;
+
+	if (asker == &r->sweeper)
+		on_sweep(r);
+	else
+		conn_told(&r->conns, asker);
 }
 
 static enum serve_registration
@@ -293,8 +312,10 @@ start_inside(struct relay *r, const struct relay_config *config)
 		invite_key(r->invite_key, r->sk);
 	if (code == 0)
 		code = store_open(&r->store, config->store, &config->limits);
-	if (code == 0)
+	if (code == 0) {
+		store_tell(r->store, on_told, r);
 		code = store_start(r->store, r->loop);
+	}
 	if (code == 0)
 		code = serve_start(&r->serve, r->store,
 		    &(struct serve_config){ &r->traffic,

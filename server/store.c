@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include "server/store.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "base/err.h"
@@ -92,6 +93,68 @@ store_close(struct store *st)
 		st->ops->close(st);
 }
 
+void
+store_tell(struct store *st, store_told_fn fn, void *arg)
+{
+	st->told = fn;
+	st->told_arg = arg;
+}
+
+void
+store_ask(struct store *st, struct store_asker *asker)
+{
+	st->asker = asker;
+	if (asker)
+		asker->at = 0;
+}
+
+void
+store_forget(struct store *st, struct store_asker *asker)
+{
+	if (st->asker == asker)
+		st->asker = NULL;
+	if (st->ops->forget)
+		st->ops->forget(st, asker);
+	*asker = (struct store_asker){ 0 };
+}
+
+struct store_call *
+store_recall(struct store *st, unsigned what)
+{
+	struct store_asker *asker = st->asker;
+	struct store_call *call;
+
+	if (!asker)
+		return NULL;
+	assert(asker->at < STORE_CALLS);
+	call = &asker->calls[asker->at];
+	if (call->what != 0 && call->what != what) {
+		/* what was asked before this is of no interest any more */
+		store_forget(st, asker);
+		store_ask(st, asker);
+		call = &asker->calls[0];
+	}
+	asker->at++;
+	return call;
+}
+
+bool
+store_is_asking(const struct store_asker *asker)
+{
+	for (size_t i = 0; i < ARRAY_LEN(asker->calls); i++) {
+		if (asker->calls[i].what != 0 && !asker->calls[i].known)
+			return true;
+	}
+	return false;
+}
+
+void
+store_wait(struct store *st, const uint8_t id[static ID_LEN], uint32_t ms)
+{
+	if (st->ops->wait)
+		st->ops->wait(st, id, ms);
+}
+
 int
 store_find(struct store *st, struct body_key *out,
     const uint8_t id[static ID_LEN])
@@ -133,6 +196,19 @@ store_block(struct store *st, const uint8_t id[static ID_LEN],
 }
 
 int
+store_block_all(struct store *st, const uint8_t id[static ID_LEN],
+    const struct body_block *ops, size_t n)
+{
+	int r = 0;
+
+	if (st->ops->block_all)
+		return st->ops->block_all(st, id, ops, n);
+	for (size_t i = 0; r == 0 && i < n; i++)
+		r = st->ops->block(st, id, &ops[i]);
+	return r;
+}
+
+int
 store_put(struct store *st, const struct body_send *m,
     const uint8_t from[static ID_LEN], uint64_t now)
 {
@@ -160,6 +236,20 @@ store_ack(struct store *st, const uint8_t id[static ID_LEN],
     const struct body_range *range, uint32_t *n)
 {
 	return st->ops->ack(st, id, range, n);
+}
+
+int
+store_ack_all(struct store *st, const uint8_t id[static ID_LEN],
+    const struct body_range *ranges, size_t ranges_n, uint32_t *n)
+{
+	int r = 0;
+
+	if (st->ops->ack_all)
+		return st->ops->ack_all(st, id, ranges, ranges_n, n);
+	*n = 0;
+	for (size_t i = 0; r == 0 && i < ranges_n; i++)
+		r = st->ops->ack(st, id, &ranges[i], n);
+	return r;
 }
 
 int
