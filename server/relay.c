@@ -357,12 +357,17 @@ log_started(const struct relay *r)
 static int
 contain(struct relay *r, const struct relay_config *config)
 {
+	struct sandbox_outside outside;
+	struct sandbox sandbox = config->sandbox;
 	char *dir;
 	int code = store_directory(&dir, config->store);
 
 	if (code < 0)
 		return code;
-	code = sandbox_enter(&r->ready.level, &config->sandbox, dir);
+	sandbox.outside = &outside;
+	code = store_outside(&outside, config->store);
+	if (code == 0)
+		code = sandbox_enter(&r->ready.level, &sandbox, dir);
 	free(dir);
 	return code;
 }
@@ -453,12 +458,17 @@ int
 relay_check_sandbox(bool *sound, const struct relay_config *config,
     sandbox_check_fn fn)
 {
+	struct sandbox_outside outside;
+	struct sandbox sandbox = config->sandbox;
 	char *dir;
 	int code = store_directory(&dir, config->store);
 
 	if (code < 0)
 		return code;
-	code = sandbox_check(sound, &config->sandbox, dir, fn);
+	sandbox.outside = &outside;
+	code = store_outside(&outside, config->store);
+	if (code == 0)
+		code = sandbox_check(sound, &sandbox, dir, fn);
 	free(dir);
 	return code;
 }

@@ -6,6 +6,9 @@
 
 #include "base/err.h"
 #include "server/metrics.h"
+#include "server/pg_reach.h"
+#include "server/pg_store.h"
+#include "server/sandbox.h"
 #include "server/sql.h"
 #include "server/store_ops.h"
 
@@ -33,19 +36,59 @@ const struct store_limits store_limits_none = {
 	.free_percent = 0,
 };
 
-/* The path in it; ERR_USAGE. */
-static int
-find_path(const char **out, const char *where)
-{
-	static const char sqlite[] = "sqlite:";
+#define SQLITE "sqlite:"
+#define PG     "postgresql:"
 
-	if (strncmp(where, sqlite, strlen(sqlite)) != 0 ||
-	    where[strlen(sqlite)] == '\0')
-		return err_set(ERR_USAGE, "store \"%s\" is not sqlite:PATH",
-		    where);
-	*out = where + strlen(sqlite);
-	return 0;
+/* What follows the prefix, if it is that one and anything does. */
+static const char *
+after(const char *where, const char *prefix)
+{
+	const size_t len = strlen(prefix);
+
+	return strncmp(where, prefix, len) == 0 && where[len] != '\0'
+	    ? where + len
+	    : NULL;
 }
+
+static int
+not_a_store(const char *where)
+{
+	return err_set(ERR_USAGE,
+	    "store \"%s\" is not sqlite:PATH or postgresql:CONNINFO", where);
+}
+
+#ifdef WITH_LIBPQ
+/* A URI begins like that itself. */
+static const char *
+conninfo(const char *where)
+{
+	const char *text = after(where, PG);
+
+	return strncmp(text, "//", 2) == 0 ? where : text;
+}
+
+static int
+open_pg(struct store **out, const char *where,
+    const struct store_limits *limits)
+{
+	return pg_store_open(out, conninfo(where), limits);
+}
+
+static int
+outside_pg(struct sandbox_outside *out, const char *where)
+{
+	return pg_reach_find(out, conninfo(where));
+}
+#else
+static int
+without(void)
+{
+	return err_set(ERR_USAGE,
+	    "this sentinel-relay was built without PostgreSQL");
+}
+#define open_pg(out, where, limits) without()
+#define outside_pg(out, where)      without()
+#endif
 
 void
 store_spare_counting(void)
@@ -57,20 +100,22 @@ int
 store_open(struct store **out, const char *where,
     const struct store_limits *limits)
 {
-	const char *path;
-	int r = find_path(&path, where);
+	const char *path = after(where, SQLITE);
 
-	return r == 0 ? store_sqlite_open(out, path, limits) : r;
+	if (path)
+		return store_sqlite_open(out, path, limits);
+	return after(where, PG) ? open_pg(out, where, limits)
+				: not_a_store(where);
 }
 
 int
 store_directory(char **out, const char *where)
 {
-	const char *path, *slash;
-	int r = find_path(&path, where);
+	const char *slash, *path = after(where, SQLITE);
 
-	if (r < 0)
-		return r;
+	*out = NULL;
+	if (!path)
+		return after(where, PG) ? 0 : not_a_store(where);
 	slash = strrchr(path, '/');
 	if (!slash)
 		*out = strdup(".");
@@ -78,6 +123,13 @@ store_directory(char **out, const char *where)
 		*out =
 		    strndup(path, slash == path ? 1 : (size_t)(slash - path));
 	return *out ? 0 : err_set(ERR_NOMEM, "store");
+}
+
+int
+store_outside(struct sandbox_outside *out, const char *where)
+{
+	*out = (struct sandbox_outside){ .needed = false };
+	return after(where, PG) ? outside_pg(out, where) : 0;
 }
 
 void

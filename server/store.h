@@ -29,7 +29,7 @@
 #include "server/store_later.h"
 #include "wire/body.h"
 
-struct loop;
+struct sandbox_outside;
 struct store;
 
 /* What it may hold; of one sender, half of what a mailbox may. */
@@ -59,17 +59,20 @@ typedef bool (*store_message_fn)(void *arg, const struct body_message *m);
 void store_spare_counting(void);
 
 /*
- * "sqlite:PATH".  limits NULL: none.  ERR_USAGE, ERR_LOCKED, ERR_CORRUPT,
- * ERR_IO, ERR_NOMEM.
+ * "sqlite:PATH", "postgresql:CONNINFO" (pg_store.h).  limits NULL: none.
+ * ERR_USAGE, ERR_LOCKED, ERR_CORRUPT, ERR_IO, ERR_NOMEM.
  */
 int store_open(struct store **out, const char *where,
     const struct store_limits *limits) MUST_USE;
 
 /*
- * The directory where all its files are, the caller's to free.  ERR_USAGE,
- * ERR_NOMEM.
+ * The directory where all its files are, the caller's to free; NULL: it has
+ * none.  ERR_USAGE, ERR_NOMEM.
  */
 int store_directory(char **out, const char *where) MUST_USE;
+
+/* What it needs outside the sandbox.  ERR_USAGE, ERR_NOMEM. */
+int store_outside(struct sandbox_outside *out, const char *where) MUST_USE;
 
 /* Other limits from now on; what is over one stays. */
 void store_limit(struct store *st, const struct store_limits *limits);

@@ -32,7 +32,7 @@ struct store_asker {
 		unsigned what; /* 0: nothing was asked */
 		bool known;
 		int answer;
-		void *rows;
+		void *held;
 	} calls[STORE_CALLS];
 	unsigned at; /* of these, the next */
 };
