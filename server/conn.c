@@ -388,6 +388,16 @@ conn_accept(struct conn_set *cs, int fd,
 }
 
 void
+conn_look(struct conn_set *cs)
+{
+	struct conn *c;
+
+	TAILQ_FOREACH(c, &cs->bound, link) {
+		turn_look(cs->serve, &c->session);
+	}
+}
+
+void
 conn_told(struct conn_set *cs, struct store_asker *asker)
 {
 	struct session *ss = serve_told(asker);

@@ -102,6 +102,9 @@ void conn_accept(struct conn_set *cs, int fd,
 /* The store has an answer for one of them. */
 void conn_told(struct conn_set *cs, struct store_asker *asker);
 
+/* Look again for all that wait for messages. */
+void conn_look(struct conn_set *cs);
+
 /* Let go what the sessions hold. */
 void conn_release(struct conn_set *cs);
 

@@ -9,6 +9,7 @@
  *	pg_pipe.c    calls in their order through one connection
  *	pg_unit.c    of these, what is one transaction
  *	pg_wait.c    the same for who waits for each of them
+ *	pg_hint.c    who waits at another relay is told
  *	pg_link.c    a connection, and the next when it is gone
  *	pg_schema.c  what stands in the database
  *	pg_reach.c   what the sandbox has to leave open for it
@@ -22,6 +23,7 @@
 #ifndef SERVER_PG_H
 #define SERVER_PG_H
 
+#include "server/pg_hint.h"
 #include "server/pg_link.h"
 #include "server/pg_query.h"
 #include "server/pg_unit.h"
@@ -52,6 +54,7 @@ struct pg {
 	struct loop *loop; /* NULL: it is not started */
 	struct store_limits limits;
 	struct pg_pipe writer, reader;
+	struct pg_hint hint;
 	struct loop_timer tick; /* while calls are under way */
 	struct store_call now;  /* of nobody */
 	uint32_t timeline;      /* the highest that was seen */

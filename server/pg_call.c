@@ -124,15 +124,28 @@ note_census(struct pg *pg, const PGresult *rows)
 	pg->size = (uint64_t)pg_query_get(rows, 0, 5);
 }
 
+/* The second column is the relay at which the recipient waits. */
 static void
-note(struct pg *pg, const struct pg_op *op, int answer, const PGresult *rows)
+hint(struct pg *pg, const struct pg_op *op, const PGresult *rows, int row)
+{
+	const int32_t relay = (int32_t)pg_query_get(rows, row, 1);
+
+	if (relay != 0 && relay != pg->number)
+		pg_hint_add(&pg->hint, relay, buf_peek(op->bytes));
+}
+
+static void
+note(struct pg *pg, const struct pg_op *op, int answer, const PGresult *rows,
+    int row)
 {
 	struct figures *f = &pg->store.open;
 
 	if (op->query == PG_CENSUS)
 		note_census(pg, rows);
-	if (op->query == PG_PUT && answer == 0)
+	if (op->query == PG_PUT && answer == 0) {
 		figures_in(f, op->type, op->len);
+		hint(pg, op, rows, row);
+	}
 	if (op->query == PG_ENROL && answer == 0)
 		f->clients += (uint64_t)pg_query_get(rows, 0, 1);
 	if (op->query == PG_UNREGISTER && answer == 0)
@@ -174,9 +187,8 @@ pg_call_done(struct pg *pg, struct pg_op *op, int answer, PGresult **rows,
 {
 	PGresult *kept = NULL;
 
-	(void)row;
 	if (rows && answer >= 0) {
-		note(pg, op, answer, *rows);
+		note(pg, op, answer, *rows, row);
 		answer = count_limit(answer);
 	}
 	if (rows && !pg_query_table[op->query].merged) {

@@ -87,6 +87,9 @@ start(struct store *st, struct loop *loop)
 		r = pg_link_start(&pg->writer.link);
 	if (r == 0)
 		r = pg_link_start(&pg->reader.link);
+	pg->hint.link.due = loop_now(loop); /* it is not connected yet */
+	if (r == 0)
+		r = pg_link_start(&pg->hint.link);
 	return r;
 }
 
@@ -100,6 +103,7 @@ commit(struct store *st)
 		return pg_wait_commit(pg);
 	pg_pipe_kick(&pg->reader);
 	pg_pipe_kick(&pg->writer);
+	pg_hint_flush(&pg->hint);
 	return 0;
 }
 
@@ -164,6 +168,7 @@ finish(struct store *st)
 	pg_call_clear(&pg->now);
 	pg_pipe_close(&pg->writer);
 	pg_pipe_close(&pg->reader);
+	pg_link_stop(&pg->hint.link);
 	free(pg->conninfo);
 	free(pg);
 }
@@ -220,6 +225,7 @@ pg_store_open(struct store **out, const char *conninfo,
 	pg->limits = limits ? *limits : store_limits_none;
 	pg_pipe_init(&pg->writer, pg, false);
 	pg_pipe_init(&pg->reader, pg, true);
+	pg_hint_init(&pg->hint, pg);
 	secret_random(&pg->number, sizeof(pg->number));
 	pg->number = (pg->number & INT32_MAX) | 1;
 	pg->conninfo = strdup(conninfo);

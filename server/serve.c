@@ -118,6 +118,7 @@ serve_bind(struct serve *sv, struct session *ss)
 	store_forget(sv->store, &ss->asker);
 	if (r < 0)
 		return r;
+	ss->unsure = r != 0 && r != REASON_UNKNOWN_CLIENT;
 	known =
 	    r == 0 && memcmp(k.bundle.static_pk, ss->static_pk, KEY_LEN) == 0;
 	ss->crowded = known && is_crowded(sv, ss);
@@ -164,6 +165,8 @@ check_header(const struct serve *sv, const struct session *ss,
 		return REASON_DENIED;
 	if (ss->crowded)
 		return REASON_RATE_LIMITED;
+	if (ss->unsure)
+		return REASON_BUSY;
 	if (!ss->bound && req->code != CODE_REGISTER)
 		return REASON_NOT_REGISTERED;
 	return 0;

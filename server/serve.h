@@ -52,6 +52,7 @@ struct session {
 	uint8_t origin[ORIGIN_LEN];
 	bool bound;
 	bool crowded; /* would be bound, but its client has too many */
+	bool unsure;  /* the store could not say whether it is bound */
 	bool closing; /* takes no more requests; closes after its replies */
 	bool kicked;  /* closing, and before anybody is answered */
 	bool failed;  /* a reply was lost for want of memory: drop it */

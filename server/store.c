@@ -146,10 +146,17 @@ store_close(struct store *st)
 }
 
 void
-store_tell(struct store *st, store_told_fn fn, void *arg)
+store_tell(struct store *st, store_told_fn told, store_mail_fn mail, void *arg)
 {
-	st->told = fn;
+	st->told = told;
+	st->mail = mail;
 	st->told_arg = arg;
+}
+
+bool
+store_is_shared(const struct store *st)
+{
+	return st->ops->wait != NULL;
 }
 
 void

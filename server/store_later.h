@@ -40,8 +40,15 @@ struct store_asker {
 /* Called once an answer is there to be had. */
 typedef void (*store_told_fn)(void *arg, struct store_asker *asker);
 
-/* Whom askers are told of; once, before store_start, then answers may wait. */
-void store_tell(struct store *st, store_told_fn fn, void *arg);
+/* Called when a message has come for id that others have put. */
+typedef void (*store_mail_fn)(void *arg, const uint8_t *id);
+
+/* Who is told; once, before store_start, then answers may wait. */
+void store_tell(struct store *st, store_told_fn told, store_mail_fn mail,
+    void *arg);
+
+/* Whether others may put messages into it, and may forget to tell. */
+bool store_is_shared(const struct store *st);
 
 /* Whose the calls are that follow; NULL: nobody's. */
 void store_ask(struct store *st, struct store_asker *asker);

@@ -48,9 +48,10 @@ struct store {
 	const struct store_ops *ops;
 	struct figures committed, open; /* with the open group */
 	bool sweeping;
-	struct loop *loop; /* NULL = a commit is waited for */
+	struct loop *loop;         /* NULL = a commit is waited for */
 	struct store_asker *asker; /* whose the call is */
 	store_told_fn told;
+	store_mail_fn mail;
 	void *told_arg;
 };
 

@@ -90,6 +90,16 @@ open_session(struct serve *sv, struct session *ss, const struct caller *c,
 	assert_int_equal(ss->bound, bound);
 }
 
+/* What a look-up is answered with, when it is not 0. */
+static const struct store_ops *sound_ops;
+static int find_answers;
+
+static int
+find(struct store *st, struct body_key *out, const uint8_t *id)
+{
+	return find_answers != 0 ? find_answers : sound_ops->find(st, out, id);
+}
+
 static int
 set_up(void **state)
 {
@@ -100,8 +110,11 @@ set_up(void **state)
 
 	if (!f || store_mem_open(&f->st, 1, NULL) < 0)
 		return -1;
+	sound_ops = f->st->ops;
 	brittle_ops = *state ? late_ops(f->st->ops) : *f->st->ops;
 	brittle_ops.commit = commit;
+	if (!*state)
+		brittle_ops.find = find;
 	f->st->ops = &brittle_ops;
 	commit_fails = landed = 0;
 	in_the_air = false;
@@ -1392,6 +1405,26 @@ tell(struct fixture *f, struct session *ss)
 	assert_int_equal(turn_settle(&f->sv), 0);
 }
 
+/* A store that is away has not said that the client is unknown. */
+static void
+test_nobody_can_say_who_it_is(void **state)
+{
+	static const uint8_t origin[ORIGIN_LEN];
+	struct fixture *f = *state;
+	struct session ss;
+
+	find_answers = REASON_BUSY;
+	assert_int_equal(serve_open(&f->sv, &ss, bob.key.id,
+			     bob.key.bundle.static_pk, origin),
+	    0);
+	find_answers = 0;
+	assert_false(ss.bound);
+	ask(&f->sv, &ss, CODE_LIST, NULL, 0);
+	expect_refusal(&ss, REASON_BUSY);
+	assert_true(ss.closing);
+	serve_close(&f->sv, &ss);
+}
+
 static void
 test_parked_and_closed(void **state)
 {
@@ -1528,6 +1561,7 @@ main(void)
 		AT_ONCE(test_the_end_of_one_that_is_in_both),
 		AT_ONCE(test_lost_group_is_busy),
 		AT_ONCE(test_lost_group_wakes_nobody),
+		AT_ONCE(test_nobody_can_say_who_it_is),
 		LATER(test_parked_and_closed),
 		LATER(test_parked_and_kicked),
 		LATER(test_parked_and_finished),
