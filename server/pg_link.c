@@ -31,7 +31,8 @@ static const char greeting[] =
 
 void
 pg_link_params(const char *names[static PG_LINK_PARAMS],
-    const char *values[static PG_LINK_PARAMS], const char *conninfo)
+    const char *values[static PG_LINK_PARAMS], const char *conninfo,
+    const struct pg_hosts *turned)
 {
 	static const char *const usual[][2] = {
 		{ "application_name", "sentinel-relay" },
@@ -46,13 +47,18 @@ pg_link_params(const char *names[static PG_LINK_PARAMS],
 	};
 	size_t n = 0;
 
-	_Static_assert(ARRAY_LEN(usual) + 2 <= PG_LINK_PARAMS, "all of them");
+	_Static_assert(ARRAY_LEN(usual) + PG_HOSTS_LISTS + 2 <= PG_LINK_PARAMS,
+	    "all of them");
 	for (; n < ARRAY_LEN(usual); n++) {
 		names[n] = usual[n][0];
 		values[n] = usual[n][1];
 	}
 	names[n] = "dbname"; /* expanded: what stands in it holds */
 	values[n++] = conninfo;
+	for (int i = 0; i < turned->n; i++) {
+		names[n] = turned->names[i];
+		values[n++] = turned->values[i];
+	}
 	names[n] = values[n] = NULL;
 }
 
@@ -101,7 +107,7 @@ pg_link_fail(struct pg_link *l, const char *why)
 	n = strcspn(text, "\n");
 	text[n] = '\0';
 	(void)err_set(ERR_IO, "PostgreSQL: %s", text);
-	if (was_up || l->failures == 0)
+	if (was_up || l->failures == 0 || l->state == PG_LINK_GREETING)
 		log_event(LOG_WARN, "database_lost", fields, ARRAY_LEN(fields));
 	unwatch(l);
 	PQfinish(l->c);
@@ -119,9 +125,15 @@ static void
 begin(struct pg_link *l)
 {
 	const char *names[PG_LINK_PARAMS], *values[PG_LINK_PARAMS];
+	struct pg_hosts turned;
 
-	pg_link_params(names, values, l->pg->conninfo);
-	l->c = PQconnectStartParams(names, values, 1);
+	/* a connection that was lost counts as one, and nobody is to blame */
+	if (pg_hosts_turn(&turned, l->pg->conninfo,
+		l->failures > 0 ? l->failures - 1 : 0) == 0) {
+		pg_link_params(names, values, l->pg->conninfo, &turned);
+		l->c = PQconnectStartParams(names, values, 1);
+		pg_hosts_free(&turned);
+	}
 	l->due = clock_mono_ms() + CONNECT_MS;
 	l->state = PG_LINK_CONNECTING;
 	l->wants = PGRES_POLLING_WRITING;

@@ -15,6 +15,7 @@
 
 #include "base/attr.h"
 #include "server/loop.h"
+#include "server/pg_hosts.h"
 
 struct pg;
 
@@ -61,9 +62,13 @@ void pg_link_fail(struct pg_link *l, const char *why);
 /* Something was sent; due has changed. */
 void pg_link_arrange(struct pg_link *l);
 
-/* The options of each connection, conninfo last; PQconnectStartParams. */
-#define PG_LINK_PARAMS 12
+/*
+ * The options of each connection, those of conninfo over the usual ones, and
+ * turned over those; PQconnectStartParams.
+ */
+#define PG_LINK_PARAMS 15
 void pg_link_params(const char *names[static PG_LINK_PARAMS],
-    const char *values[static PG_LINK_PARAMS], const char *conninfo);
+    const char *values[static PG_LINK_PARAMS], const char *conninfo,
+    const struct pg_hosts *turned);
 
 #endif

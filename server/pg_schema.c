@@ -96,6 +96,7 @@ make(PGconn *c)
 int
 pg_schema_make(const char *conninfo)
 {
+	const struct pg_hosts as_they_stand = { .n = 0 };
 	const char *names[PG_LINK_PARAMS], *values[PG_LINK_PARAMS];
 	char *wrong = NULL;
 	PQconninfoOption *options = PQconninfoParse(conninfo, &wrong);
@@ -109,7 +110,7 @@ pg_schema_make(const char *conninfo)
 		return r;
 	}
 	PQconninfoFree(options);
-	pg_link_params(names, values, conninfo);
+	pg_link_params(names, values, conninfo, &as_they_stand);
 	c = PQconnectdbParams(names, values, 1);
 	r = c ? make(c) : err_set(ERR_NOMEM, "PostgreSQL");
 	PQfinish(c);
