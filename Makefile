@@ -277,10 +277,12 @@ lint-spell:
 # --- install ----------------------------------------------------------------
 install: all
 	$(INSTALL) -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(DATADIR)/schema/v1 \
+	  $(DESTDIR)$(DATADIR)/patroni \
 	  $(addprefix $(DESTDIR)$(UNITDIR)/,user system) $(DESTDIR)$(SYSUSERSDIR)
 	$(INSTALL) -m 755 $(BINS) $(DESTDIR)$(BINDIR)
 	$(INSTALL) -m 644 $(SCHEMAS) $(DESTDIR)$(DATADIR)/schema/v1
 	$(INSTALL) -m 644 share/relay.conf $(DESTDIR)$(DATADIR)
+	$(INSTALL) -m 644 share/patroni/* $(DESTDIR)$(DATADIR)/patroni
 	$(INSTALL) -m 644 $(SYSUSERS) $(DESTDIR)$(SYSUSERSDIR)
 	@for s in $(SERVICE:share/systemd/%=%); do \
 	  $(INSTALL) -m 644 share/systemd/$$s $(DESTDIR)$(UNITDIR)/$$s || exit 1; \
