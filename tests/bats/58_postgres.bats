@@ -6,6 +6,23 @@ load helper
 load tools
 load postgres
 
+# Bounded for a machine with other things to do; the figure is told.
+@test "two relays: what comes through one is had through the other, at once" {
+	clusters fsync=off
+	two_relays
+	run "$TOOLS/pgwake.py" 20 "$(address x)" "$(address y)"
+	assert_success
+	echo "# $output" >&3
+	[ "$(field '.median_ms < 100')" = true ]
+	# and with no connection that listens, by the look every few seconds
+	deafen 3>&- &
+	STARTED+=($!)
+	run "$TOOLS/pgwake.py" 1 "$(address x)" "$(address y)"
+	assert_success
+	echo "# $output" >&3
+	[ "$(field '.max_ms < 15000')" = true ]
+}
+
 @test "a relay is killed under load: on with the other, nothing lost, no deadlock" {
 	clusters
 	two_relays

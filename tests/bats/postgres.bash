@@ -43,6 +43,14 @@ cut_off() {
 	    AND pid <> pg_backend_pid()" >/dev/null
 }
 
+# deafen: nobody listens for long
+deafen() {
+	while sleep 0.05; do
+		ask a "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+		    WHERE query ILIKE 'LISTEN%'" >/dev/null
+	done
+}
+
 # waits_for_standby: a commit does
 waits_for_standby() {
 	[ "$(ask a "SELECT count(*) FROM pg_stat_activity

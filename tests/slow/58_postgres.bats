@@ -102,3 +102,23 @@ load ../bats/postgres
 	[ "$(verdict missing)" -gt 0 ]
 	cluster kill b
 }
+
+@test "printed once, whatever is killed: relay, then primary" {
+	clusters fsync=off
+	replicas b
+	HOSTS=(a b)
+	two_relays
+	handshake
+	follow
+	say_many 20 20 &
+	SENDER=$!
+	STARTED+=("$SENDER")
+	until_true has_printed 20
+	kill_relay x
+	until_true has_printed 40
+	join x
+	cluster kill a
+	cluster promote b
+	alone b
+	followed_all
+}
