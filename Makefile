@@ -24,12 +24,16 @@ DESTDIR    ?=
 INSTALL    ?= install
 PKG_CONFIG ?= pkg-config
 
+# the store on PostgreSQL, where its library is
+PQ := $(shell $(PKG_CONFIG) --exists libpq && echo libpq)
+PQFLAGS := $(if $(PQ),$(shell $(PKG_CONFIG) --cflags libpq))
+
 # --- what there is to build: the tree is the list --------------------------
 T       ?= *# a glob: which unit tests, corpora, fuzz targets, bats files and benches run
 LIB_SRC := $(sort $(wildcard lib/*/*.c))
-SRV_SRC := $(sort $(wildcard server/*.c))
+SRV_SRC := $(sort $(filter-out $(if $(PQ),,server/pg_%.c),$(wildcard server/*.c)))
 CMD_SRC := $(sort $(wildcard cmd/*.c))
-UNT_SRC := $(sort $(wildcard tests/unit/test_$(T).c))
+UNT_SRC := $(sort $(filter-out $(if $(PQ),,tests/unit/test_pg_%.c),$(wildcard tests/unit/test_$(T).c)))
 UNT_LIB := $(filter-out tests/unit/test_%,$(wildcard tests/unit/*.c))
 FUZ_SRC := $(sort $(wildcard tests/fuzz/fuzz_$(T).c))
 FUZ_LIB := $(filter-out tests/fuzz/fuzz_% %/replay.c,$(wildcard tests/fuzz/*.c))
@@ -61,7 +65,7 @@ SRC   := $(LIB_SRC) $(SRV_SRC) $(CMD_SRC) $(UNT_SRC) $(UNT_LIB) $(FUZ_SRC) $(FUZ
          $(BEN_SRC) $(BEN_LIB) $(TOO_SRC) $(SIE_SRC) tests/fuzz/replay.c
 
 # --- flags: ours are appended, the user's CFLAGS and LDFLAGS are kept ------
-NEED   := libsodium sqlite3 jansson libseccomp
+NEED   := libsodium sqlite3 jansson libseccomp $(PQ)
 PROBE  := -Wlogical-op -Wduplicated-cond -fstack-clash-protection -fcf-protection \
           -mbranch-protection=standard -ftrivial-auto-var-init=zero -fstrict-flex-arrays=3
 LIBS   := $(shell $(PKG_CONFIG) --libs $(NEED) 2>/dev/null)
@@ -71,7 +75,7 @@ ifneq ($(BUILDS),)
 $(if $(LIBS),,$(error $(NEED) not found by $(PKG_CONFIG): run `scripts/deps build`))
 endif
 CFLAGS ?= -O2 -g
-STD    := -std=c11 -D_GNU_SOURCE -Ilib -I. -DVERSION='"$(VERSION)"'
+STD    := -std=c11 -D_GNU_SOURCE -Ilib -I. -DVERSION='"$(VERSION)"' $(if $(PQ),-DWITH_LIBPQ $(PQFLAGS))
 WARN   := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion \
           -Wstrict-prototypes -Wmissing-prototypes -Wold-style-definition \
           -Wcast-qual -Wcast-align -Wpointer-arith -Wwrite-strings -Wundef \
@@ -274,10 +278,12 @@ lint-spell:
 # --- install ----------------------------------------------------------------
 install: all
 	$(INSTALL) -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(DATADIR)/schema/v1 \
+	  $(DESTDIR)$(DATADIR)/patroni \
 	  $(addprefix $(DESTDIR)$(UNITDIR)/,user system) $(DESTDIR)$(SYSUSERSDIR)
 	$(INSTALL) -m 755 $(BINS) $(DESTDIR)$(BINDIR)
 	$(INSTALL) -m 644 $(SCHEMAS) $(DESTDIR)$(DATADIR)/schema/v1
 	$(INSTALL) -m 644 share/relay.conf $(DESTDIR)$(DATADIR)
+	$(INSTALL) -m 644 share/patroni/* $(DESTDIR)$(DATADIR)/patroni
 	$(INSTALL) -m 644 $(SYSUSERS) $(DESTDIR)$(SYSUSERSDIR)
 	@for s in $(SERVICE:share/systemd/%=%); do \
 	  $(INSTALL) -m 644 share/systemd/$$s $(DESTDIR)$(UNITDIR)/$$s || exit 1; \

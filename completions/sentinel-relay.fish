@@ -18,7 +18,7 @@ end
 
 complete -c sentinel-relay -s c -l config -r -F -d 'options, each a line: name = value'
 complete -c sentinel-relay -s l -l listen -x -d 'where to listen, again for more (127.0.0.1:9876)'
-complete -c sentinel-relay -l store -x -d 'database, made when missing'
+complete -c sentinel-relay -l store -x -d 'database, made when missing; or postgresql:CONNINFO'
 complete -c sentinel-relay -l key -r -F -d 'secret key, made when missing'
 complete -c sentinel-relay -l registration -x -a 'open invite closed' -d 'who may register (invite; open on loopback)'
 complete -c sentinel-relay -l mailbox-messages -x -d 'messages in one mailbox (100000)'

@@ -94,7 +94,8 @@ conn_has_room(const struct conn *c)
 
 		held += replies ? buf_len(replies) : 0;
 	}
-	return held + sender_pending(&c->out) + FRAME_MAX + FRAME_REPLY_LEN <=
+	return !c->session.parked &&
+	    held + sender_pending(&c->out) + FRAME_MAX + FRAME_REPLY_LEN <=
 	    c->set->limits->max_output;
 }
 
@@ -188,8 +189,11 @@ due(const struct conn *c)
 	switch (c->state) {
 	case CONN_HELLO:
 	case CONN_FINISH:
+	case CONN_BIND:
 		return c->born + c->set->limits->bind_timeout;
 	case CONN_OPEN:
+		if (c->session.parked)
+			return CLOCK_NEVER; /* the store keeps its own */
 		return earlier(due_open(c), life_end(c));
 	case CONN_LAST:
 		return sender_due(&c->out);
@@ -381,6 +385,34 @@ conn_accept(struct conn_set *cs, int fd,
 		notice_put(NOTICE_CONNECTIONS, origin, c->born);
 	if (set_up(c) < 0)
 		drop(c, METRICS_END_MEMORY);
+}
+
+void
+conn_look(struct conn_set *cs)
+{
+	struct conn *c;
+
+	TAILQ_FOREACH(c, &cs->bound, link) {
+		turn_look(cs->serve, &c->session);
+	}
+}
+
+void
+conn_told(struct conn_set *cs, struct store_asker *asker)
+{
+	struct session *ss = serve_told(asker);
+	struct conn *c = (struct conn *)(void *)ss;
+	int r = 0;
+
+	if (ss->waiting) {
+		turn_look(cs->serve, ss);
+		return;
+	}
+	if (c->state == CONN_BIND)
+		r = conn_read_bind(c);
+	if (r == 0)
+		r = conn_read_again(c);
+	end(c, r < 0 ? r : 0);
 }
 
 static int

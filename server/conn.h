@@ -28,6 +28,7 @@ struct vault;
 enum conn_state {
 	CONN_HELLO,  /* preamble and message 1 to come */
 	CONN_FINISH, /* message 3 to come */
+	CONN_BIND,   /* the store is to say whose it is */
 	CONN_OPEN,
 	CONN_LAST,   /* nothing is read; what is left is sent */
 	CONN_LINGER, /* all is sent; what comes goes by, until the end */
@@ -98,6 +99,12 @@ void conn_stop(struct conn_set *cs);
 void conn_accept(struct conn_set *cs, int fd,
     const uint8_t origin[static ORIGIN_LEN]);
 
+/* The store has an answer for one of them. */
+void conn_told(struct conn_set *cs, struct store_asker *asker);
+
+/* Look again for all that wait for messages. */
+void conn_look(struct conn_set *cs);
+
 /* Let go what the sessions hold. */
 void conn_release(struct conn_set *cs);
 
@@ -117,6 +124,9 @@ bool conn_has_room(const struct conn *c);
 #define CONN_READ_SCRATCH (256 * 1024)
 int conn_read(struct conn *c) MUST_USE;
 int conn_read_again(struct conn *c) MUST_USE;
+
+/* What the store knows of the client of a connection in CONN_BIND. */
+int conn_read_bind(struct conn *c) MUST_USE;
 
 /*
  * conn_limit.c.  Which of those that are not bound is to go before another

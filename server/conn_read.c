@@ -59,8 +59,10 @@ serve(struct conn *c, const uint8_t *in, size_t len)
 		}
 		n = serve_frame(c->set->serve, &c->session, in + done,
 		    len - done);
-		if (n == 0)
+		if (n == 0) {
+			c->stalled = c->session.parked;
 			break;
+		}
 		done += n;
 		if (c->session.skip > 0)
 			continue;
@@ -140,6 +142,17 @@ settle_in(struct conn *c)
 	cs->unbound_n--;
 }
 
+int
+conn_read_bind(struct conn *c)
+{
+	int r = serve_bind(c->set->serve, &c->session);
+
+	c->stalled = r == STORE_LATER;
+	if (r == 0)
+		settle_in(c);
+	return r;
+}
+
 static int
 take_finish(struct conn *c, uint8_t *in, size_t len)
 {
@@ -154,7 +167,11 @@ take_finish(struct conn *c, uint8_t *in, size_t len)
 		    c->origin);
 	if (r < 0)
 		return r;
-	settle_in(c);
+	c->stalled = r == STORE_LATER;
+	if (r == STORE_LATER)
+		c->state = CONN_BIND;
+	else
+		settle_in(c);
 	return TRANSPORT_FINISH_LEN;
 }
 
@@ -204,6 +221,7 @@ take_nothing(struct conn *c, uint8_t *in, size_t len)
 static int (*const stages[])(struct conn *, uint8_t *, size_t) = {
 	[CONN_HELLO] = take_hello,
 	[CONN_FINISH] = take_finish,
+	[CONN_BIND] = take_nothing, /* not called: it is stalled */
 	[CONN_OPEN] = take_record,
 	[CONN_LAST] = take_nothing,
 	[CONN_LINGER] = take_nothing,

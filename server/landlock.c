@@ -11,7 +11,7 @@
 
 /* The same on every architecture; older headers lack them. */
 enum { CREATE_RULESET = 444, ADD_RULE = 445, RESTRICT_SELF = 446 };
-enum { ASK_VERSION = 1, RULE_PATH_BENEATH = 1 };
+enum { ASK_VERSION = 1, RULE_PATH_BENEATH = 1, RULE_NET_PORT = 2 };
 
 enum {
 	FS_EXECUTE = 1 << 0,
@@ -49,6 +49,11 @@ struct beneath {
 	uint64_t allowed;
 	int32_t dir;
 } __attribute__((packed));
+
+struct net_port {
+	uint64_t allowed;
+	uint64_t port;
+};
 
 /* What was added in each version is refused from there on. */
 static struct ruleset
@@ -89,13 +94,26 @@ allow(int ruleset, uint64_t handled, const struct landlock_rule *rule)
 }
 
 static int
-restrict_to(int ruleset, uint64_t handled, const struct landlock_rule *rules,
-    size_t n)
+allow_port(int ruleset, const struct ruleset *handled, uint16_t port)
+{
+	const struct net_port rule = { NET_CONNECT_TCP, port };
+
+	if (!(handled->net & NET_CONNECT_TCP))
+		return 0;
+	return syscall(ADD_RULE, ruleset, RULE_NET_PORT, &rule, 0) < 0
+	    ? err_sys(ERR_IO, "Landlock, port %u", (unsigned)port)
+	    : 0;
+}
+
+static int
+restrict_to(int ruleset, const struct ruleset *handled,
+    const struct landlock_rule *rules, size_t n)
 {
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && i < n; i++)
-		r = allow(ruleset, handled, &rules[i]);
+		r = rules[i].dir ? allow(ruleset, handled->fs, &rules[i])
+				 : allow_port(ruleset, handled, rules[i].port);
 	if (r == 0 && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		r = err_sys(ERR_IO, "no_new_privs");
 	if (r == 0 && syscall(RESTRICT_SELF, ruleset, 0) < 0)
@@ -115,11 +133,15 @@ landlock_enter(const struct landlock_rule *rules, size_t n, int max)
 	if (version <= 0)
 		return 0;
 	handled = everything((int)version);
+	for (size_t i = 0; i < n; i++) {
+		if (!rules[i].dir && rules[i].port == LANDLOCK_ANY_PORT)
+			handled.net &= ~(uint64_t)NET_CONNECT_TCP;
+	}
 	ruleset =
 	    (int)syscall(CREATE_RULESET, &handled, known((int)version), 0);
 	if (ruleset < 0)
 		return err_sys(ERR_IO, "Landlock");
-	r = restrict_to(ruleset, handled.fs, rules, n);
+	r = restrict_to(ruleset, &handled, rules, n);
 	close(ruleset);
 	return r < 0 ? r : (int)version;
 }

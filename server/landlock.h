@@ -10,16 +10,22 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/attr.h"
 
 #define LANDLOCK_ABI_MAX 6 /* what is made use of */
 
-/* A directory with all beneath it; those below another are allowed what it is.
+/*
+ * A directory with all beneath it; those below another are allowed what it is.
+ * Without one: a port of TCP to connect to, or any.
  */
+#define LANDLOCK_ANY_PORT 0
+
 struct landlock_rule {
 	const char *dir;
 	bool read_only; /* files that are known by name, to be read */
+	uint16_t port;
 };
 
 /*

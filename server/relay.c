@@ -22,6 +22,7 @@
 #define DESCRIPTORS_KEPT 32 /* for the store, the listeners and the loop */
 #define TAKES            "Takes connections"
 #define DRAIN_MS         9000
+#define POLL_MS          4000  /* between two looks for what came elsewhere */
 #define SWEEP_MS         60000 /* between two looks for what is overdue */
 #define MMAP_FROM        (4 * 1024 * 1024) /* bytes of memory */
 
@@ -35,6 +36,8 @@ struct relay {
 	struct gauges gauges;
 	struct loop_timer drain; /* the last moment of a stop */
 	struct loop_timer sweep;
+	struct loop_timer poll; /* of a store that is shared */
+	struct store_asker sweeper;
 	const struct relay_config *config;
 	struct limits traffic;  /* as they are now */
 	size_t room;            /* for connections */
@@ -95,12 +98,48 @@ on_sweep(void *arg)
 {
 	struct relay *r = arg;
 	bool more;
+	int code;
 
+	store_ask(r->store, &r->sweeper);
+	code = store_sweep(r->store, clock_wall_ms(), &more);
+	store_ask(r->store, NULL);
+	if (code == STORE_LATER)
+		return;
+	store_forget(r->store, &r->sweeper);
 	/* a failure of the store shows when the turn is settled */
-	if (store_sweep(r->store, clock_wall_ms(), &more) < 0)
+	if (code != 0)
 		more = false;
 	loop_timer_set(r->loop, &r->sweep,
 	    loop_now(r->loop) + (more ? 0 : SWEEP_MS));
+}
+
+static void
+on_told(void *arg, struct store_asker *asker)
+{
+	struct relay *r = arg;
+
+	if (asker == &r->sweeper)
+		on_sweep(r);
+	else
+		conn_told(&r->conns, asker);
+}
+
+static void
+on_mail(void *arg, const uint8_t *id)
+{
+	struct relay *r = arg;
+
+	turn_wake(&r->serve, id);
+}
+
+/* Nobody waits for longer for what another relay has forgotten to tell. */
+static void
+on_poll(void *arg)
+{
+	struct relay *r = arg;
+
+	conn_look(&r->conns);
+	loop_timer_set(r->loop, &r->poll, loop_now(r->loop) + POLL_MS);
 }
 
 static enum serve_registration
@@ -293,8 +332,10 @@ start_inside(struct relay *r, const struct relay_config *config)
 		invite_key(r->invite_key, r->sk);
 	if (code == 0)
 		code = store_open(&r->store, config->store, &config->limits);
-	if (code == 0)
+	if (code == 0) {
+		store_tell(r->store, on_told, on_mail, r);
 		code = store_start(r->store, r->loop);
+	}
 	if (code == 0)
 		code = serve_start(&r->serve, r->store,
 		    &(struct serve_config){ &r->traffic,
@@ -306,6 +347,10 @@ start_inside(struct relay *r, const struct relay_config *config)
 		code = loop_timer_add(r->loop, &r->drain, CLOCK_NEVER);
 	if (code == 0)
 		code = loop_timer_add(r->loop, &r->sweep, loop_now(r->loop));
+	if (code == 0)
+		code = loop_timer_add(r->loop, &r->poll,
+		    store_is_shared(r->store) ? loop_now(r->loop)
+					      : CLOCK_NEVER);
 	if (code == 0)
 		code = loop_timer_add(r->loop, &r->turn, CLOCK_NEVER);
 	return code;
@@ -336,12 +381,17 @@ log_started(const struct relay *r)
 static int
 contain(struct relay *r, const struct relay_config *config)
 {
+	struct sandbox_outside outside;
+	struct sandbox sandbox = config->sandbox;
 	char *dir;
 	int code = store_directory(&dir, config->store);
 
 	if (code < 0)
 		return code;
-	code = sandbox_enter(&r->ready.level, &config->sandbox, dir);
+	sandbox.outside = &outside;
+	code = store_outside(&outside, config->store);
+	if (code == 0)
+		code = sandbox_enter(&r->ready.level, &sandbox, dir);
 	free(dir);
 	return code;
 }
@@ -378,6 +428,7 @@ relay_run(const struct relay_config *config)
 		.traffic = config->traffic,
 		.drain = { .fn = on_drain_over, .arg = &r },
 		.sweep = { .fn = on_sweep, .arg = &r },
+		.poll = { .fn = on_poll, .arg = &r },
 		.turn = { .fn = on_turn, .arg = &r },
 		.reach.manager.fd = -1,
 		.gauges = { .conns = &r.conns, .store = &r.store },
@@ -432,12 +483,17 @@ int
 relay_check_sandbox(bool *sound, const struct relay_config *config,
     sandbox_check_fn fn)
 {
+	struct sandbox_outside outside;
+	struct sandbox sandbox = config->sandbox;
 	char *dir;
 	int code = store_directory(&dir, config->store);
 
 	if (code < 0)
 		return code;
-	code = sandbox_check(sound, &config->sandbox, dir, fn);
+	sandbox.outside = &outside;
+	code = store_outside(&outside, config->store);
+	if (code == 0)
+		code = sandbox_check(sound, &sandbox, dir, fn);
 	free(dir);
 	return code;
 }

@@ -67,8 +67,7 @@ req_pull(struct serve *sv, struct session *ss, const uint8_t *in, size_t len)
 		turn_reply(sv, ss, CODE_PULL, NULL, 0);
 		return 0;
 	}
-	ss->waiting = true;
-	metrics.waiting++;
 	ss->wait_until = clock_deadline(q.wait_ms);
+	turn_wait(sv, ss);
 	return 0;
 }

@@ -72,22 +72,42 @@ drop_capabilities(void)
 	return 0;
 }
 
+static int
+confine_files(const struct sandbox *s, const char *dir)
+{
+	const struct sandbox_outside *o = s->outside;
+	struct landlock_rule rules[2 + SANDBOX_DIRS + SANDBOX_PORTS];
+	size_t n = 0;
+
+	if (dir)
+		rules[n++] = (struct landlock_rule){ .dir = dir };
+	if (s->readable)
+		rules[n++] = (struct landlock_rule){ .dir = s->readable,
+			.read_only = true };
+	for (size_t i = 0; o && i < o->dirs_n; i++)
+		rules[n++] = (struct landlock_rule){ .dir = o->dirs[i],
+			.read_only = true };
+	for (size_t i = 0; o && i < o->ports_n; i++)
+		rules[n++] = (struct landlock_rule){
+			.port = o->any_port ? LANDLOCK_ANY_PORT : o->ports[i]
+		};
+	return landlock_enter(rules, n, s->landlock_max);
+}
+
 int
 sandbox_enter(struct sandbox_level *out, const struct sandbox *s,
     const char *dir)
 {
-	const struct landlock_rule rules[] = { { dir, false },
-		{ s->readable, true } };
 	int r = drop_capabilities();
 
 	*out = (struct sandbox_level){ 0 };
 	if (r < 0 || s->off)
 		return r;
-	r = landlock_enter(rules, s->readable ? 2 : 1, s->landlock_max);
+	r = confine_files(s, dir);
 	if (r < 0)
 		return r;
 	out->landlock = r;
-	r = syscalls_restrict();
+	r = syscalls_restrict(s->outside && s->outside->needed);
 	out->seccomp = r == 0;
 	return r;
 }

@@ -7,14 +7,30 @@
 #define SERVER_SANDBOX_H
 
 #include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 
 #include "base/attr.h"
+
+/* What a store that is elsewhere needs: it connects again and again. */
+#define SANDBOX_PORTS 8
+#define SANDBOX_DIRS  8
+
+struct sandbox_outside {
+	bool needed;
+	bool any_port; /* else those alone */
+	size_t ports_n;
+	uint16_t ports[SANDBOX_PORTS];
+	size_t dirs_n;
+	char dirs[SANDBOX_DIRS][256]; /* to be read */
+};
 
 struct sandbox {
 	bool off;             /* neither Landlock nor seccomp, for sanitizers */
 	int landlock_max;     /* version of Landlock to make use of, at most */
 	const char *user;     /* to become, when root; NULL: stays */
 	const char *readable; /* a directory of files to read; NULL: none */
+	const struct sandbox_outside *outside; /* NULL: nothing */
 };
 
 /* What was reached. */
@@ -34,8 +50,8 @@ int sandbox_become(const struct sandbox *s) MUST_USE;
 
 /*
  * When all is open: drop every capability, gain none by exec, and stay with
- * the files in dir and the system calls of serving.  A kernel without Landlock
- * is no fault: see out.  ERR_IO.
+ * the files in dir (NULL: none) and the system calls of serving.  A kernel
+ * without Landlock is no fault: see out.  ERR_IO.
  */
 int sandbox_enter(struct sandbox_level *out, const struct sandbox *s,
     const char *dir) MUST_USE;

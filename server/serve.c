@@ -95,25 +95,50 @@ serve_open(struct serve *sv, struct session *ss,
     const uint8_t id[static ID_LEN], const uint8_t static_pk[static KEY_LEN],
     const uint8_t origin[static ORIGIN_LEN])
 {
-	struct body_key k;
-	int r = store_find(sv->store, &k, id);
-	bool known;
-
-	if (r < 0)
-		return r;
 	memset(ss, 0, sizeof(*ss));
 	memcpy(ss->id, id, ID_LEN);
 	memcpy(ss->static_pk, static_pk, KEY_LEN);
 	memcpy(ss->origin, origin, ORIGIN_LEN);
-	known = r == 0 && memcmp(k.bundle.static_pk, static_pk, KEY_LEN) == 0;
+	return serve_bind(sv, ss);
+}
+
+int
+serve_bind(struct serve *sv, struct session *ss)
+{
+	struct body_key k;
+	bool known;
+	int r;
+
+	store_ask(sv->store, &ss->asker);
+	r = store_find(sv->store, &k, ss->id);
+	store_ask(sv->store, NULL);
+	ss->parked = r == STORE_LATER;
+	if (ss->parked)
+		return r;
+	store_forget(sv->store, &ss->asker);
+	if (r < 0)
+		return r;
+	ss->unsure = r != 0 && r != REASON_UNKNOWN_CLIENT;
+	known =
+	    r == 0 && memcmp(k.bundle.static_pk, ss->static_pk, KEY_LEN) == 0;
 	ss->crowded = known && is_crowded(sv, ss);
 	ss->bound = known && !ss->crowded;
 	if (ss->bound)
 		hub_add(sv->hub, ss);
 	if (ss->crowded)
-		notice_put_client(NOTICE_CLIENT_CONNECTIONS, origin, id,
+		notice_put_client(NOTICE_CLIENT_CONNECTIONS, ss->origin, ss->id,
 		    clock_mono_ms());
 	return 0;
+}
+
+struct session *
+serve_told(struct store_asker *asker)
+{
+	struct session *ss = (struct session *)(void *)((char *)asker -
+	    offsetof(struct session, asker));
+
+	ss->parked = false;
+	return ss;
 }
 
 void
@@ -140,6 +165,8 @@ check_header(const struct serve *sv, const struct session *ss,
 		return REASON_DENIED;
 	if (ss->crowded)
 		return REASON_RATE_LIMITED;
+	if (ss->unsure)
+		return REASON_BUSY;
 	if (!ss->bound && req->code != CODE_REGISTER)
 		return REASON_NOT_REGISTERED;
 	return 0;
@@ -155,17 +182,35 @@ find_row(uint16_t code)
 	return NULL;
 }
 
-static void
-answer(struct serve *sv, struct session *ss, const struct row *row,
+static int
+handle(struct serve *sv, struct session *ss, const struct row *row,
     const uint8_t *in, size_t len)
 {
 	int r = 0;
 
-	metrics_begin();
+	store_ask(sv->store, &ss->asker);
 	if (ss->bound)
 		r = store_seen(sv->store, ss->id, clock_wall_ms());
 	if (r == 0)
 		r = row->fn(sv, ss, in, len);
+	store_ask(sv->store, NULL);
+	ss->parked = r == STORE_LATER;
+	if (!ss->parked && !ss->waiting)
+		store_forget(sv->store, &ss->asker);
+	return r;
+}
+
+/* False: not yet. */
+static bool
+answer(struct serve *sv, struct session *ss, const struct row *row,
+    const uint8_t *in, size_t len)
+{
+	int r;
+
+	metrics_begin();
+	r = handle(sv, ss, row, in, len);
+	if (ss->parked)
+		return false;
 	if (r > 0)
 		turn_refuse(sv, ss, (enum reason)r, NULL);
 	else if (r == ERR_PROTOCOL)
@@ -174,6 +219,9 @@ answer(struct serve *sv, struct session *ss, const struct row *row,
 		turn_refuse(sv, ss, REASON_BUSY, NULL);
 	if (!ss->bound)
 		ss->closing = true;
+	if (ss->last)
+		turn_finish(sv, ss);
+	return true;
 }
 
 /* Whether a request may be read that has just begun; 9000 if not. */
@@ -244,7 +292,8 @@ serve_frame(struct serve *sv, struct session *ss, const uint8_t *in, size_t len)
 	ss->frame = FRAME_REQUEST_LEN + req.size;
 	if (len < ss->frame)
 		return 0;
+	if (!answer(sv, ss, row, in + FRAME_REQUEST_LEN, req.size))
+		return 0;
 	ss->frame = 0;
-	answer(sv, ss, row, in + FRAME_REQUEST_LEN, req.size);
 	return FRAME_REQUEST_LEN + req.size;
 }

@@ -52,14 +52,21 @@ struct session {
 	uint8_t origin[ORIGIN_LEN];
 	bool bound;
 	bool crowded; /* would be bound, but its client has too many */
+	bool unsure;  /* the store could not say whether it is bound */
 	bool closing; /* takes no more requests; closes after its replies */
 	bool kicked;  /* closing, and before anybody is answered */
 	bool failed;  /* a reply was lost for want of memory: drop it */
 
 	bool waiting; /* a pull, until wait_until or a message */
 	bool woken;
+	bool again; /* to be looked at anew when its answer is there */
 	struct body_pull pull;
 	uint64_t wait_until; /* monotonic ms */
+
+	/* what it asks of the store; its request stands until that is known */
+	struct store_asker asker;
+	bool parked;
+	bool last; /* and is the last one */
 
 	uint16_t code;  /* of the request that came last */
 	uint32_t skip;  /* payload bytes of a refused request to come */
@@ -104,17 +111,24 @@ void serve_limit(struct serve *sv, enum serve_registration registration);
 /*
  * A channel was made by id with this static key, from there: look whether that
  * binds it.  A negative code: it cannot be told; drop the channel.
+ * STORE_LATER: serve_bind tells, once serve_told was called.
  */
 int serve_open(struct serve *sv, struct session *ss,
     const uint8_t id[static ID_LEN], const uint8_t static_pk[static KEY_LEN],
     const uint8_t origin[static ORIGIN_LEN]) MUST_USE;
+int serve_bind(struct serve *sv, struct session *ss) MUST_USE;
+
+/* Whose asker this is; it has its answer, and is not parked any more. */
+struct session *serve_told(struct store_asker *asker);
 
 /* Forget a session; not answered and not woken any more. */
 void serve_close(struct serve *sv, struct session *ss);
 
 /*
  * Take one frame, or the rest of one that was refused, from the front of in:
- * how many bytes are done with, 0 when more must come first.
+ * how many bytes are done with, 0 when more must come first.  0 and parked: the
+ * same frame is to be given again once serve_told was called, and no other
+ * before.
  */
 size_t serve_frame(struct serve *sv, struct session *ss, const uint8_t *in,
     size_t len);
@@ -123,7 +137,8 @@ size_t serve_frame(struct serve *sv, struct session *ss, const uint8_t *in,
  * Each handler stands in a file of its name.  It reads its payload, of a size
  * its table row allows, and puts its reply.  It answers 0; or an enum reason,
  * or ERR_PROTOCOL for a malformed payload, or another negative code when the
- * store fails: then no reply was put, and 9000 follows.
+ * store fails: then no reply was put, and 9000 follows.  STORE_LATER: no reply
+ * was put either, and the same request comes again.
  */
 typedef int (*serve_fn)(struct serve *sv, struct session *ss, const uint8_t *in,
     size_t len);

@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: ISC */
 #include "server/store.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "base/err.h"
 #include "server/metrics.h"
+#include "server/pg_reach.h"
+#include "server/pg_store.h"
+#include "server/sandbox.h"
 #include "server/sql.h"
 #include "server/store_ops.h"
 
@@ -32,19 +36,59 @@ const struct store_limits store_limits_none = {
 	.free_percent = 0,
 };
 
-/* The path in it; ERR_USAGE. */
-static int
-find_path(const char **out, const char *where)
-{
-	static const char sqlite[] = "sqlite:";
+#define SQLITE "sqlite:"
+#define PG     "postgresql:"
 
-	if (strncmp(where, sqlite, strlen(sqlite)) != 0 ||
-	    where[strlen(sqlite)] == '\0')
-		return err_set(ERR_USAGE, "store \"%s\" is not sqlite:PATH",
-		    where);
-	*out = where + strlen(sqlite);
-	return 0;
+/* What follows the prefix, if it is that one and anything does. */
+static const char *
+after(const char *where, const char *prefix)
+{
+	const size_t len = strlen(prefix);
+
+	return strncmp(where, prefix, len) == 0 && where[len] != '\0'
+	    ? where + len
+	    : NULL;
 }
+
+static int
+not_a_store(const char *where)
+{
+	return err_set(ERR_USAGE,
+	    "store \"%s\" is not sqlite:PATH or postgresql:CONNINFO", where);
+}
+
+#ifdef WITH_LIBPQ
+/* A URI begins like that itself. */
+static const char *
+conninfo(const char *where)
+{
+	const char *text = after(where, PG);
+
+	return strncmp(text, "//", 2) == 0 ? where : text;
+}
+
+static int
+open_pg(struct store **out, const char *where,
+    const struct store_limits *limits)
+{
+	return pg_store_open(out, conninfo(where), limits);
+}
+
+static int
+outside_pg(struct sandbox_outside *out, const char *where)
+{
+	return pg_reach_find(out, conninfo(where));
+}
+#else
+static int
+without(void)
+{
+	return err_set(ERR_USAGE,
+	    "this sentinel-relay was built without PostgreSQL");
+}
+#define open_pg(out, where, limits) without()
+#define outside_pg(out, where)      without()
+#endif
 
 void
 store_spare_counting(void)
@@ -56,20 +100,22 @@ int
 store_open(struct store **out, const char *where,
     const struct store_limits *limits)
 {
-	const char *path;
-	int r = find_path(&path, where);
+	const char *path = after(where, SQLITE);
 
-	return r == 0 ? store_sqlite_open(out, path, limits) : r;
+	if (path)
+		return store_sqlite_open(out, path, limits);
+	return after(where, PG) ? open_pg(out, where, limits)
+				: not_a_store(where);
 }
 
 int
 store_directory(char **out, const char *where)
 {
-	const char *path, *slash;
-	int r = find_path(&path, where);
+	const char *slash, *path = after(where, SQLITE);
 
-	if (r < 0)
-		return r;
+	*out = NULL;
+	if (!path)
+		return after(where, PG) ? 0 : not_a_store(where);
 	slash = strrchr(path, '/');
 	if (!slash)
 		*out = strdup(".");
@@ -77,6 +123,13 @@ store_directory(char **out, const char *where)
 		*out =
 		    strndup(path, slash == path ? 1 : (size_t)(slash - path));
 	return *out ? 0 : err_set(ERR_NOMEM, "store");
+}
+
+int
+store_outside(struct sandbox_outside *out, const char *where)
+{
+	*out = (struct sandbox_outside){ .needed = false };
+	return after(where, PG) ? outside_pg(out, where) : 0;
 }
 
 void
@@ -90,6 +143,75 @@ store_close(struct store *st)
 {
 	if (st)
 		st->ops->close(st);
+}
+
+void
+store_tell(struct store *st, store_told_fn told, store_mail_fn mail, void *arg)
+{
+	st->told = told;
+	st->mail = mail;
+	st->told_arg = arg;
+}
+
+bool
+store_is_shared(const struct store *st)
+{
+	return st->ops->wait != NULL;
+}
+
+void
+store_ask(struct store *st, struct store_asker *asker)
+{
+	st->asker = asker;
+	if (asker)
+		asker->at = 0;
+}
+
+void
+store_forget(struct store *st, struct store_asker *asker)
+{
+	if (st->asker == asker)
+		st->asker = NULL;
+	if (st->ops->forget)
+		st->ops->forget(st, asker);
+	*asker = (struct store_asker){ 0 };
+}
+
+struct store_call *
+store_recall(struct store *st, unsigned what)
+{
+	struct store_asker *asker = st->asker;
+	struct store_call *call;
+
+	if (!asker)
+		return NULL;
+	assert(asker->at < STORE_CALLS);
+	call = &asker->calls[asker->at];
+	if (call->what != 0 && call->what != what) {
+		/* what was asked before this is of no interest any more */
+		store_forget(st, asker);
+		store_ask(st, asker);
+		call = &asker->calls[0];
+	}
+	asker->at++;
+	return call;
+}
+
+bool
+store_is_asking(const struct store_asker *asker)
+{
+	for (size_t i = 0; i < ARRAY_LEN(asker->calls); i++) {
+		if (asker->calls[i].what != 0 && !asker->calls[i].known)
+			return true;
+	}
+	return false;
+}
+
+void
+store_wait(struct store *st, const uint8_t id[static ID_LEN], uint32_t ms)
+{
+	if (st->ops->wait)
+		st->ops->wait(st, id, ms);
 }
 
 int
@@ -133,6 +255,19 @@ store_block(struct store *st, const uint8_t id[static ID_LEN],
 }
 
 int
+store_block_all(struct store *st, const uint8_t id[static ID_LEN],
+    const struct body_block *ops, size_t n)
+{
+	int r = 0;
+
+	if (st->ops->block_all)
+		return st->ops->block_all(st, id, ops, n);
+	for (size_t i = 0; r == 0 && i < n; i++)
+		r = st->ops->block(st, id, &ops[i]);
+	return r;
+}
+
+int
 store_put(struct store *st, const struct body_send *m,
     const uint8_t from[static ID_LEN], uint64_t now)
 {
@@ -160,6 +295,20 @@ store_ack(struct store *st, const uint8_t id[static ID_LEN],
     const struct body_range *range, uint32_t *n)
 {
 	return st->ops->ack(st, id, range, n);
+}
+
+int
+store_ack_all(struct store *st, const uint8_t id[static ID_LEN],
+    const struct body_range *ranges, size_t ranges_n, uint32_t *n)
+{
+	int r = 0;
+
+	if (st->ops->ack_all)
+		return st->ops->ack_all(st, id, ranges, ranges_n, n);
+	*n = 0;
+	for (size_t i = 0; r == 0 && i < ranges_n; i++)
+		r = st->ops->ack(st, id, &ranges[i], n);
+	return r;
 }
 
 int

@@ -12,20 +12,24 @@
  * Changes gather in one open group and mean nothing until store_commit: after
  * a failure the whole group is gone, and with it everything answered since
  * the last commit.  What is read includes the open group.
+ *
+ * A store may be one that answers later: store_later.h.
  */
 #ifndef SERVER_STORE_H
 #define SERVER_STORE_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/attr.h"
 #include "base/clock.h"
 #include "server/figures.h"
 #include "server/invite.h"
+#include "server/store_later.h"
 #include "wire/body.h"
 
-struct loop;
+struct sandbox_outside;
 struct store;
 
 /* What it may hold; of one sender, half of what a mailbox may. */
@@ -55,17 +59,20 @@ typedef bool (*store_message_fn)(void *arg, const struct body_message *m);
 void store_spare_counting(void);
 
 /*
- * "sqlite:PATH".  limits NULL: none.  ERR_USAGE, ERR_LOCKED, ERR_CORRUPT,
- * ERR_IO, ERR_NOMEM.
+ * "sqlite:PATH", "postgresql:CONNINFO" (pg_store.h).  limits NULL: none.
+ * ERR_USAGE, ERR_LOCKED, ERR_CORRUPT, ERR_IO, ERR_NOMEM.
  */
 int store_open(struct store **out, const char *where,
     const struct store_limits *limits) MUST_USE;
 
 /*
- * The directory where all its files are, the caller's to free.  ERR_USAGE,
- * ERR_NOMEM.
+ * The directory where all its files are, the caller's to free; NULL: it has
+ * none.  ERR_USAGE, ERR_NOMEM.
  */
 int store_directory(char **out, const char *where) MUST_USE;
+
+/* What it needs outside the sandbox.  ERR_USAGE, ERR_NOMEM. */
+int store_outside(struct sandbox_outside *out, const char *where) MUST_USE;
 
 /* Other limits from now on; what is over one stays. */
 void store_limit(struct store *st, const struct store_limits *limits);
@@ -115,6 +122,10 @@ int store_unregister(struct store *st,
 int store_block(struct store *st, const uint8_t id[static ID_LEN],
     const struct body_block *op) MUST_USE;
 
+/* One after the other, up to the first that is refused. */
+int store_block_all(struct store *st, const uint8_t id[static ID_LEN],
+    const struct body_block *ops, size_t n) MUST_USE;
+
 /*
  * Append to the mailbox of m->to.  REASON_UNKNOWN_CLIENT, REASON_DENIED
  * (blocked), REASON_MAILBOX_FULL (a limit, or the last message id, is
@@ -141,6 +152,10 @@ int store_pull(struct store *st, const uint8_t id[static ID_LEN],
 int store_ack(struct store *st, const uint8_t id[static ID_LEN],
     const struct body_range *range, uint32_t *n) MUST_USE;
 
+/* Of all ranges of a request, which may be none; *n is set. */
+int store_ack_all(struct store *st, const uint8_t id[static ID_LEN],
+    const struct body_range *ranges, size_t ranges_n, uint32_t *n) MUST_USE;
+
 /* id was here at this time; kept in memory until a group is committed. */
 int store_seen(struct store *st, const uint8_t id[static ID_LEN],
     uint64_t now) MUST_USE;
@@ -151,20 +166,6 @@ int store_seen(struct store *st, const uint8_t id[static ID_LEN],
  * can be said about it, the process must end and open it again.
  */
 int store_commit(struct store *st) MUST_USE;
-
-/*
- * The same without waiting: STORE_UNDER_WAY, the group is not durable before
- * store_is_under_way says no and store_land has answered 0, which waits.  The
- * next group may be open meanwhile; to end it lands the one before.  What
- * store_land answers when it fails is ERR_IO.
- */
-#define STORE_UNDER_WAY 1
-int store_submit(struct store *st) MUST_USE;
-bool store_is_under_way(const struct store *st);
-int store_land(struct store *st) MUST_USE;
-
-/* From now on the loop wakes when a group has landed.  ERR_NOMEM, ERR_IO. */
-int store_start(struct store *st, struct loop *loop) MUST_USE;
 
 /* Housekeeping that may take a while, between two groups.  ERR_IO. */
 int store_rest(struct store *st) MUST_USE;

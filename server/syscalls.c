@@ -89,6 +89,21 @@ static const int allowed[] = {
 	SCMP_SYS(exit_group),
 };
 
+/* To connect to a database, and to look its hosts up. */
+static const int outside[] = {
+	SCMP_SYS(socket),
+	SCMP_SYS(connect),
+	SCMP_SYS(bind), /* of netlink, to ask for our addresses */
+	SCMP_SYS(getsockname),
+	SCMP_SYS(poll),
+	SCMP_SYS(ppoll),
+	SCMP_SYS(sendmsg),
+	SCMP_SYS(sendmmsg),
+	SCMP_SYS(recvmsg),
+	SCMP_SYS(uname),
+	SCMP_SYS(getuid),
+};
+
 /* Asked for by libraries, which do without. */
 static const int tried[] = {
 	SCMP_SYS(clone3), SCMP_SYS(statx), SCMP_SYS(faccessat2),
@@ -111,6 +126,24 @@ static const struct {
 	{ SCMP_SYS(clone), 0, SCMP_CMP_MASKED_EQ, CLONE_THREAD, CLONE_THREAD },
 };
 
+/* A module of the C library is not loaded; it goes on without. */
+static int
+allow_outside(scmp_filter_ctx ctx)
+{
+	int rc = 0;
+
+	for (size_t i = 0; rc == 0 && i < ARRAY_LEN(outside); i++)
+		rc = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, outside[i], 0);
+	if (rc == 0)
+		rc = seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EACCES),
+		    SCMP_SYS(mmap), 1,
+		    SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, PROT_EXEC));
+	if (rc == 0)
+		rc = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1,
+		    SCMP_A1(SCMP_CMP_EQ, FIONREAD, 0));
+	return rc;
+}
+
 static int
 allow_all(scmp_filter_ctx ctx)
 {
@@ -131,7 +164,7 @@ allow_all(scmp_filter_ctx ctx)
 }
 
 int
-syscalls_restrict(void)
+syscalls_restrict(bool connects)
 {
 	scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_KILL_PROCESS);
 	int rc;
@@ -139,6 +172,8 @@ syscalls_restrict(void)
 	if (!ctx)
 		return err_set(ERR_NOMEM, "seccomp");
 	rc = allow_all(ctx);
+	if (rc == 0 && connects)
+		rc = allow_outside(ctx);
 	if (rc == 0) /* a tree, not a list to go through */
 		rc = seccomp_attr_set(ctx, SCMP_FLTATR_CTL_OPTIMIZE, 2);
 	if (rc == 0)

@@ -6,9 +6,14 @@
 #ifndef SERVER_SYSCALLS_H
 #define SERVER_SYSCALLS_H
 
+#include <stdbool.h>
+
 #include "base/attr.h"
 
-/* ERR_IO: the kernel has none, or refuses it; ERR_NOMEM. */
-int syscalls_restrict(void) MUST_USE;
+/*
+ * connects: those of a store that is elsewhere, too.  ERR_IO: the kernel has
+ * none, or refuses it; ERR_NOMEM.
+ */
+int syscalls_restrict(bool connects) MUST_USE;
 
 #endif

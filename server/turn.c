@@ -59,7 +59,8 @@ stop_waiting(struct serve *sv, struct session *ss)
 	if (ss->woken)
 		TAILQ_REMOVE(&sv->woken, ss, woken_link);
 	metrics.waiting -= ss->waiting;
-	ss->woken = ss->waiting = false;
+	ss->woken = ss->waiting = ss->again = false;
+	store_forget(sv->store, &ss->asker);
 }
 
 void
@@ -195,6 +196,10 @@ turn_wait_over(struct serve *sv, struct session *ss)
 void
 turn_finish(struct serve *sv, struct session *ss)
 {
+	if (ss->parked) {
+		ss->last = true;
+		return;
+	}
 	turn_wait_over(sv, ss);
 	ss->closing = true;
 	enlist(sv, ss);
@@ -209,7 +214,9 @@ turn_kick_others(struct serve *sv, struct session *ss)
 		next = hub_next(other);
 		if (other == ss)
 			continue;
+		other->parked = false; /* nobody is to be answered */
 		turn_finish(sv, other);
+		store_forget(sv->store, &other->asker);
 		other->kicked = true;
 		TAILQ_REMOVE(&sv->held[sv->open], other, held[sv->open].link);
 		TAILQ_INSERT_HEAD(&sv->held[sv->open], other,
@@ -222,12 +229,51 @@ turn_wake(struct serve *sv, const uint8_t id[static ID_LEN])
 {
 	struct session *ss;
 
-	for (ss = hub_first(sv->hub, id); ss; ss = hub_next(ss)) {
-		if (!ss->waiting || ss->woken)
-			continue;
-		ss->woken = true;
-		TAILQ_INSERT_TAIL(&sv->woken, ss, woken_link);
-	}
+	for (ss = hub_first(sv->hub, id); ss; ss = hub_next(ss))
+		turn_look(sv, ss);
+}
+
+void
+turn_look(struct serve *sv, struct session *ss)
+{
+	if (!ss->waiting || ss->woken)
+		return;
+	ss->woken = true;
+	TAILQ_INSERT_TAIL(&sv->woken, ss, woken_link);
+}
+
+void
+turn_wait(struct serve *sv, struct session *ss)
+{
+	ss->waiting = true;
+	metrics.waiting++;
+	/* what it knows by now is used up; without others, there is no more */
+	store_forget(sv->store, &ss->asker);
+	store_ask(sv->store, &ss->asker);
+	store_wait(sv->store, ss->id, ss->pull.wait_ms);
+	store_ask(sv->store, NULL);
+}
+
+static void
+look(struct serve *sv, struct session *ss)
+{
+	bool answered = false, again = ss->again;
+	int r;
+
+	/* the answer under way may be older than what there is to see */
+	ss->again = store_is_asking(&ss->asker);
+	if (ss->again)
+		return;
+	store_ask(sv->store, &ss->asker);
+	r = req_pull_try(sv, ss, &answered);
+	store_ask(sv->store, NULL);
+	/* a failure of the store shows when the turn is settled */
+	if (r == 0 && answered)
+		stop_waiting(sv, ss);
+	else if (r != STORE_LATER)
+		store_forget(sv->store, &ss->asker);
+	if (again)
+		turn_look(sv, ss);
 }
 
 static void
@@ -236,14 +282,10 @@ wake(struct serve *sv, bool committed)
 	struct session *ss;
 
 	while ((ss = TAILQ_FIRST(&sv->woken))) {
-		bool answered = false;
-
 		TAILQ_REMOVE(&sv->woken, ss, woken_link);
 		ss->woken = false;
-		/* a failure of the store shows when the turn is settled */
-		if (committed && req_pull_try(sv, ss, &answered) == 0 &&
-		    answered)
-			stop_waiting(sv, ss);
+		if (committed)
+			look(sv, ss);
 	}
 }
 

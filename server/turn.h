@@ -32,6 +32,12 @@ void turn_kick_others(struct serve *sv, struct session *ss);
 /* A message has come for id: look again for pulls that wait, at the end. */
 void turn_wake(struct serve *sv, const uint8_t id[static ID_LEN]);
 
+/* ss->pull waits from now on, until ss->wait_until or a message. */
+void turn_wait(struct serve *sv, struct session *ss);
+
+/* Look again, at the end, for what this one waits for. */
+void turn_look(struct serve *sv, struct session *ss);
+
 /* End a waiting pull with what there is: nothing. */
 void turn_wait_over(struct serve *sv, struct session *ss);
 

@@ -1,39 +1,162 @@
 #!/usr/bin/env bats
-# Relays on PostgreSQL; first, what the tests have for it.
+# Relays on PostgreSQL, two on one database, and clusters that fail.
+# tests/slow/58_postgres.bats goes on for longer.
 
 load helper
+load tools
 load postgres
 
-@test "clusters of a test: killed, promoted, frozen, and nothing left" {
-	local processes
-
+# Bounded for a machine with other things to do; the figure is told.
+@test "two relays: what comes through one is had through the other, at once" {
 	clusters fsync=off
-	replicas b c
-	ask a 'CREATE TABLE t (n int); INSERT INTO t VALUES (1)'
-	# c does not hear of the second, which b is enough for
-	cluster freeze c
-	ask a 'INSERT INTO t VALUES (2)'
+	two_relays
+	run "$TOOLS/pgwake.py" 20 "$(address x)" "$(address y)"
+	assert_success
+	echo "# $output" >&3
+	[ "$(field '.median_ms < 100')" = true ]
+	# and with no connection that listens, by the look every few seconds
+	deafen 3>&- &
+	STARTED+=($!)
+	run "$TOOLS/pgwake.py" 1 "$(address x)" "$(address y)"
+	assert_success
+	echo "# $output" >&3
+	[ "$(field '.max_ms < 15000')" = true ]
+}
+
+@test "a relay is killed under load: on with the other, nothing lost, no deadlock" {
+	clusters
+	two_relays
+	load_start "$(address x y)" "$(address y x)"
+	load_more 200
+	kill_relay x
+	load_more 200
+	join x
+	load_more 200
+	kill_relay y
+	load_more 200
+	load_end
+	nothing_lost
+	exact a
+	[ "$(ask a "SELECT deadlocks FROM pg_stat_database
+	    WHERE datname = 'postgres'")" = 0 ]
+}
+
+# The primary that was replaced comes back as if nothing had been.
+@test "the primary is killed under load, its standby promoted, and it comes back: nothing lost" {
+	clusters
+	replicas b
+	HOSTS=(a b)
+	two_relays
+	load_start "$(address x y)" "$(address y x)"
+	load_more 200
 	cluster kill a
 	cluster promote b
-	run ask b 'SELECT count(*) FROM t'
-	assert_output 2
-	cluster freeze b
-	cluster thaw b
-	# what the kernel holds for it goes with its process
-	cluster kill c
-	cluster start c
-	cluster promote c
-	run ask c 'SELECT count(*) FROM t'
-	assert_output 1
+	alone b
+	load_more 200
 	cluster start a
-	run ask a "SELECT substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8)"
-	assert_output 00000001
-	run ask b "SELECT substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8)"
-	assert_output 00000002
-	processes=$(cat "$PG"/*/data/postmaster.pid | grep -cx '[0-9]*')
-	[ "$processes" -ge 3 ]
-	"$CLUSTER" remove "$PG"
-	[ ! -e "$PG" ]
-	[ -z "$(pgrep -f "$PG")" ]
-	PG=
+	alone a
+	before=$(ask a 'SELECT sum(last_id) FROM clients')
+	# the relays have to look for the primary again, and a is the first
+	cut_off b
+	load_more 200
+	load_end
+	nothing_lost
+	exact b
+	[ "$(ask a 'SELECT sum(last_id) FROM clients')" = "$before" ]
+	grep -q timeline "$BATS_TEST_TMPDIR/relay.log"
+}
+
+@test "no standby: nothing is acknowledged, not by a wait that is cancelled; it heals" {
+	clusters fsync=off
+	replicas b
+	two_relays
+	handshake
+	alice sentinel-send bob -m before >/dev/null
+	cluster freeze b
+	start alice "$SENTINEL_BIN/sentinel-send" bob -m cancelled --timeout 4 \
+	    --errors=json >"$BATS_TEST_TMPDIR/sent" 2>"$BATS_TEST_TMPDIR/why"
+	sending=$!
+	until_true waits_for_standby
+	ask a "SELECT pg_cancel_backend(pid) FROM pg_stat_activity
+	    WHERE wait_event = 'SyncRep'" >/dev/null
+	status=0
+	wait $sending || status=$?
+	[ "$status" = 10 ] || [ "$status" = 13 ]
+	[ ! -s "$BATS_TEST_TMPDIR/sent" ]
+	cluster kill b
+	run --separate-stderr alice sentinel-send bob -m alone --timeout 8
+	[ "$status" = 10 ] || [ "$status" = 13 ]
+	cluster start b
+	until_true all_attached 1
+	until_true alice sentinel-send bob -m after \
+	    --id 0190a5c0-1111-7222-8333-444444444444
+	# what was in doubt may have come, and in any case once
+	bob sentinel-pull --get body >"$BATS_TEST_TMPDIR/out"
+	[ "$(head -n 1 "$BATS_TEST_TMPDIR/out")" = before ]
+	grep -qx after "$BATS_TEST_TMPDIR/out"
+	[ -z "$(sort "$BATS_TEST_TMPDIR/out" | uniq -d)" ]
+	run bob sentinel-pull
+	assert_output ''
+}
+
+# partitioned: each table of $PG/a becomes one of four partitions by the hash of
+# the client it is about
+partitioned() {
+	local table key i statements=
+
+	for table in clients:id messages:to_client blocks:client \
+	    shares:to_client; do
+		key=${table#*:} table=${table%:*}
+		statements+="ALTER TABLE $table RENAME TO former_$table;
+		    CREATE TABLE $table (LIKE former_$table INCLUDING DEFAULTS)
+			PARTITION BY HASH ($key);"
+		for i in 0 1 2 3; do
+			statements+="CREATE TABLE ${table}_p$i PARTITION OF
+			    $table FOR VALUES WITH (MODULUS 4, REMAINDER $i);"
+		done
+	done
+	ask a "$statements
+	    ALTER TABLE clients ADD PRIMARY KEY (id);
+	    ALTER TABLE messages ADD PRIMARY KEY (to_client, id);
+	    ALTER TABLE blocks ADD PRIMARY KEY (client, blocked);
+	    ALTER TABLE shares ADD PRIMARY KEY (to_client, kind, from_client);
+	    CREATE INDEX ON clients (user_name COLLATE \"C\")"
+}
+
+@test "every statement touches one partition of a copy by the hash of clients" {
+	clusters fsync=off session_preload_libraries=auto_explain \
+	    plan_cache_mode=force_generic_plan logging_collector=on \
+	    log_destination=jsonlog log_directory=plans auto_explain.log_min_duration=0 \
+	    auto_explain.log_analyze=on auto_explain.log_timing=off \
+	    auto_explain.log_nested_statements=on auto_explain.log_format=json \
+	    enable_seqscan=off enable_hashjoin=off enable_mergejoin=off
+	RELAY_KEY=$BATS_TEST_TMPDIR/relay.secret
+	join x
+	kill "${RELAY_RUNS[x]}"
+	wait "${RELAY_RUNS[x]}"
+	partitioned
+	"$CLUSTER" stop "$PG/a"
+	rm -r "$PG"/a/data/plans
+	"$CLUSTER" start "$PG/a" 3>&-
+	join x
+	SENTINEL_RELAY=$(address x)
+	export SENTINEL_RELAY
+	handshake
+	register carol
+	alice sentinel-send bob -m text >/dev/null
+	head -c 600000 /dev/urandom >"$BATS_TEST_TMPDIR/file"
+	alice sentinel-sendfile bob "$BATS_TEST_TMPDIR/file" >/dev/null
+	bob sentinel-pull -o "$BATS_TEST_TMPDIR/in" >/dev/null
+	bob sentinel-keys block alice >/dev/null
+	fault 12 relay_denied alice sentinel-send bob -m blocked
+	bob sentinel-keys unblock alice >/dev/null
+	carol sentinel-register --unregister --yes carol >/dev/null
+	run "$TOOLS/pgplans.py" "$PG"/a/data/plans/*.json
+	assert_success
+	echo "# $(field 'del(.wide)')" >&3
+	# a name is looked for everywhere, and lists are of all: they are seen
+	[ "$(field '.wide | length')" -ge 2 ]
+	run jq -r '.wide[] | select(test("user_name (=|>)|FROM clients WHERE id >|count\\(user_name\\)") | not)' \
+	    <<<"$output"
+	assert_output ''
 }

@@ -6,6 +6,7 @@
 #include "figure.h"
 #include "load.h"
 #include "raw.h"
+#include "rawpg.h"
 
 #define SENDERS_MAX 64
 
@@ -54,7 +55,10 @@ static void
 take_raw(unsigned senders, unsigned mailboxes)
 {
 	figure_raw(&figure, "insert",
-	    raw_inserts(stage.dir, figure.batch, mailboxes, FIGURE_RAW_NS));
+	    stage.conninfo ? rawpg_inserts(stage.conninfo, figure.batch,
+				 mailboxes, FIGURE_RAW_NS)
+			   : raw_inserts(stage.dir, figure.batch, mailboxes,
+				 FIGURE_RAW_NS));
 	figure_raw(&figure, "sync", raw_syncs(stage.dir, FIGURE_RAW_NS));
 	figure_raw(&figure, "echo", raw_echoes(senders, FIGURE_RAW_NS));
 	figure_raw(&figure, "record",

@@ -37,6 +37,7 @@ figure_number(struct figure *f, const char *name, double number)
 void
 figure_begin(struct figure *f)
 {
+	f->server_before = rawpg_cost(f->stage->conninfo);
 	f->cpu_before = stage_cpu_ns(f->stage);
 	f->syncs_before = *f->stage->syncs;
 	f->began_ns = raw_now_ns();
@@ -53,10 +54,14 @@ figure_end(struct figure *f, uint64_t done)
 {
 	uint64_t ns = raw_now_ns() - f->began_ns;
 	uint64_t syncs = *f->stage->syncs - f->syncs_before;
+	struct rawpg_cost server;
 
 	f->done += done;
 	f->ns += ns;
 	f->cpu_ns += stage_cpu_ns(f->stage) - f->cpu_before;
+	server = rawpg_cost(f->stage->conninfo);
+	f->server_ns += server.cpu_ns - f->server_before.cpu_ns;
+	syncs += server.commits - f->server_before.commits;
 	f->syncs += syncs;
 	f->rate = (double)done * 1e9 / (double)ns;
 	f->batch = syncs == 0 || done < syncs ? 1 : (unsigned)(done / syncs);
@@ -120,6 +125,9 @@ figure_print(struct figure *f)
 		figure_number(f, "relay_cpu_us",
 		    (double)f->cpu_ns / 1e3 / (double)f->done);
 	}
+	if (f->done > 0 && f->server_ns > 0)
+		figure_number(f, "server_cpu_us",
+		    (double)f->server_ns / 1e3 / (double)f->done);
 	if (f->syncs > 0)
 		figure_number(f, "per_sync",
 		    (double)f->done / (double)f->syncs);

@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "rawpg.h"
 #include "stage.h"
 
 #define FIGURE_ROUNDS   3
@@ -22,10 +23,11 @@ struct figure {
 	const char *limit; /* the raw limit that the ratio is against */
 	json_t *row, *raw; /* what is printed, and the limits in it */
 
+	struct rawpg_cost server_before;
 	uint64_t began_ns, cpu_before, syncs_before; /* of this round */
-	uint64_t done, ns, cpu_ns, syncs;            /* of all rounds */
+	uint64_t done, ns, cpu_ns, server_ns, syncs; /* of all rounds */
 	double rate;                                 /* of the last round */
-	unsigned batch; /* done a sync in the last round, 1 at least */
+	unsigned batch; /* done a sync, or a commit, of it; 1 at least */
 
 	float *ms; /* how long each took */
 	size_t ms_n, ms_cap;

@@ -15,6 +15,21 @@
 #include "crypto/noise.h"
 #include "raw.h"
 
+static void
+choose_store(struct stage *s, const char *given)
+{
+	static const char pg[] = "postgresql:";
+
+	if (!given) {
+		snprintf(s->where, sizeof(s->where), "sqlite:%s", s->store);
+		return;
+	}
+	MUST(strlen(given) < sizeof(s->where));
+	snprintf(s->where, sizeof(s->where), "%s", given);
+	if (strncmp(given, pg, strlen(pg)) == 0)
+		s->conninfo = s->where + strlen(pg);
+}
+
 void
 stage_make(struct stage *s)
 {
@@ -23,6 +38,7 @@ stage_make(struct stage *s)
 	*s = (struct stage){ .pid = 0 };
 	raw_make_dir(s->dir);
 	snprintf(s->store, sizeof(s->store), "%s/relay.db", s->dir);
+	choose_store(s, getenv("STORE"));
 }
 
 struct store *
@@ -30,7 +46,7 @@ stage_open_store(const struct stage *s)
 {
 	struct store *st;
 
-	MUST(store_sqlite_open(&st, s->store, NULL) == 0);
+	MUST(store_open(&st, s->where, NULL) == 0);
 	return st;
 }
 
@@ -117,18 +133,17 @@ run_relay(const struct stage *s, const char *syncs)
 {
 	const char *bin = getenv("RELAY_BIN"), *bins = getenv("SENTINEL_BIN");
 	const char *tools = getenv("SENTINEL_TOOLS");
-	char path[512], store[320], key[300], preload[512];
+	char path[512], key[300], preload[512];
 
 	snprintf(path, sizeof(path), "%s/sentinel-relay",
 	    bins ? bins : "build/release/bin");
 	snprintf(preload, sizeof(preload), "%s/syncs.so",
 	    tools ? tools : "build/release/tools");
-	snprintf(store, sizeof(store), "sqlite:%s", s->store);
 	snprintf(key, sizeof(key), "%s/key", s->dir);
 	setenv("LD_PRELOAD", preload, 1);
 	setenv("BENCH_SYNCS", syncs, 1);
 	execlp(bin ? bin : path, "sentinel-relay", "--listen", "127.0.0.1:0",
-	    "--store", store, "--key", key, "--log-level", "error",
+	    "--store", s->where, "--key", key, "--log-level", "error",
 	    (char *)NULL);
 }
 

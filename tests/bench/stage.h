@@ -21,6 +21,8 @@ struct person {
 struct stage {
 	char dir[256];
 	char store[300];
+	char where[512];      /* $STORE, or sqlite: and that */
+	const char *conninfo; /* within it, of PostgreSQL; or NULL */
 	pid_t pid;
 	struct addr relay;
 	volatile uint64_t *syncs; /* fdatasync of the relay, so far */

@@ -15,6 +15,7 @@
 #include "base/le.h"
 #include "base/secret.h"
 #include "caller.h"
+#include "late.h"
 #include "server/log.h"
 #include "server/serve.h"
 #include "server/store_ops.h"
@@ -76,12 +77,27 @@ static void
 open_session(struct serve *sv, struct session *ss, const struct caller *c,
     bool bound)
 {
-	memset(ss, 0, sizeof(*ss));
 	static const uint8_t origin[ORIGIN_LEN];
 
-	assert_int_equal(
-	    serve_open(sv, ss, c->key.id, c->key.bundle.static_pk, origin), 0);
+	int r = serve_open(sv, ss, c->key.id, c->key.bundle.static_pk, origin);
+
+	while (r == STORE_LATER) {
+		assert_true(ss->parked && !ss->bound);
+		assert_ptr_equal(serve_told(late_tell()), ss);
+		r = serve_bind(sv, ss);
+	}
+	assert_int_equal(r, 0);
 	assert_int_equal(ss->bound, bound);
+}
+
+/* What a look-up is answered with, when it is not 0. */
+static const struct store_ops *sound_ops;
+static int find_answers;
+
+static int
+find(struct store *st, struct body_key *out, const uint8_t *id)
+{
+	return find_answers != 0 ? find_answers : sound_ops->find(st, out, id);
 }
 
 static int
@@ -94,8 +110,11 @@ set_up(void **state)
 
 	if (!f || store_mem_open(&f->st, 1, NULL) < 0)
 		return -1;
-	brittle_ops = *f->st->ops;
+	sound_ops = f->st->ops;
+	brittle_ops = *state ? late_ops(f->st->ops) : *f->st->ops;
 	brittle_ops.commit = commit;
+	if (!*state)
+		brittle_ops.find = find;
 	f->st->ops = &brittle_ops;
 	commit_fails = landed = 0;
 	in_the_air = false;
@@ -149,6 +168,14 @@ feed(struct serve *sv, struct session *ss, const uint8_t *in, size_t len)
 	while (len > 0) {
 		size_t n = serve_frame(sv, ss, in, len);
 
+		if (n == 0 && ss->parked) {
+			struct session *other = serve_told(late_tell());
+
+			/* one that waits, perhaps */
+			if (other != ss)
+				turn_look(sv, other);
+			continue;
+		}
 		assert_true(n > 0 && n <= len);
 		in += n;
 		len -= n;
@@ -232,7 +259,13 @@ expect_refusal(struct session *ss, uint16_t reason)
 static void
 settle(struct fixture *f)
 {
+	struct store_asker *asker;
+
 	assert_int_equal(turn_settle(&f->sv), 0);
+	while ((asker = late_tell())) {
+		turn_look(&f->sv, serve_told(asker));
+		assert_int_equal(turn_settle(&f->sv), 0);
+	}
 }
 
 static void
@@ -1359,6 +1392,121 @@ test_the_end_of_one_that_is_in_both(void **state)
 	expect_none(f);
 }
 
+/* --- a store that answers later --- */
+
+/* What b asks, of which nothing is known yet. */
+static size_t
+park(struct fixture *f, uint16_t code, const void *payload, size_t len)
+{
+	size_t n = make_frame(f->b.id, code, payload, len);
+
+	assert_int_equal(serve_frame(&f->sv, &f->b, frame, n), 0);
+	assert_true(f->b.parked && holds_nothing(&f->b));
+	return n;
+}
+
+static void
+tell(struct fixture *f, struct session *ss)
+{
+	assert_ptr_equal(serve_told(late_tell()), ss);
+	turn_look(&f->sv, ss);
+	assert_int_equal(turn_settle(&f->sv), 0);
+}
+
+/* A store that is away has not said that the client is unknown. */
+static void
+test_nobody_can_say_who_it_is(void **state)
+{
+	static const uint8_t origin[ORIGIN_LEN];
+	struct fixture *f = *state;
+	struct session ss;
+
+	find_answers = REASON_BUSY;
+	assert_int_equal(serve_open(&f->sv, &ss, bob.key.id,
+			     bob.key.bundle.static_pk, origin),
+	    0);
+	find_answers = 0;
+	assert_false(ss.bound);
+	ask(&f->sv, &ss, CODE_LIST, NULL, 0);
+	expect_refusal(&ss, REASON_BUSY);
+	assert_true(ss.closing);
+	serve_close(&f->sv, &ss);
+}
+
+static void
+test_parked_and_closed(void **state)
+{
+	struct fixture *f = *state;
+
+	park(f, CODE_LIST, NULL, 0);
+	serve_close(&f->sv, &f->b);
+	assert_null(late_tell());
+	open_session(&f->sv, &f->b, &bob, true);
+}
+
+static void
+test_parked_and_kicked(void **state)
+{
+	struct session second;
+	struct fixture *f = *state;
+	struct held *held;
+
+	open_session(&f->sv, &second, &bob, true);
+	park(f, CODE_LIST, NULL, 0);
+	ask(&f->sv, &second, CODE_UNREGISTER, NULL, 0);
+	assert_true(f->b.kicked && f->b.closing && !f->b.parked);
+	assert_null(late_tell());
+	assert_int_equal(turn_settle(&f->sv), 0);
+	assert_ptr_equal(turn_next(&f->sv, &held), &f->b);
+	serve_close(&f->sv, &second);
+}
+
+/* What was asked is answered before the end. */
+static void
+test_parked_and_finished(void **state)
+{
+	struct fixture *f = *state;
+	size_t n = park(f, CODE_LIST, NULL, 0);
+
+	turn_finish(&f->sv, &f->b);
+	assert_false(f->b.closing);
+	assert_ptr_equal(serve_told(late_tell()), &f->b);
+	assert_int_equal(serve_frame(&f->sv, &f->b, frame, n), n);
+	expect(&f->b, 2101, ANY_LEN);
+	assert_true(f->b.closing);
+}
+
+/* No answer is believed that is older than the message. */
+static void
+test_message_while_a_pull_asks(void **state)
+{
+	struct body_pull q = { .wait_ms = 60000 };
+	uint8_t payload[BODY_PULL_LEN];
+	struct fixture *f = *state;
+	struct body_send m = { .type = 3,
+		.content = (const uint8_t *)"x",
+		.content_len = 1 };
+	size_t n;
+
+	body_pack_pull(payload, &q);
+	n = park(f, CODE_PULL, payload, sizeof(payload));
+	assert_ptr_equal(serve_told(late_tell()), &f->b);
+	assert_int_equal(serve_frame(&f->sv, &f->b, frame, n), n);
+	assert_true(f->b.waiting && !f->b.parked);
+	tell(f, &f->b); /* that it waits is known: it looks, and */
+	assert_true(store_is_asking(&f->b.asker));
+	turn_wake(&f->sv, bob.key.id);
+	assert_int_equal(turn_settle(&f->sv), 0);
+	tell(f, &f->b); /* has an answer from before, */
+	assert_true(f->b.waiting && holds_nothing(&f->b));
+	memcpy(m.to, bob.key.id, ID_LEN);
+	assert_int_equal(store_put(f->st, &m, alice.key.id, 1), 0);
+	tell(f, &f->b); /* so that it has asked again */
+	expect(&f->b, 2104, PULL_ITEM_LEN + 1);
+	assert_false(f->b.waiting);
+	assert_null(late_tell());
+}
+
 static int
 start(void **state)
 {
@@ -1374,16 +1522,22 @@ start(void **state)
 int
 main(void)
 {
-#define T(test)                                      \
+	static bool later = true;
+#define AT_ONCE(test)                                \
 	{                                            \
 #test, test, set_up, tear_down, NULL \
 	}
+#define LATER(test)                                               \
+	{                                                         \
+#test " (later)", test, set_up, tear_down, &later \
+	}
+#define T(test) AT_ONCE(test), LATER(test)
 	const struct CMUnitTest tests[] = {
 		T(test_sizes),
 		T(test_unknown_codes),
 		T(test_fatal_headers),
 		T(test_largest_frame),
-		T(test_pieces),
+		AT_ONCE(test_pieces),
 		T(test_register_unbound),
 		T(test_unbound_may_only_register),
 		T(test_register_checks),
@@ -1408,13 +1562,18 @@ main(void)
 		T(test_wait_ends_with_a_request),
 		T(test_wait_ends_with_the_channel),
 		T(test_replies_in_order),
-		T(test_lost_group_is_busy),
-		T(test_lost_group_wakes_nobody),
-		T(test_nothing_leaves_before_it_has_landed),
-		T(test_one_departs_as_another_lands),
-		T(test_what_does_not_land_is_busy),
-		T(test_one_lands_and_the_next_is_lost),
-		T(test_the_end_of_one_that_is_in_both),
+		AT_ONCE(test_nothing_leaves_before_it_has_landed),
+		AT_ONCE(test_one_departs_as_another_lands),
+		AT_ONCE(test_what_does_not_land_is_busy),
+		AT_ONCE(test_one_lands_and_the_next_is_lost),
+		AT_ONCE(test_the_end_of_one_that_is_in_both),
+		AT_ONCE(test_lost_group_is_busy),
+		AT_ONCE(test_lost_group_wakes_nobody),
+		AT_ONCE(test_nobody_can_say_who_it_is),
+		LATER(test_parked_and_closed),
+		LATER(test_parked_and_kicked),
+		LATER(test_parked_and_finished),
+		LATER(test_message_while_a_pull_asks),
 	};
 
 	return cmocka_run_group_tests(tests, start, NULL);

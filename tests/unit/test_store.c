@@ -589,6 +589,9 @@ test_not_a_store(void **state)
 	f->st = NULL;
 	assert_int_equal(store_open(&st, f->path, NULL), ERR_USAGE);
 	assert_int_equal(store_open(&st, "sqlite:", NULL), ERR_USAGE);
+	assert_int_equal(store_open(&st, "postgresql:", NULL), ERR_USAGE);
+	assert_int_equal(store_open(&st, "postgresql:nonsense", NULL),
+	    ERR_USAGE);
 	assert_int_equal(store_open(&st, "sqlite:/nowhere/x", NULL), ERR_IO);
 	/* of another version, another's, none */
 	run(f->path, "PRAGMA user_version = 5");
