@@ -5,8 +5,13 @@
 #include "server/pg.h"
 #include "wire/codes.h"
 
-#define EXPIRE_MS 8000 /* a call that is not answered by then is refused */
-#define LIMIT_AT  8    /* an answer has the limit that was reached above */
+/*
+ * A call that is not answered by then is refused.  What reads is in no doubt,
+ * and who has just connected has five seconds.
+ */
+#define EXPIRE_MS 8000
+#define READ_MS   4000
+#define LIMIT_AT  8 /* an answer has the limit that was reached above */
 
 static struct pg_pipe *
 pipe_of(struct pg *pg, enum pg_query query)
@@ -55,7 +60,7 @@ submit_later(struct pg *pg, struct store_call *call, struct pg_op *op)
 	}
 	op->asker = pg->store.asker;
 	op->call = call;
-	op->expires = clock_mono_ms() + EXPIRE_MS;
+	op->expires = clock_mono_ms() + (p->reads ? READ_MS : EXPIRE_MS);
 	if (op->asker) {
 		call->what = op->query;
 		call->held = op;
