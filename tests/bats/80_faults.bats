@@ -23,7 +23,7 @@ load faults
 }
 
 @test "E8: control: SQLite with synchronous=NORMAL loses what was told" {
-	power_lost powerkeys --cuts 20
+	power_lost powerkeys --cuts 60
 }
 
 @test "P1: a directory that is made lasts, and so what is put there" {

@@ -319,6 +319,7 @@ serves() {
 	assert_success
 	[ "$(cat systemctl.log)" = 'reload sentinel-relay' ]
 
+	rm ready
 	block sentinel-relay.8 7 >example.sh
 	# shellcheck disable=SC2016
 	echo 'kill $!; wait $!; echo "$SENTINEL_RELAY"' >>example.sh
@@ -360,6 +361,7 @@ serves() {
 	[ "$(bob sentinel-pull --get body | jq -r .sensor)" = 7 ]
 
 	relay_stop
+	export SENTINEL_TIMEOUT=0.2
 	example sentinel-send.1 4
 	assert_success
 	[ "$(field .status)" = queued ]
