@@ -10,8 +10,8 @@
 #include "server/log.h"
 #include "server/pg.h"
 
-#define CONNECT_MS  3000 /* to be up */
-#define RETRY_MS    100  /* after the first failure; doubled */
+#define CONNECT_MS  3000   /* to be up */
+#define RETRY_MS    100ULL /* after the first failure; doubled */
 #define RETRY_MAX   2000
 #define ERRORS_SIZE 256
 

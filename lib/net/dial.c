@@ -13,7 +13,7 @@
 
 #define PAUSE_MIN_MS 50
 #define PAUSE_MAX_MS 1000
-#define ATTEMPT_MS   2000 /* one host's, while others wait; doubles */
+#define ATTEMPT_MS   2000ULL /* one host's, while others wait; doubles */
 #define DOUBLINGS    5
 
 /*
