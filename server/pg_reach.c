@@ -56,6 +56,15 @@ add_port(struct sandbox_outside *out, const char *text)
 		out->ports[out->ports_n++] = port ? (uint16_t)port : PORT_USUAL;
 }
 
+/* What follows the first comma of a list; NULL: nothing. */
+static const char *
+next_of(const char *list)
+{
+	const char *comma = list ? strchr(list, ',') : NULL;
+
+	return comma ? comma + 1 : NULL;
+}
+
 static void
 find_ports(struct sandbox_outside *out, const struct options *o)
 {
@@ -66,19 +75,17 @@ find_ports(struct sandbox_outside *out, const struct options *o)
 		return;
 	out->any_port = option(o, "service") != NULL;
 	add_port(out, port ? port : "");
-	while (port && (port = strchr(port, ',')))
-		add_port(out, ++port);
+	for (port = next_of(port); port; port = next_of(port))
+		add_port(out, port);
 }
 
 static void
 add_dir(struct sandbox_outside *out, const char *path, size_t len)
 {
-	char *dir = out->dirs[out->dirs_n];
-
 	if (out->dirs_n == SANDBOX_DIRS || len >= sizeof(out->dirs[0]))
 		return;
-	snprintf(dir, sizeof(out->dirs[0]), "%.*s", len > 0 ? (int)len : 1,
-	    path);
+	snprintf(out->dirs[out->dirs_n], sizeof(out->dirs[0]), "%.*s",
+	    len > 0 ? (int)len : 1, path);
 	out->dirs_n++;
 }
 

@@ -64,7 +64,7 @@ conninfo(const char *where)
 {
 	const char *text = after(where, PG);
 
-	return strncmp(text, "//", 2) == 0 ? where : text;
+	return text && strncmp(text, "//", 2) == 0 ? where : text;
 }
 
 static int

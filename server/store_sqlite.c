@@ -244,9 +244,10 @@ close_group(struct store_sqlite *s, int (*how)(struct sql *))
 		chunks_keep(s->chunks);
 	else if (r != ERR_IO) /* else the rows may be there at the next start */
 		chunks_undo(s->chunks);
-	if (r == ERR_BUSY && s->census.under_way &&
-	    store_sqlite_census_begin(s) < 0)
-		r = ERR_IO;
+	if (r == ERR_BUSY && s->census.under_way)
+		s->census.again = true;
+	if (r <= 0 && s->census.again)
+		s->census.again = store_sqlite_census_begin(s) < 0;
 	store_sqlite_space_settle(s, r < 0);
 	s->pieces_changed = false;
 	return r;

@@ -23,6 +23,7 @@ struct store_sqlite;
 
 struct store_sqlite_census {
 	bool under_way;
+	bool again; /* a group was lost meanwhile: what was summed is void */
 	uint8_t after[ID_LEN]; /* up to here it has come */
 };
 

@@ -50,8 +50,8 @@ tear_down(void **state)
 static bool
 can(int max, const char *path, int flags)
 {
-	static const struct landlock_rule rules[] = { { "data", false },
-		{ "etc", true } };
+	static const struct landlock_rule rules[] = { { .dir = "data" },
+		{ .dir = "etc", .read_only = true } };
 	int status;
 	pid_t pid = fork();
 
