@@ -38,7 +38,8 @@ run(void *p)
 			return NULL;
 		s->answer = s->fn(s->arg);
 		atomic_store(&s->over, true);
-		(void)!write(s->event, &(uint64_t){ 1 }, sizeof(uint64_t));
+		while (write(s->event, &(uint64_t){ 1 }, sizeof(uint64_t)) < 0)
+			;
 	}
 }
 
