@@ -31,9 +31,11 @@ pace_limit(struct pace *p, const struct limits *l)
 int
 pace_start(struct pace *p, const struct limits *l)
 {
-	*p = (struct pace){ .clients = rate_new(), .sources = rate_new() };
+	*p = (struct pace){ .clients = rate_new(RATE_KEYS),
+		.sources = rate_new(RATE_KEYS),
+		.guests = rate_new(RATE_FEW) };
 	pace_limit(p, l);
-	if (p->clients && p->sources)
+	if (p->clients && p->sources && p->guests)
 		return 0;
 	pace_stop(p);
 	return err_set(ERR_NOMEM, "rates");
@@ -44,7 +46,8 @@ pace_stop(struct pace *p)
 {
 	rate_free(p->clients);
 	rate_free(p->sources);
-	p->clients = p->sources = NULL;
+	rate_free(p->guests);
+	p->clients = p->sources = p->guests = NULL;
 }
 
 static uint64_t
@@ -132,9 +135,10 @@ pace_newcomer(struct pace *p, const struct session *ss)
 
 /* One of this kind from there, if there may be one. */
 static bool
-admit(struct pace *p, const uint8_t *origin, enum rate_kind kind, uint64_t now)
+admit(const struct pace *p, struct rate_table *t, const uint8_t *origin,
+    enum rate_kind kind, uint64_t now)
 {
-	struct bucket *b = rate_find(p->sources, origin);
+	struct bucket *b = rate_find(t, origin);
 
 	if (wait_for(p, b, kind, now) > 0)
 		return false;
@@ -147,7 +151,7 @@ pace_handshake(struct pace *p, const uint8_t origin[static ORIGIN_LEN])
 {
 	uint64_t now = clock_mono_ms();
 
-	if (admit(p, origin, RATE_HANDSHAKES, now))
+	if (admit(p, p->guests, origin, RATE_HANDSHAKES, now))
 		return true;
 	notice_put(NOTICE_HANDSHAKES, origin, now);
 	return false;
@@ -156,7 +160,7 @@ pace_handshake(struct pace *p, const uint8_t origin[static ORIGIN_LEN])
 bool
 pace_line(struct pace *p, const uint8_t origin[static ORIGIN_LEN])
 {
-	return admit(p, origin, RATE_LINES, clock_mono_ms());
+	return admit(p, p->sources, origin, RATE_LINES, clock_mono_ms());
 }
 
 void

@@ -22,6 +22,7 @@ struct pace {
 	struct rate rates[RATE_KINDS];
 	struct rate_table *clients;
 	struct rate_table *sources;
+	struct rate_table *guests; /* addresses that begin a handshake */
 };
 
 /* ERR_NOMEM. */

@@ -10,7 +10,6 @@
 #define NS_PER_MS 1000000ULL
 #define NS_PER_S  1000000000ULL
 #define WAYS      8 /* places where a key may stand */
-#define SETS      (RATE_KEYS / WAYS)
 
 _Static_assert(RATE_KEY_LEN == ID_LEN, "idhash hashes keys");
 
@@ -21,10 +20,11 @@ struct entry {
 
 struct rate_table {
 	uint64_t salt;
-	struct entry sets[SETS][WAYS];
+	size_t sets_n;
+	struct entry sets[][WAYS];
 };
 
-_Static_assert(sizeof(((struct rate_table *)0)->sets) <= 5 * 1024 * 1024,
+_Static_assert(sizeof(struct entry) * RATE_KEYS <= 5 * 1024 * 1024,
     "two of them may be had");
 
 struct rate
@@ -65,12 +65,15 @@ rate_take(struct bucket *b, const struct rate *r, uint64_t now_ms, uint64_t n)
 }
 
 struct rate_table *
-rate_new(void)
+rate_new(size_t keys)
 {
-	struct rate_table *t = calloc(1, sizeof(*t));
+	struct rate_table *t =
+	    calloc(1, sizeof(*t) + keys * sizeof(struct entry));
 
-	if (t)
-		secret_random(&t->salt, sizeof(t->salt));
+	if (!t)
+		return NULL;
+	t->sets_n = keys / WAYS;
+	secret_random(&t->salt, sizeof(t->salt));
 	return t;
 }
 
@@ -96,7 +99,7 @@ full_at(const struct entry *e)
 struct bucket *
 rate_find(struct rate_table *t, const uint8_t key[static RATE_KEY_LEN])
 {
-	struct entry *set = t->sets[idhash(key, t->salt) % SETS];
+	struct entry *set = t->sets[idhash(key, t->salt) % t->sets_n];
 	struct entry *least = set;
 
 	for (struct entry *e = set; e < set + WAYS; e++) {

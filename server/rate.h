@@ -9,10 +9,12 @@
 #ifndef SERVER_RATE_H
 #define SERVER_RATE_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 #define RATE_KEY_LEN 16 /* a client id or a network address */
 #define RATE_KEYS    65536
+#define RATE_FEW     4096 /* where buckets fill in seconds */
 
 /* How fast buckets fill, and how much is in a full one. */
 struct rate {
@@ -49,7 +51,8 @@ enum rate_kind {
 
 struct rate_table;
 
-struct rate_table *rate_new(void);    /* NULL: no memory */
+/* For about so many keys, a power of two; NULL: no memory. */
+struct rate_table *rate_new(size_t keys);
 void rate_free(struct rate_table *t); /* NULL is fine */
 
 /* The RATE_KINDS buckets of key; borrowed until the next call. */

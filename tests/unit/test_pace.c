@@ -352,7 +352,7 @@ test_handshakes(void **state)
 	for (unsigned i = 0; i < 3; i++)
 		assert_true(pace_handshake(p, here));
 	/* all that may come now, so that no clock can bring it back */
-	b = &rate_find(p->sources, here)[RATE_HANDSHAKES];
+	b = &rate_find(p->guests, here)[RATE_HANDSHAKES];
 	assert_true(b->full_at > 0);
 	b->full_at += 100 * 1000000000ULL;
 	assert_false(pace_handshake(p, here));

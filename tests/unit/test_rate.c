@@ -106,7 +106,7 @@ static void
 test_keys_are_apart(void **state)
 {
 	const struct rate r = rate_of(1, 60);
-	struct rate_table *t = rate_new();
+	struct rate_table *t = rate_new(RATE_KEYS);
 	uint8_t key[RATE_KEY_LEN];
 
 	(void)state;
@@ -132,7 +132,7 @@ static void
 test_full_table(void **state)
 {
 	const struct rate r = rate_of(1, 60);
-	struct rate_table *t = rate_new();
+	struct rate_table *t = rate_new(RATE_KEYS);
 	uint8_t heavy[RATE_KEY_LEN], key[RATE_KEY_LEN];
 	unsigned kept = 0;
 
@@ -158,7 +158,7 @@ test_full_table(void **state)
 static void
 test_addresses_spread(void **state)
 {
-	struct rate_table *t = rate_new();
+	struct rate_table *t = rate_new(RATE_KEYS);
 	uint8_t key[RATE_KEY_LEN];
 	unsigned kept = 0;
 
