@@ -44,6 +44,7 @@ load siege
 	siege $BUDGET rest:64:1
 	# the first large frames touch memory that malloc keeps
 	siege $((2 * MIB)) sizes '.tried > 400 and .wrong == 0'
+	siege $MIB sizes '.tried > 400 and .wrong == 0'
 	siege $((64 * MIB + 12 * MIB)) slow_readers:100:100
 	siege $BUDGET pipeline:100000:200 \
 	    '.answered + .limited == 100000 and .answered >= 20000'

@@ -169,7 +169,7 @@ class Memory(Injector):
         status, asked = self.execute(first, last)
         with open(self.err, encoding="utf-8", errors="replace") as err:
             said = err.read()
-        if "AsanThread::ThreadStart" in said:
+        if status == 99 and "AsanThread::ThreadStart" in said:
             return True     # where a sanitizer itself has no memory to go on
         on = " on" if last == EVER else ""
         trouble = self.after(f"memory {first}{on}", status)
