@@ -248,7 +248,7 @@ format:
 # the paths and knows, cppcheck does not
 CPPCHECK := --quiet --enable=warning,portability,performance --error-exitcode=1 \
             --inline-suppr --library=tests/house/cppcheck.cfg --std=c11 -D_GNU_SOURCE \
-            --suppress=uninitvar --suppress=legacyUninitvar --suppress=ctuuninitvar -Ilib -I.
+            --suppress=uninitvar --suppress=legacyUninitvar -Ilib -I.
 lint: $(LINTS:%=lint-%)
 	@scripts/tally $(LINTS:%=$(B)/tap/lint.%.tap)
 TOLD = $(if $(filter lib/base/err.c,$<),,-include tests/house/analyze.h)

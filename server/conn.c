@@ -390,11 +390,10 @@ conn_accept(struct conn_set *cs, int fd,
 void
 conn_look(struct conn_set *cs)
 {
-	struct conn *c;
+	struct conn *c = TAILQ_FIRST(&cs->bound);
 
-	TAILQ_FOREACH(c, &cs->bound, link) {
+	for (; c; c = TAILQ_NEXT(c, link))
 		turn_look(cs->serve, &c->session);
-	}
 }
 
 void
