@@ -86,12 +86,12 @@ HARDLD := -pie -Wl,-z,relro,-z,now,-z,noexecstack,-z,separate-code
 
 # the same bytes wherever the tree stands
 VAR_release := -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3 $(HARD) -ffile-prefix-map=$(CURDIR)=.
-VAR_debug   := -O0 -g3 -DFAULTS
+VAR_debug   := -O0 -g3
 # what these bring along makes calls of its own: the relay's sandbox is off there
 OPEN        := -DSANDBOX='"off"'
-VAR_asan    := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer -DFAULTS $(OPEN)
+VAR_asan    := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer $(OPEN)
 VAR_tsan    := -O1 -g -fsanitize=thread $(OPEN)
-VAR_cover   := -O0 -g --coverage -DFAULTS $(OPEN)
+VAR_cover   := -O0 -g --coverage $(OPEN)
 VAR_fuzz    := -O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
 $(if $(VAR_$(VARIANT)),,$(error VARIANT=$(VARIANT): use release, debug, asan, tsan, cover or fuzz))
 
