@@ -78,8 +78,9 @@ void chunks_undo(struct chunks *c);
 uint64_t chunks_bytes(const struct chunks *c);
 
 /*
- * Give back segments, and holes when there are many, between two groups; and
- * all holes, however few.
+ * Give back segments, and holes when there are many, between two groups; the
+ * space of a segment is free a moment later, or after the next group.  And give
+ * back all there is, holes too, and wait for it.
  */
 void chunks_rest(struct chunks *c);
 void chunks_compact(struct chunks *c);

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 
 #include "base/err.h"
-#include "server/syncer.h"
+#include "server/thread.h"
 #include "wire/limits.h"
 
 #define LIBRARY_AT_LEAST 3037000         /* STRICT */
@@ -29,7 +29,7 @@ struct sql {
 	const char *cause; /* of a state that is not 0 */
 	int log_pages;
 	bool unsynced; /* of the log */
-	struct syncer *syncer;
+	struct thread *thread;
 };
 
 static const char settings[] = "PRAGMA page_size = 4096;"
@@ -262,7 +262,7 @@ sql_close(struct sql *s)
 {
 	if (!s)
 		return;
-	syncer_free(s->syncer);
+	thread_free(s->thread);
 	for (size_t i = 0; i < s->stmts_n; i++)
 		sqlite3_finalize(s->stmts[i]);
 	free(s->stmts);
@@ -436,10 +436,10 @@ sql_commit(struct sql *s)
 int
 sql_share(struct sql *s, int *fd)
 {
-	int r = syncer_new(&s->syncer, sync_log);
+	int r = thread_new(&s->thread, sync_log);
 
 	if (r == 0)
-		*fd = syncer_fd(s->syncer);
+		*fd = thread_fd(s->thread);
 	return r;
 }
 
@@ -448,14 +448,14 @@ sql_submit(struct sql *s)
 {
 	int r;
 
-	if (!s->syncer)
+	if (!s->thread)
 		return sql_commit(s);
 	if (!s->open && s->state == 0)
 		return 0; /* nothing that the log has to be synced for */
 	r = write_log(s);
 	if (r < 0 || !s->unsynced)
 		return r;
-	if (syncer_begin(s->syncer, log_of(s)) < 0)
+	if (thread_begin(s->thread, log_of(s)) < 0)
 		return sql_commit(s);
 	s->unsynced = false;
 	return 1;
@@ -464,8 +464,8 @@ sql_submit(struct sql *s)
 bool
 sql_is_syncing(const struct sql *s)
 {
-	return s->syncer && syncer_is_begun(s->syncer) &&
-	    !syncer_is_over(s->syncer);
+	return s->thread && thread_is_begun(s->thread) &&
+	    !thread_is_over(s->thread);
 }
 
 int
@@ -473,8 +473,8 @@ sql_await(struct sql *s)
 {
 	int rc = SQLITE_OK;
 
-	if (s->syncer && syncer_is_begun(s->syncer))
-		rc = syncer_end(s->syncer);
+	if (s->thread && thread_is_begun(s->thread))
+		rc = thread_end(s->thread);
 	if (rc != SQLITE_OK) {
 		s->cause = sqlite3_errstr(rc);
 		s->state = ERR_IO;

@@ -11,7 +11,7 @@
 #include <cmocka.h>
 
 #include "base/attr.h"
-#include "server/syncer.h"
+#include "server/thread.h"
 
 #define PATIENCE_MS 10000
 
@@ -36,9 +36,9 @@ let_go(unsigned char byte)
 static int
 set_up(void **state)
 {
-	struct syncer *s;
+	struct thread *s;
 
-	if (pipe(pipes) < 0 || syncer_new(&s, await_byte) < 0)
+	if (pipe(pipes) < 0 || thread_new(&s, await_byte) < 0)
 		return -1;
 	*state = s;
 	return 0;
@@ -47,16 +47,16 @@ set_up(void **state)
 static int
 tear_down(void **state)
 {
-	syncer_free(*state);
+	thread_free(*state);
 	close(pipes[0]);
 	close(pipes[1]);
 	return 0;
 }
 
 static bool
-is_readable(const struct syncer *s, int ms)
+is_readable(const struct thread *s, int ms)
 {
-	struct pollfd p = { .fd = syncer_fd(s), .events = POLLIN };
+	struct pollfd p = { .fd = thread_fd(s), .events = POLLIN };
 
 	return poll(&p, 1, ms) == 1;
 }
@@ -64,19 +64,19 @@ is_readable(const struct syncer *s, int ms)
 static void
 test_runs(void **state)
 {
-	struct syncer *s = *state;
+	struct thread *s = *state;
 
-	assert_false(syncer_is_begun(s));
+	assert_false(thread_is_begun(s));
 	for (unsigned char i = 1; i < 100; i++) {
-		assert_int_equal(syncer_begin(s, &pipes[0]), 0);
-		assert_true(syncer_is_begun(s));
-		assert_false(syncer_is_over(s));
+		assert_int_equal(thread_begin(s, &pipes[0]), 0);
+		assert_true(thread_is_begun(s));
+		assert_false(thread_is_over(s));
 		assert_false(is_readable(s, 0));
 		let_go(i);
 		assert_true(is_readable(s, PATIENCE_MS));
-		assert_true(syncer_is_over(s));
-		assert_int_equal(syncer_end(s), i);
-		assert_false(syncer_is_begun(s));
+		assert_true(thread_is_over(s));
+		assert_int_equal(thread_end(s), i);
+		assert_false(thread_is_begun(s));
 		assert_false(is_readable(s, 0));
 	}
 }
@@ -84,35 +84,35 @@ test_runs(void **state)
 static void
 test_end_waits(void **state)
 {
-	struct syncer *s = *state;
+	struct thread *s = *state;
 
 	pid_t pid;
 
-	assert_int_equal(syncer_begin(s, &pipes[0]), 0);
+	assert_int_equal(thread_begin(s, &pipes[0]), 0);
 	pid = fork();
 	if (pid == 0) {
 		let_go(7);
 		_exit(0);
 	}
-	assert_int_equal(syncer_end(s), 7);
+	assert_int_equal(thread_end(s), 7);
 	assert_int_equal(waitpid(pid, NULL, 0), pid);
 }
 
 static void
 test_free_waits(void **state)
 {
-	struct syncer *s;
+	struct thread *s;
 
 	(void)state;
-	assert_int_equal(syncer_new(&s, await_byte), 0);
-	assert_int_equal(syncer_begin(s, &pipes[0]), 0);
+	assert_int_equal(thread_new(&s, await_byte), 0);
+	assert_int_equal(thread_begin(s, &pipes[0]), 0);
 	let_go(1);
-	syncer_free(s);
+	thread_free(s);
 	/* it was taken */
 	assert_int_equal(
 	    poll(&(struct pollfd){ .fd = pipes[0], .events = POLLIN }, 1, 0),
 	    0);
-	syncer_free(NULL);
+	thread_free(NULL);
 }
 
 int

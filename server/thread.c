@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-#include "server/syncer.h"
+#include "server/thread.h"
 
 #include <pthread.h>
 #include <semaphore.h>
@@ -14,8 +14,8 @@
 
 #define STACK_LEN (64 * 1024)
 
-struct syncer {
-	syncer_fn fn;
+struct thread {
+	thread_fn fn;
 	void *arg; /* NULL: no more is to be done */
 	int answer;
 	bool begun;
@@ -29,7 +29,7 @@ struct syncer {
 static void *
 run(void *p)
 {
-	struct syncer *s = p;
+	struct thread *s = p;
 
 	for (;;) {
 		while (sem_wait(&s->wanted) < 0)
@@ -44,9 +44,9 @@ run(void *p)
 }
 
 int
-syncer_new(struct syncer **out, syncer_fn fn)
+thread_new(struct thread **out, thread_fn fn)
 {
-	struct syncer *s = calloc(1, sizeof(*s));
+	struct thread *s = calloc(1, sizeof(*s));
 
 	if (!s)
 		return err_set(ERR_NOMEM, "thread");
@@ -62,12 +62,12 @@ syncer_new(struct syncer **out, syncer_fn fn)
 }
 
 void
-syncer_free(struct syncer *s)
+thread_free(struct thread *s)
 {
 	if (!s)
 		return;
 	if (s->begun)
-		syncer_end(s);
+		thread_end(s);
 	s->arg = NULL;
 	if (s->running) {
 		sem_post(&s->wanted);
@@ -79,13 +79,13 @@ syncer_free(struct syncer *s)
 }
 
 int
-syncer_fd(const struct syncer *s)
+thread_fd(const struct thread *s)
 {
 	return s->event;
 }
 
 static int
-start(struct syncer *s)
+start(struct thread *s)
 {
 	pthread_attr_t attr;
 	sigset_t all, before;
@@ -103,7 +103,7 @@ start(struct syncer *s)
 }
 
 int
-syncer_begin(struct syncer *s, void *arg)
+thread_begin(struct thread *s, void *arg)
 {
 	int r = s->running ? 0 : start(s);
 
@@ -117,19 +117,19 @@ syncer_begin(struct syncer *s, void *arg)
 }
 
 bool
-syncer_is_begun(const struct syncer *s)
+thread_is_begun(const struct thread *s)
 {
 	return s->begun;
 }
 
 bool
-syncer_is_over(const struct syncer *s)
+thread_is_over(const struct thread *s)
 {
 	return atomic_load(&s->over);
 }
 
 int
-syncer_end(struct syncer *s)
+thread_end(struct thread *s)
 {
 	uint64_t n;
 
