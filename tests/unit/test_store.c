@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 /* What every store must do; each test runs on each of them. */
+#include <dirent.h>
+#include <limits.h>
 #include <signal.h>
 #include <sys/syscall.h>
+#include <time.h>
 
 #include "server/mailbox.h"
 #include "stores.h"
@@ -837,6 +840,50 @@ test_orphans_go_at_the_start(void **state)
 	assert_int_equal(unlink(path), 0);
 }
 
+/* Files that are removed, but open. */
+static unsigned
+removed_files(void)
+{
+	DIR *list = opendir("/proc/self/fd");
+	const struct dirent *entry;
+	char target[PATH_MAX];
+	unsigned n = 0;
+
+	assert_non_null(list);
+	while ((entry = readdir(list))) {
+		ssize_t len = readlinkat(dirfd(list), entry->d_name, target,
+		    sizeof(target) - 1);
+
+		target[len > 0 ? len : 0] = '\0';
+		n += strstr(target, ".files/") && strstr(target, "(deleted)");
+	}
+	closedir(list);
+	return n;
+}
+
+static void
+test_files_that_go_leave_nothing_open(void **state)
+{
+	const struct timespec moment = { .tv_nsec = 1000000 };
+	struct fixture *f = *state;
+	unsigned ms = 0;
+
+	enrol_all(f->st);
+	/* more of them than wait for their end; each start begins one */
+	for (unsigned i = 1; i <= 40; i++) {
+		assert_int_equal(put_piece(f->st, &bob, 'a', NOW), 0);
+		settle(f->st);
+		reopen(f, NULL);
+	}
+	expect_files(f, 40);
+	assert_int_equal(ack(f->st, &bob, 1, 40), 40);
+	settle(f->st);
+	expect_files(f, 0);
+	while (removed_files() > 0 && ms++ < 5000)
+		nanosleep(&moment, NULL);
+	assert_int_equal(removed_files(), 0);
+}
+
 static void
 test_a_piece_that_is_damaged(void **state)
 {
@@ -940,6 +987,7 @@ main(void)
 		ON(SQLITE, test_many_holes),
 		ON(SQLITE, test_pieces_of_a_lost_group),
 		ON(SQLITE, test_orphans_go_at_the_start),
+		ON(SQLITE, test_files_that_go_leave_nothing_open),
 		ON(SQLITE, test_a_piece_that_is_damaged),
 		ON(SQLITE, test_no_space_for_a_piece),
 		ON(SQLITE, test_a_store_of_version_1),
