@@ -333,8 +333,12 @@ def points(stage, calls, whole):
         name, _, step = call.partition("/")
         steps[name] = int(step or 1)
     check_order(stage.execute(ALL)[2])
-    for thread in ([ALL] if whole or stage.request.is_start
-                   else range(len(threads(stage.relay)))):
+    if whole or stage.request.is_start:
+        ours = [ALL]
+    else:
+        stage.start_over()
+        ours = range(len(threads(stage.relay)))  # before it is asked
+    for thread in ours:
         least = None
         for _ in range(2):
             done, _, trace = stage.execute(thread)
