@@ -11,6 +11,7 @@
  *	pg_wait.c    the same for who waits for each of them
  *	pg_hint.c    who waits at another relay is told
  *	pg_link.c    a connection, and the next when it is gone
+ *	pg_fence.c   no server that was replaced
  *	pg_schema.c  what stands in the database
  *	pg_reach.c   what the sandbox has to leave open for it
  *
@@ -23,6 +24,7 @@
 #ifndef SERVER_PG_H
 #define SERVER_PG_H
 
+#include "server/pg_fence.h"
 #include "server/pg_hint.h"
 #include "server/pg_link.h"
 #include "server/pg_query.h"
@@ -57,12 +59,13 @@ struct pg {
 	struct pg_hint hint;
 	struct loop_timer tick; /* while calls are under way */
 	struct store_call now;  /* of nobody */
-	uint32_t timeline;      /* the highest that was seen */
-	int32_t number;         /* of this relay, among those on the database */
-	bool open;              /* a transaction, before the store is started */
-	bool lost;              /* and it has failed */
-	uint64_t size;          /* of the database, when it was looked at */
-	uint8_t swept[ID_LEN];  /* how far the sweep has come */
+	struct pg_fence fence;
+	char *fence_path;
+	int32_t number;        /* of this relay, among those on the database */
+	bool open;             /* a transaction, before the store is started */
+	bool lost;             /* and it has failed */
+	uint64_t size;         /* of the database, when it was looked at */
+	uint8_t swept[ID_LEN]; /* how far the sweep has come */
 	struct pg_seen seen[PG_SEEN_MAX];
 };
 

@@ -78,3 +78,18 @@ pg_hosts_free(struct pg_hosts *h)
 		free(h->values[i]);
 	h->n = 0;
 }
+
+unsigned
+pg_hosts_count(const char *conninfo)
+{
+	PQconninfoOption *options = PQconninfoParse(conninfo, NULL);
+	unsigned n = 1;
+
+	for (const PQconninfoOption *o = options; o && o->keyword; o++) {
+		if (strncmp(o->keyword, "host", strlen("host")) == 0 &&
+		    o->val && count(o->val) > n)
+			n = count(o->val);
+	}
+	PQconninfoFree(options);
+	return n;
+}

@@ -22,4 +22,7 @@ int pg_hosts_turn(struct pg_hosts *out, const char *conninfo,
     unsigned by) MUST_USE;
 void pg_hosts_free(struct pg_hosts *h);
 
+/* How many there are to begin with. */
+unsigned pg_hosts_count(const char *conninfo);
+
 #endif

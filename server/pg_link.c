@@ -21,8 +21,7 @@
  * of one is kept because it was small.
  */
 static const char greeting[] =
-    "SELECT CASE WHEN pg_is_in_recovery() THEN '' ELSE"
-    " substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8) END,"
+    "SELECT " PG_FENCE_ASK ","
     " set_config('lock_timeout', '4s', false),"
     " set_config('client_connection_check_interval', '2s', false),"
     " set_config('enable_seqscan', 'off', false),"
@@ -174,16 +173,12 @@ greet(struct pg_link *l)
 
 /* NULL: it may be used. */
 static const char *
-check_timeline(struct pg_link *l, const char *text)
+check_server(struct pg_link *l, const PGresult *res)
 {
-	const unsigned long timeline = strtoul(text, NULL, 16);
-
-	if (timeline == 0)
-		return "a standby, not the primary";
-	if (timeline < l->pg->timeline)
-		return "the server is of an older timeline";
-	l->pg->timeline = (uint32_t)timeline;
-	return NULL;
+	return pg_fence_check(&l->pg->fence, PQgetvalue(res, 0, 0),
+		   PQgetvalue(res, 0, 1)) < 0
+	    ? err_last()->message
+	    : NULL;
 }
 
 static void
@@ -209,7 +204,7 @@ take_greeting(struct pg_link *l, PGresult *res)
 
 	switch ((int)PQresultStatus(res)) {
 	case PGRES_TUPLES_OK:
-		wrong = check_timeline(l, PQgetvalue(res, 0, 0));
+		wrong = check_server(l, res);
 		break;
 	case PGRES_COMMAND_OK:
 		break;
@@ -356,8 +351,8 @@ pg_link_wait(struct pg_link *l, uint64_t deadline)
 	return l->state == PG_LINK_DOWN ? ERR_IO : 0;
 }
 
-int
-pg_link_open(struct pg_link *l, uint64_t deadline)
+static int
+open_one(struct pg_link *l, uint64_t deadline)
 {
 	int r = 0;
 
@@ -366,5 +361,17 @@ pg_link_open(struct pg_link *l, uint64_t deadline)
 		return ERR_IO;
 	while (r == 0 && l->state != PG_LINK_UP)
 		r = pg_link_wait(l, deadline);
+	return r;
+}
+
+int
+pg_link_open(struct pg_link *l, uint64_t deadline)
+{
+	const unsigned hosts = pg_hosts_count(l->pg->conninfo);
+	int r = ERR_IO;
+
+	/* none was lost: each failure is the next one's turn */
+	for (l->failures = 1; r < 0 && l->failures <= hosts;)
+		r = open_one(l, deadline);
 	return r;
 }

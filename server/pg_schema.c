@@ -73,15 +73,30 @@ go_up(PGconn *c, int from)
 	return r == 0 ? run(c, sql) : r;
 }
 
+/* Nothing is made on one that was replaced. */
 static int
-make(PGconn *c)
+check_server(PGconn *c, struct pg_fence *f)
+{
+	PGresult *res = PQexec(c, "SELECT " PG_FENCE_ASK);
+	int r = PQresultStatus(res) == PGRES_TUPLES_OK
+	    ? pg_fence_check(f, PQgetvalue(res, 0, 0), PQgetvalue(res, 0, 1))
+	    : failed(c);
+
+	PQclear(res);
+	return r;
+}
+
+static int
+make(PGconn *c, struct pg_fence *f)
 {
 	int from = 0, r;
 
 	if (PQstatus(c) != CONNECTION_OK)
 		return failed(c);
 	PQsetErrorVerbosity(c, PQERRORS_TERSE);
-	r = run(c, "SET client_min_messages = error");
+	r = check_server(c, f);
+	if (r == 0)
+		r = run(c, "SET client_min_messages = error");
 	if (r == 0)
 		r = run(c, begin);
 	if (r == 0)
@@ -93,26 +108,52 @@ make(PGconn *c)
 	return r == 0 ? run(c, "COMMIT") : r;
 }
 
-int
-pg_schema_make(const char *conninfo)
+static int
+connect_to(const char *conninfo, const struct pg_hosts *turned,
+    struct pg_fence *f)
 {
-	const struct pg_hosts as_they_stand = { .n = 0 };
 	const char *names[PG_LINK_PARAMS], *values[PG_LINK_PARAMS];
-	char *wrong = NULL;
-	PQconninfoOption *options = PQconninfoParse(conninfo, &wrong);
 	PGconn *c;
 	int r;
 
-	if (!options) {
+	pg_link_params(names, values, conninfo, turned);
+	c = PQconnectdbParams(names, values, 1);
+	r = c ? make(c, f) : err_set(ERR_NOMEM, "PostgreSQL");
+	PQfinish(c);
+	return r;
+}
+
+static int
+check_conninfo(const char *conninfo)
+{
+	char *wrong = NULL;
+	PQconninfoOption *options = PQconninfoParse(conninfo, &wrong);
+	int r = 0;
+
+	if (!options)
 		r = err_set(ERR_USAGE, "PostgreSQL: %.*s",
 		    wrong ? (int)strcspn(wrong, "\n") : 0, wrong ? wrong : "");
-		PQfreemem(wrong);
-		return r;
-	}
+	PQfreemem(wrong);
 	PQconninfoFree(options);
-	pg_link_params(names, values, conninfo, &as_they_stand);
-	c = PQconnectdbParams(names, values, 1);
-	r = c ? make(c) : err_set(ERR_NOMEM, "PostgreSQL");
-	PQfinish(c);
+	return r;
+}
+
+int
+pg_schema_make(const char *conninfo, struct pg_fence *f)
+{
+	const unsigned hosts = pg_hosts_count(conninfo);
+	int r = check_conninfo(conninfo);
+
+	if (r < 0)
+		return r;
+	r = ERR_IO;
+	for (unsigned i = 0; r == ERR_IO && i < hosts; i++) {
+		struct pg_hosts turned;
+
+		r = pg_hosts_turn(&turned, conninfo, i);
+		if (r == 0)
+			r = connect_to(conninfo, &turned, f);
+		pg_hosts_free(&turned);
+	}
 	return r;
 }

@@ -20,6 +20,7 @@
 #define SERVER_PG_SCHEMA_H
 
 #include "base/attr.h"
+#include "server/pg_fence.h"
 
 #define PG_SCHEMA_VERSION 1
 
@@ -28,9 +29,9 @@
 extern const char *const *const pg_schema_sql_steps[PG_SCHEMA_VERSION];
 
 /*
- * Connect, make what is missing, and leave; takes a while.  ERR_CORRUPT: it is
- * of a later version; ERR_USAGE, ERR_IO.
+ * Connect to a server that f lets pass, make what is missing, and leave; takes
+ * a while.  ERR_CORRUPT: it is of a later version; ERR_USAGE, ERR_IO.
  */
-int pg_schema_make(const char *conninfo) MUST_USE;
+int pg_schema_make(const char *conninfo, struct pg_fence *f) MUST_USE;
 
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include "server/pg.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -170,6 +171,7 @@ finish(struct store *st)
 	pg_pipe_close(&pg->reader);
 	pg_link_stop(&pg->hint.link);
 	free(pg->conninfo);
+	free(pg->fence_path);
 	free(pg);
 }
 
@@ -197,11 +199,25 @@ static const struct store_ops ops = {
 	.close = finish,
 };
 
+/* ERR_CORRUPT, ERR_IO, ERR_NOMEM. */
+static int
+open_fence(struct pg *pg, const char *key)
+{
+	if (!key)
+		return 0;
+	if (asprintf(&pg->fence_path, "%s.timeline", key) < 0) {
+		pg->fence_path = NULL;
+		return err_set(ERR_NOMEM, "store");
+	}
+	pg->fence.path = pg->fence_path;
+	return pg_fence_look(pg->fence_path);
+}
+
 static int
 connect_all(struct pg *pg)
 {
 	const uint64_t deadline = clock_mono_ms() + OPEN_MS;
-	int r = pg_schema_make(pg->conninfo);
+	int r = pg_schema_make(pg->conninfo, &pg->fence);
 
 	if (r == 0)
 		r = pg_link_open(&pg->writer.link, deadline);
@@ -213,7 +229,7 @@ connect_all(struct pg *pg)
 }
 
 int
-pg_store_open(struct store **out, const char *conninfo,
+pg_store_open(struct store **out, const char *conninfo, const char *key,
     const struct store_limits *limits)
 {
 	struct pg *pg = calloc(1, sizeof(*pg));
@@ -229,7 +245,9 @@ pg_store_open(struct store **out, const char *conninfo,
 	secret_random(&pg->number, sizeof(pg->number));
 	pg->number = (pg->number & INT32_MAX) | 1;
 	pg->conninfo = strdup(conninfo);
-	r = pg->conninfo ? connect_all(pg) : err_set(ERR_NOMEM, "store");
+	r = pg->conninfo ? open_fence(pg, key) : err_set(ERR_NOMEM, "store");
+	if (r == 0)
+		r = connect_all(pg);
 	if (r < 0) {
 		finish(&pg->store);
 		return r;

@@ -331,7 +331,8 @@ start_inside(struct relay *r, const struct relay_config *config)
 	if (code == 0)
 		invite_key(r->invite_key, r->sk);
 	if (code == 0)
-		code = store_open(&r->store, config->store, &config->limits);
+		code = store_open(&r->store, config->store, config->key,
+		    &config->limits);
 	if (code == 0) {
 		store_tell(r->store, on_told, on_mail, r);
 		code = store_start(r->store, r->loop);
@@ -384,7 +385,7 @@ contain(struct relay *r, const struct relay_config *config)
 	struct sandbox_outside outside;
 	struct sandbox sandbox = config->sandbox;
 	char *dir;
-	int code = store_directory(&dir, config->store);
+	int code = store_directory(&dir, config->store, config->key);
 
 	if (code < 0)
 		return code;
@@ -486,7 +487,7 @@ relay_check_sandbox(bool *sound, const struct relay_config *config,
 	struct sandbox_outside outside;
 	struct sandbox sandbox = config->sandbox;
 	char *dir;
-	int code = store_directory(&dir, config->store);
+	int code = store_directory(&dir, config->store, config->key);
 
 	if (code < 0)
 		return code;

@@ -68,10 +68,10 @@ conninfo(const char *where)
 }
 
 static int
-open_pg(struct store **out, const char *where,
+open_pg(struct store **out, const char *where, const char *key,
     const struct store_limits *limits)
 {
-	return pg_store_open(out, conninfo(where), limits);
+	return pg_store_open(out, conninfo(where), key, limits);
 }
 
 static int
@@ -86,8 +86,8 @@ without(void)
 	return err_set(ERR_USAGE,
 	    "this sentinel-relay was built without PostgreSQL");
 }
-#define open_pg(out, where, limits) without()
-#define outside_pg(out, where)      without()
+#define open_pg(out, where, key, limits) ((void)(key), without())
+#define outside_pg(out, where)           without()
 #endif
 
 void
@@ -97,25 +97,26 @@ store_spare_counting(void)
 }
 
 int
-store_open(struct store **out, const char *where,
+store_open(struct store **out, const char *where, const char *key,
     const struct store_limits *limits)
 {
 	const char *path = after(where, SQLITE);
 
 	if (path)
 		return store_sqlite_open(out, path, limits);
-	return after(where, PG) ? open_pg(out, where, limits)
+	return after(where, PG) ? open_pg(out, where, key, limits)
 				: not_a_store(where);
 }
 
 int
-store_directory(char **out, const char *where)
+store_directory(char **out, const char *where, const char *key)
 {
 	const char *slash, *path = after(where, SQLITE);
 
-	*out = NULL;
+	if (!path && !after(where, PG))
+		return not_a_store(where);
 	if (!path)
-		return after(where, PG) ? 0 : not_a_store(where);
+		path = key;
 	slash = strrchr(path, '/');
 	if (!slash)
 		*out = strdup(".");

@@ -59,17 +59,15 @@ typedef bool (*store_message_fn)(void *arg, const struct body_message *m);
 void store_spare_counting(void);
 
 /*
- * "sqlite:PATH", "postgresql:CONNINFO" (pg_store.h).  limits NULL: none.
+ * "sqlite:PATH", "postgresql:CONNINFO" (pg_store.h, which see for key, the path
+ * of the relay's key).  limits NULL: none.
  * ERR_USAGE, ERR_LOCKED, ERR_CORRUPT, ERR_IO, ERR_NOMEM.
  */
-int store_open(struct store **out, const char *where,
+int store_open(struct store **out, const char *where, const char *key,
     const struct store_limits *limits) MUST_USE;
 
-/*
- * The directory where all its files are, the caller's to free; NULL: it has
- * none.  ERR_USAGE, ERR_NOMEM.
- */
-int store_directory(char **out, const char *where) MUST_USE;
+/* Where all its files are, the caller's to free.  ERR_USAGE, ERR_NOMEM. */
+int store_directory(char **out, const char *where, const char *key) MUST_USE;
 
 /* What it needs outside the sandbox.  ERR_USAGE, ERR_NOMEM. */
 int store_outside(struct sandbox_outside *out, const char *where) MUST_USE;

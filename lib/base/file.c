@@ -190,6 +190,12 @@ file_sync_name(const char *path)
 	return r;
 }
 
+static void
+name_draft(char draft[static PATH_MAX], const char *path)
+{
+	snprintf(draft, PATH_MAX, "%s.XXXXXX", path);
+}
+
 /*
  * A file where path shall stand.  It has no name, so that a killed process
  * leaves nothing, or that in draft where the system does not know such files.
@@ -206,7 +212,7 @@ open_draft(char draft[static PATH_MAX], const char *path)
 		fd = open(dir, O_TMPFILE | O_WRONLY | O_CLOEXEC, 0600);
 	if (fd >= 0)
 		return fd;
-	snprintf(draft, PATH_MAX, "%s.XXXXXX", path);
+	name_draft(draft, path);
 	return mkostemp(draft, O_CLOEXEC);
 }
 
@@ -231,26 +237,61 @@ settle(int fd, const char *draft, const char *path)
 	return unlink(draft);
 }
 
+/* Whether a draft can have a name beside path. */
+static int
+check_length(const char *path)
+{
+	if (strlen(path) < PATH_MAX - sizeof(".XXXXXX"))
+		return 0;
+	errno = ENAMETOOLONG;
+	return fault(ERR_IO, path);
+}
+
+static int
+fill(int fd, const void *bytes, size_t len, const char *path)
+{
+	int r = file_write(fd, bytes, len, path);
+
+	return r == 0 && fsync(fd) < 0 ? fault(ERR_IO, path) : r;
+}
+
 int
 file_create(const char *path, const void *bytes, size_t len)
 {
 	char draft[PATH_MAX];
-	int fd, r;
+	int fd, r = check_length(path);
 
-	if (strlen(path) >= sizeof(draft) - sizeof(".XXXXXX")) {
-		errno = ENAMETOOLONG;
-		return fault(ERR_IO, path);
-	}
+	if (r < 0)
+		return r;
 	fd = open_draft(draft, path);
 	if (fd < 0)
 		return fault(ERR_IO, path);
-	r = file_write(fd, bytes, len, path);
-	if (r == 0 && fsync(fd) < 0)
-		r = fault(ERR_IO, path);
+	r = fill(fd, bytes, len, path);
 	if (r == 0 && settle(fd, draft, path) < 0)
 		r = fault(errno == EEXIST ? ERR_EXISTS : ERR_IO, path);
 	close(fd);
 	if (r < 0 && draft[0] != '\0')
+		unlink(draft);
+	return r == 0 ? file_sync_name(path) : r;
+}
+
+int
+file_replace(const char *path, const void *bytes, size_t len)
+{
+	char draft[PATH_MAX];
+	int fd, r = check_length(path);
+
+	if (r < 0)
+		return r;
+	name_draft(draft, path);
+	fd = mkostemp(draft, O_CLOEXEC);
+	if (fd < 0)
+		return fault(ERR_IO, path);
+	r = fill(fd, bytes, len, path);
+	close(fd);
+	if (r == 0 && rename(draft, path) < 0)
+		r = fault(ERR_IO, path);
+	if (r < 0)
 		unlink(draft);
 	return r == 0 ? file_sync_name(path) : r;
 }

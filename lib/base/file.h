@@ -48,6 +48,9 @@ void file_write_out(int fd, uint64_t from, uint64_t to);
  */
 int file_create(const char *path, const void *bytes, size_t len) MUST_USE;
 
+/* The same in the place of what may be there.  ERR_IO: that is as it was. */
+int file_replace(const char *path, const void *bytes, size_t len) MUST_USE;
+
 /* That path is in its directory outlives a power cut from here on.  ERR_IO. */
 int file_sync_name(const char *path) MUST_USE;
 

@@ -66,6 +66,68 @@ load postgres
 	grep -q timeline "$BATS_TEST_TMPDIR/relay.log"
 }
 
+# All that it knows of b stands in a file by then.
+@test "a relay that starts again refuses the primary that was replaced" {
+	clusters fsync=off
+	replicas b
+	HOSTS=(a b)
+	RELAY_KEY=$BATS_TEST_TMPDIR/relay.secret
+	join x
+	grep -q ':00000001$' "$RELAY_KEY.timeline"
+	cluster kill a
+	cluster promote b
+	until_true grep -q ':00000002$' "$RELAY_KEY.timeline"
+	kill_relay x
+	cluster start a
+	fault 34 io sentinel-relay -l 127.0.0.1:0 --key "$RELAY_KEY" \
+	    --store "postgresql:host=$PG/a user=sentinel dbname=postgres"
+	[[ $stderr == *"timeline 1, older than 2 of $RELAY_KEY.timeline"* ]]
+	# nor does it take it when it is the first of two
+	join x
+	[ "$(relays_on a)" = 0 ]
+	[ "$(relays_on b)" -gt 0 ]
+}
+
+relays_on() {
+	ask "$1" "SELECT count(*) FROM pg_stat_activity
+	    WHERE application_name = 'sentinel-relay'"
+}
+
+@test "what timeline was seen is on the disk before the relay is ready, or it is not" {
+	local trace=$BATS_TEST_TMPDIR/trace command
+
+	clusters fsync=off
+	RELAY_KEY=$BATS_TEST_TMPDIR/relay.secret
+	command=("$SENTINEL_BIN/sentinel-relay" -l 127.0.0.1:0 --sandbox off
+	    --key "$RELAY_KEY" --store "postgresql:$(conninfo)")
+	# a leak checker cannot work under another tracer
+	export ASAN_OPTIONS=${ASAN_OPTIONS-}:detect_leaks=0
+	fault 34 io strace -f -qq -o "$trace" -e trace=rename \
+	    -e inject=rename:error=ENOSPC "${command[@]}"
+	[[ $stderr == *"$RELAY_KEY.timeline: No space left"* ]]
+	[ "$(cd "$BATS_TEST_TMPDIR" && echo relay.secret*)" = relay.secret ]
+	start_traced "$trace" "${command[@]}"
+	run awk -F '[(<>"]' '/^fsync/ { print "fsync" } /^rename/ { print "rename" }
+	    /^write\(1/ { print "ready" }' "$trace"
+	assert_output $'fsync\nrename\nfsync\nready'
+	echo nothing >"$RELAY_KEY.timeline"
+	fault 32 keyfile_corrupt "${command[@]}"
+	[[ $stderr == *"$RELAY_KEY.timeline"* ]]
+}
+
+# start_traced TRACE COMMAND...: it is ready and ends
+start_traced() {
+	local pid
+
+	strace -D -y -qq -o "$1" -e trace=fsync,rename,write -e signal=none \
+	    "${@:2}" >"$BATS_TEST_TMPDIR/ready" 2>/dev/null </dev/null 3>&- &
+	pid=$!
+	STARTED+=("$pid")
+	until_true test -s "$BATS_TEST_TMPDIR/ready"
+	kill "$pid"
+	wait "$pid"
+}
+
 @test "no standby: nothing is acknowledged, not by a wait that is cancelled; it heals" {
 	clusters fsync=off
 	replicas b

@@ -46,7 +46,7 @@ stage_open_store(const struct stage *s)
 {
 	struct store *st;
 
-	MUST(store_open(&st, s->where, NULL) == 0);
+	MUST(store_open(&st, s->where, NULL, NULL) == 0);
 	return st;
 }
 

@@ -18,3 +18,20 @@ load ../bats/helper
 		cmp "$BATS_TEST_TMPDIR"/{one,two/and-further-down}/build/release/bin/"${program##*/}"
 	done
 }
+
+@test "built without libpq: all but the store on PostgreSQL, which says so" {
+	local out=$BATS_TEST_TMPDIR/without relay
+
+	make -s -C "$ROOT" BUILD="$out" VARIANT=debug PQ= WERROR=1 all \
+	    MAKEFLAGS= 3>&-
+	relay=$out/debug/bin/sentinel-relay
+	run nm -u "$relay"
+	refute_output --partial PQ
+	fault 2 usage "$relay" -l 127.0.0.1:0 --key "$BATS_TEST_TMPDIR/key" \
+	    --store 'postgresql:host=/nowhere'
+	[ "$(jq -c 'select(.type == "error") | .message' <<<"$stderr")" = \
+	    '"this sentinel-relay was built without PostgreSQL"' ]
+	RELAY_PROGRAM=$relay
+	relay_start --sandbox off
+	register alice
+}

@@ -97,7 +97,7 @@ open_postgresql(struct fixture *f, const struct store_limits *limits)
 	snprintf(text, sizeof(text),
 	    "postgresql:host=%s user=sentinel dbname=%s", cluster(),
 	    f->database);
-	return store_open(&f->st, text, limits);
+	return store_open(&f->st, text, NULL, limits);
 }
 
 /* What there is to be tested, each with the same cases. */

@@ -115,6 +115,33 @@ test_create_fails(void **state)
 }
 
 static void
+test_replace(void **state)
+{
+	char path[PATH_MAX + 10];
+	struct stat st;
+
+	(void)state;
+	assert_int_equal(file_replace("kept", "first", 5), 0);
+	assert_int_equal(stat("kept", &st), 0);
+	assert_int_equal(st.st_mode & 07777, 0600);
+	assert_int_equal(file_replace("./kept", "2nd", 3), 0);
+	expect_content("kept", "2nd", 3);
+	assert_int_equal(count_names(), 1);
+	unlink("kept");
+	/* what fails leaves what was there, and nothing else */
+	assert_int_equal(mkdir("kept", 0700), 0);
+	assert_int_equal(file_replace("kept", "x", 1), ERR_IO);
+	assert_string_equal(err_last()->path, "kept");
+	assert_int_equal(count_names(), 1);
+	rmdir("kept");
+	assert_int_equal(file_replace("no/such", "x", 1), ERR_IO);
+	memset(path, 'p', sizeof(path) - 1);
+	path[sizeof(path) - 1] = '\0';
+	assert_int_equal(file_replace(path, "x", 1), ERR_IO);
+	assert_int_equal(count_names(), 0);
+}
+
+static void
 test_parents(void **state)
 {
 	struct stat st;
@@ -259,6 +286,7 @@ main(void)
 		cmocka_unit_test(test_create),
 		cmocka_unit_test(test_create_never_replaces),
 		cmocka_unit_test(test_create_fails),
+		cmocka_unit_test(test_replace),
 		cmocka_unit_test(test_parents),
 		cmocka_unit_test(test_slurp_ceiling),
 		cmocka_unit_test(test_slurp_appends),

@@ -52,6 +52,18 @@ test_turned(void **state)
 }
 
 static void
+test_count(void **state)
+{
+	(void)state;
+	assert_int_equal(pg_hosts_count("user=x"), 1);
+	assert_int_equal(pg_hosts_count("host=a port=1"), 1);
+	assert_int_equal(pg_hosts_count("host=a,b,/c"), 3);
+	assert_int_equal(pg_hosts_count("hostaddr=10.0.0.1,10.0.0.2"), 2);
+	assert_int_equal(pg_hosts_count("postgresql://u@a:1,b:2/d"), 2);
+	assert_int_equal(pg_hosts_count("no conninfo"), 1);
+}
+
+static void
 test_left_alone(void **state)
 {
 	(void)state;
@@ -67,6 +79,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_turned),
+		cmocka_unit_test(test_count),
 		cmocka_unit_test(test_left_alone),
 	};
 

@@ -590,12 +590,13 @@ test_not_a_store(void **state)
 
 	store_close(f->st);
 	f->st = NULL;
-	assert_int_equal(store_open(&st, f->path, NULL), ERR_USAGE);
-	assert_int_equal(store_open(&st, "sqlite:", NULL), ERR_USAGE);
-	assert_int_equal(store_open(&st, "postgresql:", NULL), ERR_USAGE);
-	assert_int_equal(store_open(&st, "postgresql:nonsense", NULL),
+	assert_int_equal(store_open(&st, f->path, NULL, NULL), ERR_USAGE);
+	assert_int_equal(store_open(&st, "sqlite:", NULL, NULL), ERR_USAGE);
+	assert_int_equal(store_open(&st, "postgresql:", NULL, NULL), ERR_USAGE);
+	assert_int_equal(store_open(&st, "postgresql:nonsense", NULL, NULL),
 	    ERR_USAGE);
-	assert_int_equal(store_open(&st, "sqlite:/nowhere/x", NULL), ERR_IO);
+	assert_int_equal(store_open(&st, "sqlite:/nowhere/x", NULL, NULL),
+	    ERR_IO);
 	/* of another version, another's, none */
 	run(f->path, "PRAGMA user_version = 5");
 	assert_int_equal(store_sqlite_open(&st, f->path, NULL), ERR_CORRUPT);
