@@ -88,8 +88,9 @@ int pg_call_submit(struct pg *pg, struct store_call *call,
 /* No answer is there any more. */
 void pg_call_clear(struct store_call *call);
 
-/* Calls are under way: look after their time. */
-void pg_store_tick(struct pg *pg);
+/* Calls are under way: look after their time, in so many ms at the latest. */
+#define PG_TICK_MS 250
+void pg_store_tick(struct pg *pg, uint64_t ms);
 
 /* What is there by now is asked for, and kept. */
 int pg_store_census(struct pg *pg) MUST_USE;

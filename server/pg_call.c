@@ -66,7 +66,7 @@ submit_later(struct pg *pg, struct store_call *call, struct pg_op *op)
 		call->held = op;
 	}
 	pg_pipe_put(p, op);
-	pg_store_tick(pg);
+	pg_store_tick(pg, PG_TICK_MS);
 	return STORE_LATER;
 }
 

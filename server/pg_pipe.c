@@ -172,7 +172,9 @@ try_again(struct pg_pipe *p, struct pg_unit *u)
 		return;
 	}
 	secret_random(&lot, 1);
-	p->rest_until = clock_mono_ms() + 1 + lot % REST_MS;
+	lot = 1 + lot % REST_MS;
+	p->rest_until = clock_mono_ms() + lot;
+	pg_store_tick(p->pg, lot);
 	take_back(p, u);
 }
 

@@ -14,7 +14,6 @@
 #include "wire/codes.h"
 
 #define OPEN_MS 10000
-#define TICK_MS 250
 
 int
 pg_store_census(struct pg *pg)
@@ -55,11 +54,12 @@ forget(struct store *st, struct store_asker *asker)
 }
 
 void
-pg_store_tick(struct pg *pg)
+pg_store_tick(struct pg *pg, uint64_t ms)
 {
-	if (pg->tick.at == CLOCK_NEVER)
-		loop_timer_set(pg->loop, &pg->tick,
-		    loop_now(pg->loop) + TICK_MS);
+	const uint64_t at = clock_mono_ms() + ms;
+
+	if (at < pg->tick.at)
+		loop_timer_set(pg->loop, &pg->tick, at);
 }
 
 static void
@@ -71,7 +71,7 @@ on_tick(void *arg)
 	pg_pipe_expire(&pg->writer, now);
 	pg_pipe_expire(&pg->reader, now);
 	if (pg->writer.n + pg->reader.n > 0)
-		pg_store_tick(pg);
+		pg_store_tick(pg, PG_TICK_MS);
 }
 
 static int

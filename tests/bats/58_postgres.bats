@@ -161,6 +161,16 @@ start_traced() {
 	assert_output ''
 }
 
+# What each SQLSTATE means, and where it may be cut, stands in the tool.
+@test "whatever a server says, or is cut off in: nothing acknowledged that is not there" {
+	clusters fsync=off
+	run --separate-stderr "$TOOLS/pgfaults.py" "$PG/a" states warnings \
+	    uncommitted cuts bytewise pulls neighbours too_many fenced
+	assert_success
+	echo "# $output" >&3
+	[ "$(field '.faults >= 50')" = true ]
+}
+
 # partitioned: each table of $PG/a becomes one of four partitions by the hash of
 # the client it is about
 partitioned() {

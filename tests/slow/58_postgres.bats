@@ -122,3 +122,20 @@ load ../bats/postgres
 	alone b
 	followed_all
 }
+
+@test "connections that are cut at each byte, stall, or are refused: it heals" {
+	clusters fsync=off
+	run --separate-stderr "$TOOLS/pgfaults.py" "$PG/a" every_cut \
+	    every_new_cut new_cuts conflicts stalls away
+	assert_success
+	echo "# $output" >&3
+	[ "$(field '.faults >= 450')" = true ]
+	[ "$(field '.stalled_ms < 8000')" = true ]
+}
+
+@test "more than may wait for the database is refused, and the rest is done" {
+	clusters fsync=off
+	run --separate-stderr "$TOOLS/pgfaults.py" "$PG/a" crowded
+	assert_success
+	echo "# $output" >&3
+}
