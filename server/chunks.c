@@ -388,11 +388,14 @@ chunks_start(struct chunks *c)
 	int fd = openat(c->dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	DIR *list = fd < 0 ? NULL : fdopendir(fd);
 	uint64_t number;
+	int r;
 
 	if (!list) {
+		r = err_sys(errno == ENOMEM ? ERR_NOMEM : ERR_IO,
+		    "pieces of files");
 		if (fd >= 0)
 			close(fd);
-		return err_sys(ERR_IO, "pieces of files");
+		return r;
 	}
 	while ((entry = readdir(list))) {
 		if (!read_name(&number, entry->d_name))

@@ -48,7 +48,7 @@ load faults
 }
 
 @test "E9: no memory for a request: the relay refuses it, and lives" {
-	relay_starved --step 3 --starts 211
+	relay_starved --step 3 --starts 211 --last 64
 }
 
 @test "E9: no memory for a command: it says so, and nothing is half done" {

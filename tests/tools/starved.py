@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: ISC
 """A relay that has no memory at one of its requests for some, or from it on.
 
-  starved.py [--step N] [--starts STEP] DIRECTORY
+  starved.py [--step N] [--starts STEP [--last N]] DIRECTORY
 
 While a request is served there is no memory the first time that the relay asks
 for some, then every Nth time, until it asks no more often (tests/preload/
@@ -12,8 +12,8 @@ on.  What it answered has come about, what it refused has not; then the same
 request is made as if nothing had been.
 
 With --starts the relay is then started with no memory in the same way, every
-STEPth time: it ends with status 1, or serves, and its store is sound.  That is
-without the sandbox, for libseccomp (2.5.4) does not outlive it: it crashes,
+STEPth time and, with --last, each of the last N times: it ends with status 1,
+or serves, and its store is sound.  That is without the sandbox, for libseccomp (2.5.4) does not outlive it: it crashes,
 hangs or makes a filter that allows less.  Prints one JSON line; what is
 wrong is told on stderr, with status 1.  $SENTINEL_BIN holds the relay,
 $SENTINEL_TOOLS the library.
@@ -272,18 +272,19 @@ def start_one(relay, memory, first, last):
     return asked
 
 
-def start(relay, memory, step):
+def start(relay, memory, step, last):
     relay.options += ("--sandbox", "off")
+    fine = start_one(relay, memory, EVER, EVER) - last
     points = 0
     for ever in False, True:
         first = 1
         try:
             while start_one(relay, memory, first,
                             EVER if ever else first) >= first:
-                first += step
+                first = min(first + step, max(first + 1, fine))
+                points += 1
         except Wrong as e:
             raise Wrong(f"start, {first}{' on' * ever}: {e}") from e
-        points += first // step
     return points
 
 
@@ -291,6 +292,7 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--step", type=int, default=1)
     parser.add_argument("--starts", type=int, default=0, metavar="STEP")
+    parser.add_argument("--last", type=int, default=0, metavar="N")
     parser.add_argument("directory")
     args = parser.parse_args()
     directory = pathlib.Path(args.directory)
@@ -301,7 +303,8 @@ def main():
     try:
         told = serve(relay, memory, args.step)
         if args.starts:
-            told["Start"] = start(relay, memory, args.starts)
+            told["Start"] = start(relay, memory, args.starts,
+                                  args.last)
         print(json.dumps(told))
     except (Wrong, Gone) as e:
         sys.exit(f"wrong: {e}")
