@@ -3,6 +3,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -42,6 +44,28 @@ make(const char *path)
 	return r;
 }
 
+/* the directory of path is the user's own, too */
+static bool
+is_at_home(uid_t user, const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	char dir[PATH_MAX];
+	struct stat st;
+	int n;
+
+	n = snprintf(dir, sizeof(dir), "%.*s.",
+	    slash ? (int)(slash - path) + 1 : 0, path);
+	return n < (int)sizeof(dir) && stat(dir, &st) == 0 && st.st_uid == user;
+}
+
+/* root can make invites for a relay that runs as somebody else */
+static bool
+is_owner(uid_t user, const char *path)
+{
+	return user == geteuid() || user == 0 ||
+	    (geteuid() == 0 && is_at_home(user, path));
+}
+
 static int
 check_owner(int fd, const char *path)
 {
@@ -51,7 +75,7 @@ check_owner(int fd, const char *path)
 		return err_sys(ERR_IO, "%s", path);
 	if (!S_ISREG(st.st_mode))
 		return fault(ERR_INSECURE, path, "not a regular file");
-	if (st.st_uid != geteuid() && st.st_uid != 0)
+	if (!is_owner(st.st_uid, path))
 		return fault(ERR_INSECURE, path, "belongs to another user");
 	if (st.st_mode & (S_IRWXG | S_IRWXO))
 		return fault(ERR_INSECURE, path,

@@ -17,7 +17,8 @@
 
 /*
  * Read the key in path; where there is no file, make one, 0600, with a new
- * key.  ERR_INSECURE: others may read it or own it.  ERR_CORRUPT, ERR_IO.
+ * key.  ERR_INSECURE: others may read it or own it; root takes that of another
+ * user where it stands in a directory of that user's.  ERR_CORRUPT, ERR_IO.
  */
 int relaykey_load(uint8_t sk[static KEY_LEN], const char *path) MUST_USE;
 

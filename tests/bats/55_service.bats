@@ -52,6 +52,24 @@ SYSTEM=$ROOT/share/systemd/system
 	[ -z "$(find "$root" -type f)" ]
 }
 
+@test "a Debian package has each file that is installed" {
+	local root=$BATS_TEST_TMPDIR/root pattern
+	local make=(make -s -C "$ROOT" "DESTDIR=$root"
+	    "BUILD=${SENTINEL_BIN%/*/bin}"
+	    "VARIANT=$(basename "${SENTINEL_BIN%/bin}")")
+
+	mapfile -t dirs < <(sed -n '/^DIRS/,/[^\\]$/p' "$ROOT/debian/rules" |
+	    grep -o '[A-Z]\+=[^ ]*')
+	MAKEFLAGS='' "${make[@]}" "${dirs[@]}" install 3>&-
+	cd "$root" || return
+	find . -type f -printf '%P\n' | sort >../all
+	while read -r pattern _; do
+		compgen -G "$pattern" >../found || fail "nothing is $pattern"
+		xargs -I {} find {} -type f <../found
+	done < <(cat "$ROOT"/debian/*.install) | sort >../packed
+	diff ../all ../packed
+}
+
 @test "what the configuration that is installed comments out is the default" {
 	local conf=$BATS_TEST_TMPDIR/all.conf name value
 

@@ -495,6 +495,11 @@ test_starts_that_fail(void **state)
 	if (geteuid() == 0) {
 		assert_int_equal(chown(f->key, 65533, (gid_t)-1), 0);
 		assert_int_equal(relaykey_load(sk, f->key), ERR_INSECURE);
+		assert_int_equal(chown(f->dir, 65533, (gid_t)-1), 0);
+		assert_int_equal(relaykey_load(sk, f->key), 0);
+		assert_int_equal(chown(f->dir, 65532, (gid_t)-1), 0);
+		assert_int_equal(relaykey_load(sk, f->key), ERR_INSECURE);
+		assert_int_equal(chown(f->dir, 0, (gid_t)-1), 0);
 		assert_int_equal(chown(f->key, 0, (gid_t)-1), 0);
 	}
 	assert_int_equal(relaykey_load(sk, f->key), 0);
