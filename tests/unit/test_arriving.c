@@ -840,6 +840,22 @@ killed_after_the_name(void **state)
 	assert_int_equal(count(d, false), 1);
 }
 
+/* Where a name can only be linked the part may still be there beside it. */
+static void
+killed_amid_the_name(void **state)
+{
+	struct desk *d = *state;
+	struct parcel p = parcel(&d->stage->bob, 1, 10000, "n");
+	char from[512];
+
+	name_it(d, &p);
+	snprintf(from, sizeof(from), "%s", part(d, &p));
+	assert_int_equal(link(from, inside(d, "n")), 0);
+	assert_int_equal(settle(d), 0);
+	expect_file(d, &p, "n");
+	assert_int_equal(count(d, false), 1);
+}
+
 /* Named, and then somebody took it: another file of that name is not it. */
 static void
 named_and_taken(void **state)
@@ -984,6 +1000,7 @@ main(void)
 		FRESH(many_in_turn),
 		FRESH(killed_before_the_name),
 		FRESH(killed_after_the_name),
+		FRESH(killed_amid_the_name),
 		FRESH(named_and_taken),
 		FRESH(named_and_exchanged),
 		FRESH(forgotten_peers),
