@@ -216,6 +216,20 @@ arriving_is_elsewhere(struct arriving *a, const struct files *f)
 	return true;
 }
 
+/* Written, committed or not: the part's blocks are those of the file. */
+static uint64_t
+bytes_there(const struct arriving *a, const struct plain_manifest *m,
+    const struct files *f)
+{
+	const uint64_t committed = spans_missing(&f->spans) * m->chunk_size;
+	uint8_t id[ID_LEN];
+	uint64_t taken;
+
+	parts_id(id, a->client, f);
+	taken = outdir_part_room(a->dir, id);
+	return taken > committed ? taken : committed;
+}
+
 static int
 has_room(struct arriving *a, const struct plain_manifest *m,
     const struct files *f, bool *has)
@@ -230,7 +244,7 @@ has_room(struct arriving *a, const struct plain_manifest *m,
 		files_describe_end(f, &e);
 		size = e.size;
 	}
-	have = spans_missing(&f->spans) * m->chunk_size;
+	have = bytes_there(a, m, f);
 	if (size != PLAIN_SIZE_UNKNOWN)
 		need = size > have ? size - have : 0;
 	*has = need <= room;

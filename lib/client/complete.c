@@ -159,9 +159,12 @@ finish_named(struct arriving *a, struct files *f)
 
 	if (r < 0)
 		return r;
-	if (inode != 0 && inode == f->inode)
-		return arriving_conclude(a, f, INBOX_FILE, NULL);
 	parts_id(id, a->client, f);
+	if (inode != 0 && inode == f->inode) {
+		/* where names are linked it may still have both */
+		r = outdir_drop_part(a->dir, id);
+		return r < 0 ? r : arriving_conclude(a, f, INBOX_FILE, NULL);
+	}
 	r = outdir_open_part(a->dir, id, false, &fd);
 	if (r < 0)
 		return r;

@@ -14,6 +14,8 @@ struct slot {
 	size_t len;
 	struct upload_line *line; /* NULL: free */
 	uint64_t index;
+	bool put_off; /* the relay was busy; not asked for */
+	bool probe;   /* asked for again, to see if it still is */
 };
 
 struct upload {
@@ -22,6 +24,7 @@ struct upload {
 	struct slot slots[UPLOAD_WINDOW];
 	struct slot *asked[UPLOAD_WINDOW]; /* in the order of the requests */
 	size_t asked_n;
+	struct err_info busy; /* what the relay said when it was last */
 	struct slot *lent;
 	uint8_t *memory;
 };
@@ -98,21 +101,103 @@ drop_first(struct upload *u)
 		u->asked[i] = u->asked[i + 1];
 }
 
-/* The relay has said no to s, which is no more among those asked for. */
-static int
-meet_refusal(struct upload *u, struct slot *s, int r)
+static void
+release(struct slot *s)
 {
-	struct upload_line *line = s->line;
+	s->line = NULL;
+	s->put_off = s->probe = false;
+}
 
-	if (line->failed == 0 && r == ERR_BUSY)
-		r = patience_wait(&u->patience, r);
-	if (r == 0)
-		return post(u, s);
+/* What else there is of the line is dropped as its answers come. */
+static void
+fail_line(struct upload *u, struct upload_line *line, int r)
+{
 	if (line->failed == 0) {
 		line->failed = r;
 		line->why = *err_last();
 	}
-	s->line = NULL;
+	for (size_t i = 0; i < UPLOAD_WINDOW; i++) {
+		if (u->slots[i].line == line && u->slots[i].put_off)
+			release(&u->slots[i]);
+	}
+}
+
+/* The relay has said no to s, which is no more among those asked for. */
+static void
+meet_refusal(struct upload *u, struct slot *s, int r)
+{
+	if (s->line->failed == 0 && r == ERR_BUSY) {
+		u->busy = *err_last();
+		s->put_off = true;
+		s->probe = false;
+		return;
+	}
+	fail_line(u, s->line, r);
+	release(s);
+}
+
+static bool
+is_asked(const struct upload *u, const struct upload_line *line)
+{
+	for (size_t i = 0; i < u->asked_n; i++) {
+		if (u->asked[i]->line == line)
+			return true;
+	}
+	return false;
+}
+
+/* One of each line: a relay that has no room is not sent all of it again. */
+static int
+post_probes(struct upload *u)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < UPLOAD_WINDOW && r == 0; i++) {
+		struct slot *s = &u->slots[i];
+
+		if (!s->put_off || is_asked(u, s->line))
+			continue;
+		s->put_off = false;
+		s->probe = true;
+		r = post(u, s);
+	}
+	return r;
+}
+
+/* A probe of the line went through. */
+static int
+post_others(struct upload *u, const struct upload_line *line)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < UPLOAD_WINDOW && r == 0; i++) {
+		struct slot *s = &u->slots[i];
+
+		if (!s->put_off || s->line != line)
+			continue;
+		s->put_off = false;
+		r = post(u, s);
+	}
+	return r;
+}
+
+/*
+ * All is answered, and some put off: that is waited for once, not for each of
+ * them.  When patience ends none has got on for as long.
+ */
+static int
+wait_busy(struct upload *u)
+{
+	int r;
+
+	err_restore(&u->busy);
+	r = patience_wait(&u->patience, ERR_BUSY);
+	if (r == 0)
+		return post_probes(u);
+	for (size_t i = 0; i < UPLOAD_WINDOW; i++) {
+		if (u->slots[i].put_off)
+			fail_line(u, u->slots[i].line, r);
+	}
 	return 0;
 }
 
@@ -122,6 +207,8 @@ hear(struct upload *u)
 {
 	struct chan *chan = client_chan(u->client);
 	struct slot *s = u->asked[0];
+	const struct upload_line *line = s->line;
+	const bool probe = s->probe;
 	struct chan_reply reply;
 	int r = chan_get(chan, &reply, 0);
 
@@ -129,15 +216,23 @@ hear(struct upload *u)
 		return begin_again(u, r);
 	if (r == 0 &&
 	    (reply.len != BODY_SENT_LEN ||
-		memcmp(reply.payload, s->line->to, ID_LEN) != 0))
+		memcmp(reply.payload, line->to, ID_LEN) != 0))
 		return err_set(ERR_PROTOCOL,
 		    "the relay confirms another chunk");
 	drop_first(u);
-	if (r < 0)
-		return meet_refusal(u, s, r);
+	if (r < 0) {
+		meet_refusal(u, s, r);
+		return 0;
+	}
 	patience_renew(&u->patience);
-	s->line = NULL;
-	return 0;
+	release(s);
+	return probe ? post_others(u, line) : 0;
+}
+
+static int
+advance(struct upload *u)
+{
+	return u->asked_n > 0 ? hear(u) : wait_busy(u);
 }
 
 static struct slot *
@@ -156,7 +251,7 @@ upload_box(struct upload *u, uint8_t **box)
 	struct slot *s;
 
 	while (!(s = find_free(u))) {
-		int r = hear(u);
+		int r = advance(u);
 
 		if (r < 0)
 			return r;
@@ -179,13 +274,23 @@ upload_send(struct upload *u, struct upload_line *line, size_t len)
 	return post(u, s);
 }
 
+static bool
+is_settled(const struct upload *u)
+{
+	for (size_t i = 0; i < UPLOAD_WINDOW; i++) {
+		if (u->slots[i].line)
+			return false;
+	}
+	return true;
+}
+
 int
 upload_settle(struct upload *u)
 {
 	int r = 0;
 
-	while (r == 0 && u->asked_n > 0)
-		r = hear(u);
+	while (r == 0 && !is_settled(u))
+		r = advance(u);
 	return r;
 }
 

@@ -220,6 +220,19 @@ outdir_drop_part(const struct outdir *d, const uint8_t id[static ID_LEN])
 	return 0;
 }
 
+uint64_t
+outdir_part_room(const struct outdir *d, const uint8_t id[static ID_LEN])
+{
+	char name[PART_SIZE];
+	struct stat st;
+
+	part_name(name, id);
+	if (fstatat(d->fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
+	    !S_ISREG(st.st_mode))
+		return 0;
+	return (uint64_t)st.st_blocks * 512;
+}
+
 static bool
 is_part_name(const char *name)
 {

@@ -43,6 +43,10 @@ int outdir_open_part(const struct outdir *d, const uint8_t id[static ID_LEN],
 int outdir_drop_part(const struct outdir *d,
     const uint8_t id[static ID_LEN]) MUST_USE; /* none is fine */
 
+/* Bytes of the disk that it takes; 0 when there is none. */
+uint64_t outdir_part_room(const struct outdir *d,
+    const uint8_t id[static ID_LEN]);
+
 /*
  * Take away partial files of our own that nobody has written to for so long:
  * those of key files that do not know of them any more.  Both in ms, the

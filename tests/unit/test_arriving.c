@@ -616,6 +616,31 @@ stream_leaves_room(void **state)
 	expect_file(d, &p, "n");
 }
 
+/* What a command that was killed has written is room for the next one. */
+static void
+part_is_room(void **state)
+{
+	struct desk *d = *state;
+	struct parcel p = parcel(&d->stage->bob, 1, 64 * CHUNK, "n");
+	const uint64_t committed[] = { 0, 8, 64 };
+
+	announce(d, &p);
+	for (size_t i = 0; i + 1 < ARRAY_LEN(committed); i++) {
+		free_blocks = 1 << 20;
+		for (uint64_t n = committed[i]; n < 60; n++)
+			assert_true(chunk(d, &p, n));
+		again(d);
+		free_blocks = 10;
+		for (uint64_t n = committed[i]; n < committed[i + 1]; n++)
+			assert_true(chunk(d, &p, n));
+		assert_false(d->a->lacks_room);
+		assert_int_equal(settle(d), 0);
+	}
+	end(d, &p);
+	assert_int_equal(settle(d), 0);
+	expect_file(d, &p, "n");
+}
+
 /* Padding does not carry a stream over the limit. */
 static void
 stream_over_the_limit(void **state)
@@ -815,6 +840,22 @@ killed_after_the_name(void **state)
 	assert_int_equal(count(d, false), 1);
 }
 
+/* Where a name can only be linked the part may still be there beside it. */
+static void
+killed_amid_the_name(void **state)
+{
+	struct desk *d = *state;
+	struct parcel p = parcel(&d->stage->bob, 1, 10000, "n");
+	char from[512];
+
+	name_it(d, &p);
+	snprintf(from, sizeof(from), "%s", part(d, &p));
+	assert_int_equal(link(from, inside(d, "n")), 0);
+	assert_int_equal(settle(d), 0);
+	expect_file(d, &p, "n");
+	assert_int_equal(count(d, false), 1);
+}
+
 /* Named, and then somebody took it: another file of that name is not it. */
 static void
 named_and_taken(void **state)
@@ -945,6 +986,7 @@ main(void)
 		FRESH(part_exchanged_at_last),
 		FRESH(beyond_the_file_system),
 		FRESH(stream_leaves_room),
+		FRESH(part_is_room),
 		FRESH(stream_over_the_limit),
 		FRESH(disk_full),
 		FRESH(taken_amid_a_sync),
@@ -958,6 +1000,7 @@ main(void)
 		FRESH(many_in_turn),
 		FRESH(killed_before_the_name),
 		FRESH(killed_after_the_name),
+		FRESH(killed_amid_the_name),
 		FRESH(named_and_taken),
 		FRESH(named_and_exchanged),
 		FRESH(forgotten_peers),

@@ -264,6 +264,57 @@ busy_again_and_again(void **state)
 }
 
 static int
+busy_with_window(uint8_t to, uint64_t n)
+{
+	(void)to;
+	(void)n;
+	return times_asked == 0 ? fake_refuse(ERR_BUSY, 1000) : 0;
+}
+
+/* A mailbox that is full refuses all that is on its way: one wait for it. */
+static void
+busy_with_all(void **state)
+{
+	(void)state;
+	judge = busy_with_window;
+	give_all(&lines[0], UPLOAD_WINDOW);
+	assert_int_equal(upload_settled(u, &lines[0]), 0);
+	assert_int_equal(upload_settle(u), 0);
+	assert_int_equal(fake.slept, 1000);
+	assert_int_equal(lines[0].failed, 0);
+	expect_taken(0, UPLOAD_WINDOW, 1);
+	assert_int_equal(upload_settled(u, &lines[0]), UPLOAD_WINDOW);
+}
+
+static int
+no_room_for_bob(uint8_t to, uint64_t n)
+{
+	(void)n;
+	return to == 1 || times_asked == 0 ? fake_refuse(ERR_BUSY, 1000) : 0;
+}
+
+/* It is asked now and then with one chunk, and carol's is not forgotten. */
+static void
+no_room_for_one(void **state)
+{
+	(void)state;
+	judge = no_room_for_bob;
+	for (int i = 0; i < UPLOAD_WINDOW / 2; i++) {
+		assert_int_equal(give(&lines[0]), 0);
+		assert_int_equal(give(&lines[1]), 0);
+	}
+	assert_int_equal(upload_settle(u), 0);
+	assert_int_equal(lines[0].failed, ERR_BUSY);
+	assert_int_equal(lines[0].why.retry_after_ms, 1000);
+	assert_int_equal(lines[1].failed, 0);
+	expect_taken(0, 0, 0);
+	expect_taken(1, UPLOAD_WINDOW / 2, 1);
+	assert_in_range(fake.asked_n, UPLOAD_WINDOW, 3 * UPLOAD_WINDOW);
+	assert_in_range(fake.slept, FAKE_TIMEOUT_MS - 1000,
+	    FAKE_TIMEOUT_MS + 2000);
+}
+
+static int
 refuses_bob(uint8_t to, uint64_t n)
 {
 	return to == 1 && n >= 2
@@ -333,6 +384,8 @@ main(void)
 		FAKED(relay_is_busy),
 		FAKED(busy_for_too_long),
 		FAKED(busy_again_and_again),
+		FAKED(busy_with_all),
+		FAKED(no_room_for_one),
 		FAKED(refused_for_good),
 		FAKED(confirms_another),
 	};
