@@ -24,9 +24,10 @@ DESTDIR    ?=
 INSTALL    ?= install
 PKG_CONFIG ?= pkg-config
 
-# the store on PostgreSQL, where its library is
+# the store on PostgreSQL, where its library is: the relay loads it, benches link
 PQ := $(shell $(PKG_CONFIG) --exists libpq && echo libpq)
 PQFLAGS := $(if $(PQ),$(shell $(PKG_CONFIG) --cflags libpq))
+PQLIBS  := $(if $(PQ),$(shell $(PKG_CONFIG) --libs libpq))
 
 # --- what there is to build: the tree is the list --------------------------
 T       ?= *# a glob: which unit tests, corpora, fuzz targets, bats files and benches run
@@ -65,7 +66,7 @@ SRC   := $(LIB_SRC) $(SRV_SRC) $(CMD_SRC) $(UNT_SRC) $(UNT_LIB) $(FUZ_SRC) $(FUZ
          $(BEN_SRC) $(BEN_LIB) $(TOO_SRC) $(SIE_SRC) tests/fuzz/replay.c
 
 # --- flags: ours are appended, the user's CFLAGS and LDFLAGS are kept ------
-NEED   := libsodium sqlite3 jansson libseccomp $(PQ)
+NEED   := libsodium sqlite3 jansson libseccomp
 PROBE  := -Wlogical-op -Wduplicated-cond -fstack-clash-protection -fcf-protection \
           -mbranch-protection=standard -ftrivial-auto-var-init=zero -fstrict-flex-arrays=3
 LIBS   := $(shell $(PKG_CONFIG) --libs $(NEED) 2>/dev/null)
@@ -153,7 +154,7 @@ $(B)/replay/%: $(B)/obj/tests/fuzz/%.o $(B)/obj/tests/fuzz/replay.o $(B)/libfuzz
 $(B)/fuzz_%: $(B)/obj/tests/fuzz/fuzz_%.o $(B)/libfuzz.a $(B)/libunit.a $(B)/librelay.a $(B)/libsentinel.a
 	$(call link,-fsanitize=fuzzer)
 $(B)/bench/%: $(B)/obj/tests/bench/%.o $(B)/libbench.a $(B)/librelay.a $(B)/libsentinel.a
-	$(call link)
+	$(call link,$(PQLIBS))
 $(B)/tools/%: $(B)/obj/tests/tools/%.o $(B)/libsentinel.a
 	$(call link)
 $(B)/tools/siege: $(call obj,$(SIE_SRC)) $(B)/libunit.a $(B)/libsentinel.a

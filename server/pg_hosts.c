@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: ISC */
 #include "server/pg_hosts.h"
 
-#include <libpq-fe.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/err.h"
+#include "server/pg_lib.h"
 
 static const char *const lists[PG_HOSTS_LISTS] = { "host", "hostaddr", "port" };
 

@@ -9,13 +9,13 @@
 #ifndef SERVER_PG_LINK_H
 #define SERVER_PG_LINK_H
 
-#include <libpq-fe.h>
 #include <stdbool.h>
 #include <stdint.h>
 
 #include "base/attr.h"
 #include "server/loop.h"
 #include "server/pg_hosts.h"
+#include "server/pg_lib.h"
 
 struct pg;
 

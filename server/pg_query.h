@@ -6,7 +6,6 @@
 #ifndef SERVER_PG_QUERY_H
 #define SERVER_PG_QUERY_H
 
-#include <libpq-fe.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -14,6 +13,7 @@
 
 #include "base/attr.h"
 #include "base/buf.h"
+#include "server/pg_lib.h"
 #include "server/store_later.h"
 #include "wire/limits.h"
 

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: ISC */
 #include "server/pg_reach.h"
 
-#include <libpq-fe.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/err.h"
+#include "server/pg_lib.h"
 
 #define PORT_USUAL 5432
 

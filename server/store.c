@@ -58,6 +58,8 @@ not_a_store(const char *where)
 }
 
 #ifdef WITH_LIBPQ
+#include "server/pg_lib.h"
+
 /* A URI begins like that itself. */
 static const char *
 conninfo(const char *where)
@@ -71,13 +73,17 @@ static int
 open_pg(struct store **out, const char *where, const char *key,
     const struct store_limits *limits)
 {
-	return pg_store_open(out, conninfo(where), key, limits);
+	int r = pg_lib_open();
+
+	return r == 0 ? pg_store_open(out, conninfo(where), key, limits) : r;
 }
 
 static int
 outside_pg(struct sandbox_outside *out, const char *where)
 {
-	return pg_reach_find(out, conninfo(where));
+	int r = pg_lib_open();
+
+	return r == 0 ? pg_reach_find(out, conninfo(where)) : r;
 }
 #else
 static int

@@ -69,7 +69,7 @@ int store_open(struct store **out, const char *where, const char *key,
 /* Where all its files are, the caller's to free.  ERR_USAGE, ERR_NOMEM. */
 int store_directory(char **out, const char *where, const char *key) MUST_USE;
 
-/* What it needs outside the sandbox.  ERR_USAGE, ERR_NOMEM. */
+/* What it needs outside the sandbox.  ERR_USAGE, ERR_IO, ERR_NOMEM. */
 int store_outside(struct sandbox_outside *out, const char *where) MUST_USE;
 
 /* Other limits from now on; what is over one stays. */

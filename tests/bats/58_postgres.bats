@@ -6,6 +6,26 @@ load helper
 load tools
 load postgres
 
+# cannot_load LIBRARY DETAIL: what is found under libpq's name will not do
+cannot_load() {
+	ln -sf "$1" "$BATS_TEST_TMPDIR/libpq.so.5"
+	fault 34 io env LD_LIBRARY_PATH="$BATS_TEST_TMPDIR" \
+	    "$SENTINEL_BIN/sentinel-relay" -l 127.0.0.1:0 --key key \
+	    --store postgresql:host=127.0.0.1 --sandbox off
+	run jq -r .message <<<"$stderr"
+	assert_output --partial "$2"
+}
+
+@test "libpq is loaded by a store on PostgreSQL alone, and told when it will not do" {
+	cd "$BATS_TEST_TMPDIR"
+	run ldd "$SENTINEL_BIN/sentinel-relay"
+	assert_output --partial libsqlite3
+	refute_output --partial libpq
+	cannot_load /dev/null 'libpq.so.5: file too short'
+	cannot_load "$(ldd "$SENTINEL_BIN/sentinel-relay" |
+	    awk '/libjansson/ { print $3 }')" 'libpq.so.5 has no PQ'
+}
+
 # Bounded for a machine with other things to do; the figure is told.
 @test "two relays: what comes through one is had through the other, at once" {
 	clusters fsync=off

@@ -9,6 +9,8 @@
 
 #include <cmocka.h>
 
+#include "server/pg_lib.h"
+
 /* The list of that name, turned; NULL: there is none. */
 static void
 expect(const char *conninfo, unsigned by, const char *name,
@@ -74,6 +76,13 @@ test_left_alone(void **state)
 	expect("not a conninfo", 1, "host", NULL);
 }
 
+static int
+load(void **state)
+{
+	(void)state;
+	return pg_lib_open();
+}
+
 int
 main(void)
 {
@@ -83,5 +92,5 @@ main(void)
 		cmocka_unit_test(test_left_alone),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return cmocka_run_group_tests(tests, load, NULL);
 }
