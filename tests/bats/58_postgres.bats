@@ -99,7 +99,7 @@ cannot_load() {
 	until_true grep -q ':00000002$' "$RELAY_KEY.timeline"
 	kill_relay x
 	cluster start a
-	fault 34 io sentinel-relay -l 127.0.0.1:0 --key "$RELAY_KEY" \
+	fault 34 io timeout 30 sentinel-relay -l 127.0.0.1:0 --key "$RELAY_KEY" \
 	    --store "postgresql:host=$PG/a user=sentinel dbname=postgres"
 	[[ $stderr == *"timeline 1, older than 2 of $RELAY_KEY.timeline"* ]]
 	# nor does it take it when it is the first of two
@@ -122,7 +122,7 @@ relays_on() {
 	    --key "$RELAY_KEY" --store "postgresql:$(conninfo)")
 	# a leak checker cannot work under another tracer
 	export ASAN_OPTIONS=${ASAN_OPTIONS-}:detect_leaks=0
-	fault 34 io strace -f -qq -o "$trace" -e trace=rename \
+	fault 34 io timeout 30 strace -f -qq -o "$trace" -e trace=rename \
 	    -e inject=rename:error=ENOSPC "${command[@]}"
 	[[ $stderr == *"$RELAY_KEY.timeline: No space left"* ]]
 	[ "$(cd "$BATS_TEST_TMPDIR" && echo relay.secret*)" = relay.secret ]
@@ -131,7 +131,7 @@ relays_on() {
 	    /^write\(1/ { print "ready" }' "$trace"
 	assert_output $'fsync\nrename\nfsync\nready'
 	echo nothing >"$RELAY_KEY.timeline"
-	fault 32 keyfile_corrupt "${command[@]}"
+	fault 32 keyfile_corrupt timeout 30 "${command[@]}"
 	[[ $stderr == *"$RELAY_KEY.timeline"* ]]
 }
 

@@ -27,7 +27,7 @@ load ../bats/helper
 	relay=$out/debug/bin/sentinel-relay
 	run nm -u "$relay"
 	refute_output --partial PQ
-	fault 2 usage "$relay" -l 127.0.0.1:0 --key "$BATS_TEST_TMPDIR/key" \
+	fault 2 usage timeout 30 "$relay" -l 127.0.0.1:0 --key "$BATS_TEST_TMPDIR/key" \
 	    --store 'postgresql:host=/nowhere'
 	[ "$(jq -c 'select(.type == "error") | .message' <<<"$stderr")" = \
 	    '"this sentinel-relay was built without PostgreSQL"' ]
