@@ -370,8 +370,9 @@ def greet(scene, text):
 
 @play
 def fenced(scene):
-    """A server of an older timeline is none, nor is one in recovery."""
-    for text, wanted in ("", "standby"), ("00000001", "older timeline"):
+    """A server of an older timeline is none, nor is one in recovery; the last
+    play, for what was seen stands in a file."""
+    for text, wanted in ("", "standby"), ("00000001", "older"):
         greet(scene, "000000FF")
         scene.proxy.cut_all()
         scene.until(lambda: scene.proxy.fired >= LINKS, "greeted")
