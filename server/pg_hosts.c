@@ -2,14 +2,9 @@
 #include "server/pg_hosts.h"
 
 #include <stdbool.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include "base/err.h"
 #include "server/pg_lib.h"
-
-static const char *const lists[PG_HOSTS_LISTS] = { "host", "hostaddr", "port" };
 
 static unsigned
 count(const char *list)
@@ -21,62 +16,39 @@ count(const char *list)
 	return n;
 }
 
-/* The part of it that comes first then; NULL: no memory. */
-static char *
-turn(const char *list, unsigned by)
+/* One value may stand for all servers. */
+static void
+pick(char *list, unsigned nth)
 {
-	const size_t len = strlen(list);
-	const char *first = list;
-	char *out = malloc(len + 2);
-	int before;
+	const char *one = list;
+	size_t len;
 
-	/* with the comma that is to go */
-	for (by %= count(list); by > 0; by--)
-		first = strchr(first, ',') + 1;
-	before = (int)(first - list);
-	if (out)
-		snprintf(out, len + 2, "%s%s%.*s", first, before > 0 ? "," : "",
-		    before > 0 ? before - 1 : 0, list);
-	return out;
+	for (nth %= count(list); nth > 0; nth--)
+		one = strchr(one, ',') + 1;
+	len = strcspn(one, ",");
+	memmove(list, one, len);
+	list[len] = '\0';
 }
 
-static int
-add(struct pg_hosts *h, const char *name, const char *list, unsigned by)
+static bool
+is_list(const PQconninfoOption *o)
 {
-	char *turned = turn(list, by);
-
-	if (!turned)
-		return err_set(ERR_NOMEM, "PostgreSQL");
-	h->names[h->n] = name;
-	h->values[h->n++] = turned;
-	return 0;
+	return o->val &&
+	    (strcmp(o->keyword, "host") == 0 ||
+		strcmp(o->keyword, "hostaddr") == 0 ||
+		strcmp(o->keyword, "port") == 0);
 }
 
-int
-pg_hosts_turn(struct pg_hosts *out, const char *conninfo, unsigned by)
+PQconninfoOption *
+pg_hosts_pick(const char *conninfo, unsigned nth)
 {
 	PQconninfoOption *options = PQconninfoParse(conninfo, NULL);
-	int r = 0;
 
-	*out = (struct pg_hosts){ .n = 0 };
-	for (const PQconninfoOption *o = options; o && o->keyword && r == 0;
-	     o++) {
-		for (int i = 0; i < PG_HOSTS_LISTS && r == 0; i++) {
-			if (strcmp(o->keyword, lists[i]) == 0 && o->val &&
-			    strchr(o->val, ','))
-				r = add(out, lists[i], o->val, by);
-		}
+	for (PQconninfoOption *o = options; o && o->keyword; o++) {
+		if (is_list(o))
+			pick(o->val, nth);
 	}
-	PQconninfoFree(options);
-	return r;
-}
-
-void
-pg_hosts_free(struct pg_hosts *h)
-{
-	for (int i = 0; i < h->n; i++)
-		free(h->values[i]);
-	h->n = 0;
+	return options;
 }
 
 unsigned
@@ -86,8 +58,7 @@ pg_hosts_count(const char *conninfo)
 	unsigned n = 1;
 
 	for (const PQconninfoOption *o = options; o && o->keyword; o++) {
-		if (strncmp(o->keyword, "host", strlen("host")) == 0 &&
-		    o->val && count(o->val) > n)
+		if (is_list(o) && count(o->val) > n)
 			n = count(o->val);
 	}
 	PQconninfoFree(options);

@@ -1,26 +1,22 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The servers of a CONNINFO in turn.  libpq begins with the first of them each
- * time: one that is refused, or is silent, would keep it from all others.
+ * The servers of a CONNINFO, one at a time.  libpq begins with the first of
+ * them each time: one that is refused, or is silent, would keep it from all
+ * others.  And it would look up the name of the next when it has come so far,
+ * while the loop stands still.
  */
 #ifndef SERVER_PG_HOSTS_H
 #define SERVER_PG_HOSTS_H
 
+#include <libpq-fe.h>
+
 #include "base/attr.h"
 
-#define PG_HOSTS_LISTS 3
-
-/* Those of a CONNINFO's lists that stand for the servers, turned. */
-struct pg_hosts {
-	const char *names[PG_HOSTS_LISTS]; /* host, hostaddr, port */
-	char *values[PG_HOSTS_LISTS];
-	int n;
-};
-
-/* So many to the left, counted round; a single server is none. ERR_NOMEM. */
-int pg_hosts_turn(struct pg_hosts *out, const char *conninfo,
-    unsigned by) MUST_USE;
-void pg_hosts_free(struct pg_hosts *h);
+/*
+ * The options of conninfo, with the nth server alone, counted round; NULL: it
+ * is none, or there is no memory.  PQconninfoFree.
+ */
+PQconninfoOption *pg_hosts_pick(const char *conninfo, unsigned nth) MUST_USE;
 
 /* How many there are to begin with. */
 unsigned pg_hosts_count(const char *conninfo);

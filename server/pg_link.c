@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include "server/pg_link.h"
 
+#include <assert.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,6 +10,7 @@
 #include "base/err.h"
 #include "server/log.h"
 #include "server/pg.h"
+#include "server/thread.h"
 
 #define CONNECT_MS  3000   /* to be up */
 #define RETRY_MS    100ULL /* after the first failure; doubled */
@@ -30,8 +32,7 @@ static const char greeting[] =
 
 void
 pg_link_params(const char *names[static PG_LINK_PARAMS],
-    const char *values[static PG_LINK_PARAMS], const char *conninfo,
-    const struct pg_hosts *turned)
+    const char *values[static PG_LINK_PARAMS], const PQconninfoOption *given)
 {
 	static const char *const usual[][2] = {
 		{ "application_name", "sentinel-relay" },
@@ -46,18 +47,16 @@ pg_link_params(const char *names[static PG_LINK_PARAMS],
 	};
 	size_t n = 0;
 
-	_Static_assert(ARRAY_LEN(usual) + PG_HOSTS_LISTS + 2 <= PG_LINK_PARAMS,
-	    "all of them");
 	for (; n < ARRAY_LEN(usual); n++) {
 		names[n] = usual[n][0];
 		values[n] = usual[n][1];
 	}
-	names[n] = "dbname"; /* expanded: what stands in it holds */
-	values[n++] = conninfo;
-	for (int i = 0; i < turned->n; i++) {
-		names[n] = turned->names[i];
-		values[n++] = turned->values[i];
+	for (; given->keyword && n < PG_LINK_PARAMS - 1; given++) {
+		names[n] = given->keyword;
+		values[n] = given->val;
+		n += given->val != NULL;
 	}
+	assert(!given->keyword);
 	names[n] = values[n] = NULL;
 }
 
@@ -84,11 +83,15 @@ unwatch(struct pg_link *l)
 	l->watched = false;
 }
 
+/* None before each server has had its turn. */
 static uint64_t
-backoff(unsigned failures)
+backoff(unsigned failures, unsigned servers)
 {
-	const uint64_t ms = RETRY_MS << (failures < 5 ? failures : 5);
+	const unsigned rounds = failures / servers;
+	const uint64_t ms = RETRY_MS << (rounds < 5 ? rounds : 5);
 
+	if (failures % servers != 0)
+		return 0;
 	return ms < RETRY_MAX ? ms : RETRY_MAX;
 }
 
@@ -112,32 +115,54 @@ pg_link_fail(struct pg_link *l, const char *why)
 	PQfinish(l->c);
 	l->c = NULL;
 	l->state = PG_LINK_DOWN;
-	l->due = now + backoff(l->failures++);
+	l->due = now +
+	    backoff(l->failures++, pg_hosts_count(l->pg->conninfo));
 	if (l->down_at == 0)
 		l->down_at = now;
 	l->on_down(l->arg);
 	pg_link_arrange(l);
 }
 
-/* Whether l is still there afterwards. */
-static void
-begin(struct pg_link *l)
+/* On a thread, for libpq looks up the name here. */
+static int
+start(void *arg)
 {
 	const char *names[PG_LINK_PARAMS], *values[PG_LINK_PARAMS];
-	struct pg_hosts turned;
+	struct pg_link *l = arg;
+	PQconninfoOption *given =
+	    pg_hosts_pick(l->pg->conninfo, l->server);
 
-	/* a connection that was lost counts as one, and nobody is to blame */
-	if (pg_hosts_turn(&turned, l->pg->conninfo,
-		l->failures > 0 ? l->failures - 1 : 0) == 0) {
-		pg_link_params(names, values, l->pg->conninfo, &turned);
-		l->c = PQconnectStartParams(names, values, 1);
-		pg_hosts_free(&turned);
-	}
+	if (!given)
+		return ERR_NOMEM;
+	pg_link_params(names, values, given);
+	l->started = PQconnectStartParams(names, values, 0);
+	PQconninfoFree(given);
+	return l->started ? 0 : ERR_NOMEM;
+}
+
+static void
+go_ahead(struct pg_link *l, int started)
+{
+	l->c = l->started;
+	l->started = NULL;
 	l->due = clock_mono_ms() + CONNECT_MS;
 	l->state = PG_LINK_CONNECTING;
 	l->wants = PGRES_POLLING_WRITING;
-	if (!l->c || PQstatus(l->c) == CONNECTION_BAD)
-		pg_link_fail(l, l->c ? NULL : "no memory");
+	if (started < 0 || PQstatus(l->c) == CONNECTION_BAD)
+		pg_link_fail(l, started < 0 ? "no memory" : NULL);
+}
+
+static void
+begin(struct pg_link *l)
+{
+	/* a connection that was lost counts as one, and nobody is to blame */
+	l->server = l->failures > 0 ? l->failures - 1 : 0;
+	l->state = PG_LINK_STARTING;
+	l->due = CLOCK_NEVER;
+	if (!l->pg->loop)
+		go_ahead(l, start(l));
+	else if (thread_begin(l->starter, l) < 0)
+		pg_link_fail(l, "no thread");
 }
 
 static bool
@@ -248,7 +273,10 @@ go_on(struct pg_link *l)
 static void
 step(struct pg_link *l)
 {
-	if (l->state == PG_LINK_CONNECTING) {
+	if (l->state == PG_LINK_STARTING) {
+		unwatch(l);
+		go_ahead(l, thread_end(l->starter));
+	} else if (l->state == PG_LINK_CONNECTING) {
 		unwatch(l); /* it may go on with another socket */
 		go_on(l);
 	} else if (PQconsumeInput(l->c) != 1) {
@@ -260,10 +288,12 @@ step(struct pg_link *l)
 	}
 }
 
-/* What is to be awaited, of a connection that there is. */
+/* What is to be awaited, of a connection that is not down. */
 static unsigned
 wanted(struct pg_link *l)
 {
+	if (l->state == PG_LINK_STARTING)
+		return LOOP_READ;
 	if (l->state == PG_LINK_CONNECTING)
 		return l->wants == PGRES_POLLING_READING ? LOOP_READ
 							 : LOOP_WRITE;
@@ -273,18 +303,19 @@ wanted(struct pg_link *l)
 void
 pg_link_arrange(struct pg_link *l)
 {
-	unsigned events = l->c ? wanted(l) : 0;
+	const bool is_down = l->state == PG_LINK_DOWN;
+	const unsigned events = is_down ? 0 : wanted(l);
 
 	if (!l->pg->loop)
 		return;
 	loop_timer_set(l->pg->loop, &l->timer, l->due);
-	if (!l->c)
+	if (is_down)
 		return;
 	if (l->watched) {
 		loop_want(l->pg->loop, &l->watch, events);
 		return;
 	}
-	l->watch.fd = PQsocket(l->c);
+	l->watch.fd = l->c ? PQsocket(l->c) : thread_fd(l->starter);
 	l->watch.events = events;
 	l->watched = loop_add(l->pg->loop, &l->watch) == 0;
 }
@@ -316,12 +347,16 @@ on_timer(void *arg)
 int
 pg_link_start(struct pg_link *l)
 {
+	int r;
+
 	l->watch = (struct loop_fd){ .fn = on_ready, .arg = l };
 	l->timer = (struct loop_timer){ .fn = on_timer, .arg = l };
-	if (loop_timer_add(l->pg->loop, &l->timer, l->due) < 0)
-		return ERR_NOMEM;
-	pg_link_arrange(l);
-	return 0;
+	r = thread_new(&l->starter, start);
+	if (r == 0)
+		r = loop_timer_add(l->pg->loop, &l->timer, l->due);
+	if (r == 0)
+		pg_link_arrange(l);
+	return r;
 }
 
 void
@@ -330,6 +365,10 @@ pg_link_stop(struct pg_link *l)
 	unwatch(l);
 	if (l->pg && l->pg->loop)
 		loop_timer_remove(l->pg->loop, &l->timer);
+	thread_free(l->starter);
+	l->starter = NULL;
+	PQfinish(l->started);
+	l->started = NULL;
 	PQfinish(l->c);
 	l->c = NULL;
 	l->state = PG_LINK_DOWN;

@@ -21,6 +21,7 @@ struct pg;
 
 enum pg_link_state {
 	PG_LINK_DOWN,
+	PG_LINK_STARTING, /* by a thread: the name of a host is looked up */
 	PG_LINK_CONNECTING,
 	PG_LINK_GREETING,
 	PG_LINK_UP,
@@ -30,6 +31,9 @@ struct pg_link {
 	struct pg *pg;
 	const char *name;
 	PGconn *c;
+	struct thread *starter; /* once there is a loop */
+	PGconn *started;        /* its own, until it is over */
+	unsigned server;        /* which one it starts with */
 	enum pg_link_state state;
 	PostgresPollingStatusType wants; /* while connecting */
 	struct loop_fd watch;
@@ -48,7 +52,7 @@ struct pg_link {
 
 /* Zeroed but for pg, name and what stands below failures: down. */
 int pg_link_start(struct pg_link *l) MUST_USE; /* in pg->loop */
-void pg_link_stop(struct pg_link *l);
+void pg_link_stop(struct pg_link *l); /* waits for a name to be looked up */
 
 /* Before there is a loop: connect to one of the servers, up to it is; ERR_IO.
  */
@@ -63,13 +67,9 @@ void pg_link_fail(struct pg_link *l, const char *why);
 /* Something was sent; due has changed. */
 void pg_link_arrange(struct pg_link *l);
 
-/*
- * The options of each connection, those of conninfo over the usual ones, and
- * turned over those; PQconnectStartParams.
- */
-#define PG_LINK_PARAMS 15
+/* Those given, over the usual ones, for PQconnectStartParams. */
+#define PG_LINK_PARAMS 80
 void pg_link_params(const char *names[static PG_LINK_PARAMS],
-    const char *values[static PG_LINK_PARAMS], const char *conninfo,
-    const struct pg_hosts *turned);
+    const char *values[static PG_LINK_PARAMS], const PQconninfoOption *given);
 
 #endif

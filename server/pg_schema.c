@@ -109,15 +109,18 @@ make(PGconn *c, struct pg_fence *f)
 }
 
 static int
-connect_to(const char *conninfo, const struct pg_hosts *turned,
-    struct pg_fence *f)
+connect_to(const char *conninfo, unsigned nth, struct pg_fence *f)
 {
 	const char *names[PG_LINK_PARAMS], *values[PG_LINK_PARAMS];
-	PGconn *c;
+	PQconninfoOption *given = pg_hosts_pick(conninfo, nth);
+	PGconn *c = NULL;
 	int r;
 
-	pg_link_params(names, values, conninfo, turned);
-	c = PQconnectdbParams(names, values, 1);
+	if (given) {
+		pg_link_params(names, values, given);
+		c = PQconnectdbParams(names, values, 0);
+	}
+	PQconninfoFree(given);
 	r = c ? make(c, f) : err_set(ERR_NOMEM, "PostgreSQL");
 	PQfinish(c);
 	return r;
@@ -147,13 +150,7 @@ pg_schema_make(const char *conninfo, struct pg_fence *f)
 	if (r < 0)
 		return r;
 	r = ERR_IO;
-	for (unsigned i = 0; r == ERR_IO && i < hosts; i++) {
-		struct pg_hosts turned;
-
-		r = pg_hosts_turn(&turned, conninfo, i);
-		if (r == 0)
-			r = connect_to(conninfo, &turned, f);
-		pg_hosts_free(&turned);
-	}
+	for (unsigned i = 0; r == ERR_IO && i < hosts; i++)
+		r = connect_to(conninfo, i, f);
 	return r;
 }

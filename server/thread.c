@@ -12,7 +12,7 @@
 
 #include "base/err.h"
 
-#define STACK_LEN (64 * 1024)
+#define STACK_LEN (256 * 1024) /* for a resolver; what is used counts */
 
 struct thread {
 	thread_fn fn;

@@ -189,6 +189,9 @@ start_traced() {
 	assert_success
 	echo "# $output" >&3
 	[ "$(field '.faults >= 50')" = true ]
+	run --separate-stderr "$TOOLS/pgfaults.py" --names "$PG/a" slow_names
+	assert_success
+	echo "# $output" >&3
 }
 
 # partitioned: each table of $PG/a becomes one of four partitions by the hash of

@@ -2,18 +2,21 @@
 # SPDX-License-Identifier: ISC
 """What a relay says when something happens between it and PostgreSQL.
 
-  pgfaults.py CLUSTER PLAY...
+  pgfaults.py [--names] CLUSTER PLAY...
 
-CLUSTER is a fresh one of pgcluster's; the plays are the functions below that
+CLUSTER is one of pgcluster's; the plays are the functions below that
 are registered as such, one after the other on one relay whose connections go
 through pgproxy.py.  After each of them a send works again.  In the end what
 was acknowledged is in the database, and what was refused is not, but for what
-a play says may be.  Prints one JSON line; what is wrong is told on stderr,
-with status 1.  $SENTINEL_BIN holds the relay.
+a play says may be.  With --names the relay is told a name, which the play
+slow_names keeps it from looking up (tests/preload/names.c).  Prints one JSON line; what is wrong is told on stderr,
+with status 1.  $SENTINEL_BIN holds the relay, $SENTINEL_TOOLS the library.
 """
+import argparse
 import collections
 import itertools
 import json
+import os
 import pathlib
 import select
 import subprocess
@@ -25,7 +28,7 @@ import pgproxy
 from pgproxy import (Column, CutAt, Held, Noted, Refused, StallAt,
                      Uncommitted)
 from relay import BUSY, PATIENCE, Gone, Person, Relay, Wrong
-from sentinel import REQUEST, VERSION
+from sentinel import REQUEST, VERSION, connect
 
 TEXT = 3
 PUT, PULL, GREETING = "sentinel_put", "sentinel_pull", "pg_is_in_recovery"
@@ -87,19 +90,26 @@ class Send:
 class Scene:
     """A relay behind a proxy, and people who send."""
 
-    def __init__(self, cluster, directory):
+    def __init__(self, cluster, directory, names=False):
         self.cluster = cluster
-        self.proxy = pgproxy.Proxy(directory, cluster)
+        self.proxy = pgproxy.Proxy(cluster, None if names else directory)
+        where = f"host={directory}"
+        self.tracer = []
+        self.slow = pathlib.Path(directory, "slow")
+        if names:
+            where = f"host=db.test sslmode=disable port={self.proxy.port}"
+            self.tracer = ["env", f"TEST_NAMES={self.slow}", "LD_PRELOAD="
+                           f"{os.environ['SENTINEL_TOOLS']}/names.so"]
         self.relay = Relay(directory, options=(
-            "--store", f"postgresql:host={directory} user=sentinel"
-            " dbname=postgres"))
+            "--store", f"postgresql:{where} user=sentinel dbname=postgres",
+            *(("--sandbox", "off") if names else ())))
         self.tags = (b"%d." % n for n in itertools.count())
         self.answers = {}       # by tag
         self.copies = {}        # of it that there may be
         self.counts = collections.Counter()
 
     def begin(self):
-        self.relay.start()
+        self.relay.start(*self.tracer)
         self.alice, self.bob = self.person("alice"), self.person("bob")
 
     def person(self, name):
@@ -151,7 +161,8 @@ class Scene:
         stored = collections.Counter(
             row.encode() for row in self.ask(
                 "SELECT split_part(convert_from(substr(content, 1, 12),"
-                " 'SQL_ASCII'), '.', 1) || '.' FROM messages").split())
+                " 'SQL_ASCII'), '.', 1) || '.' FROM messages"
+                f" WHERE to_client = '{self.bob.id.hex()}'").split())
         for tag, answer in self.answers.items():
             low, high = self.copies[tag] or 2 * (int(answer == DONE),)
             if not low <= stored[tag] <= high:
@@ -270,12 +281,14 @@ def pulls(scene):
     """What reads is asked again, and a warning takes nothing from it."""
     scene.send()
     for make in (lambda: CutAt("down", 40), lambda: CutAt("up", 10),
-                 lambda: Refused("40001"), lambda: Refused("57P01"),
-                 lambda: Noted("WARNING")):
+                 lambda: Refused("40001"), lambda: Refused("57P01")):
         scene.proxy.arm(PULL, make)
         if not scene.bob.pull() or not scene.proxy.fired:
             raise Wrong("nothing is pulled")
         scene.counts["faults"] += 1
+    scene.proxy.arm(PULL, lambda: Noted("WARNING"), -1)
+    if not scene.bob.pull() or scene.proxy.fired != 1:
+        raise Wrong("a warning is pulled again")
 
 
 def hold(scene):
@@ -288,21 +301,32 @@ def hold(scene):
     return held, first
 
 
-@play
-def neighbours(scene):
-    """One that fails takes none of its transaction along."""
-    people = {more: scene.person("one") for more in (b"good", b"bad", b"fine")}
+def together(scene, fault, times, wanted):
+    """One transaction of a send each, what they are answered; how often it
+    was met."""
+    people = {more: scene.person("one") for more in wanted}
     held, first = hold(scene)
-    scene.proxy.arm(b"bad", lambda: Refused("22P02"), -1)
+    scene.proxy.arm(b"bad", fault, times)
     sends = {more: Send(scene, who, more) for more, who in people.items()}
     scene.bob.pull()            # the relay has read what came before
     held.let_go.set()
     first.has(DONE, "held")
     for more, send in sends.items():
-        send.has(REFUSED if more == b"bad" else DONE, more)
-    if scene.proxy.fired < 2:   # together, and alone
-        raise Wrong(f"it was tried {scene.proxy.fired} times")
+        send.has(wanted[more], more)
     scene.counts["faults"] += scene.proxy.fired
+    return scene.proxy.fired
+
+
+@play
+def neighbours(scene):
+    """One that fails takes none of its transaction along; no disk does."""
+    n = together(scene, lambda: Refused("22P02"), -1,
+                 {b"good": DONE, b"bad": REFUSED, b"fine": DONE})
+    if n < 2:                   # together, and alone
+        raise Wrong(f"it was tried {n} times")
+    scene.heal("one that fails")
+    together(scene, lambda: Refused("53100"), 1,
+             {b"bad": REFUSED, b"as bad": REFUSED})
 
 
 @play
@@ -346,8 +370,9 @@ def greet(scene, text):
 
 @play
 def fenced(scene):
-    """A server of an older timeline is none, nor is one in recovery."""
-    for text, wanted in ("", "standby"), ("00000001", "older timeline"):
+    """A server of an older timeline is none, nor is one in recovery; the last
+    play, for what was seen stands in a file."""
+    for text, wanted in ("", "standby"), ("00000001", "older"):
         greet(scene, "000000FF")
         scene.proxy.cut_all()
         scene.until(lambda: scene.proxy.fired >= LINKS, "greeted")
@@ -392,6 +417,22 @@ def away(scene):
         scene.counts["faults"] += scene.proxy.refused
 
 
+@play
+def slow_names(scene):
+    """While a name is looked up, the relay serves on."""
+    scene.slow.touch()
+    scene.proxy.cut_all()
+    scene.until(lambda: scene.slow.stat().st_size > 0, "looked up")
+    for _ in range(3):          # as far as it goes without a database
+        connect(scene.relay.address, scene.bob.identity).socket.close()
+    waiting = Send(scene)
+    made = len(scene.proxy.connections)
+    scene.slow.unlink()
+    waiting.has(DONE, "slow names")
+    if len(scene.proxy.connections) == made:
+        raise Wrong("no name was looked up")
+
+
 def run(scene, names):
     scene.begin()
     for name in names:
@@ -404,10 +445,15 @@ def run(scene, names):
 
 
 def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--names", action="store_true")
+    parser.add_argument("cluster")
+    parser.add_argument("play", nargs="+", choices=PLAYS)
+    args = parser.parse_args()
     with tempfile.TemporaryDirectory() as directory:
-        scene = Scene(sys.argv[1], directory)
+        scene = Scene(args.cluster, directory, args.names)
         try:
-            print(json.dumps(run(scene, sys.argv[2:])))
+            print(json.dumps(run(scene, args.play)))
         except (Wrong, Gone) as e:
             sys.exit(f"wrong: {e}\n{log(scene)[-2000:]}")
         finally:

@@ -257,12 +257,13 @@ def unread(sock):
 
 
 class Proxy:
-    """Listens in one directory, for the server whose socket is in another.
+    """Listens in a directory, or on a PORT, for the server with its socket in
+    another.
 
     CONNECTIONS are all there have been; of those that were REFUSED, how many.
     """
 
-    def __init__(self, directory, server):
+    def __init__(self, server, directory=None):
         self.server = str(pathlib.Path(server) / SOCKET)
         self.bytewise = False
         self.refusal = None             # an SQLSTATE for all who come
@@ -272,9 +273,13 @@ class Proxy:
         self.lock = threading.Lock()
         self.armed = []
         self.fired = 0
-        self.listening = socket.socket(socket.AF_UNIX)
-        self.listening.bind(str(pathlib.Path(directory) / SOCKET))
-        self.listening.listen(16)
+        if directory:
+            self.listening = socket.socket(socket.AF_UNIX)
+            self.listening.bind(str(pathlib.Path(directory) / SOCKET))
+            self.listening.listen(16)
+        else:
+            self.listening = socket.create_server(("127.0.0.1", 0), backlog=16)
+            self.port = self.listening.getsockname()[1]
         threading.Thread(target=self._accept, daemon=True).start()
 
     def arm(self, pattern, make, times=1):

@@ -11,46 +11,44 @@
 
 #include "server/pg_lib.h"
 
-/* The list of that name, turned; NULL: there is none. */
+/* What is told of the nth server by that name; NULL: nothing. */
 static void
-expect(const char *conninfo, unsigned by, const char *name,
+expect(const char *conninfo, unsigned nth, const char *name,
     const char *expected)
 {
-	struct pg_hosts h;
-	const char *found = NULL;
+	PQconninfoOption *options = pg_hosts_pick(conninfo, nth);
+	const PQconninfoOption *o = options;
 
-	assert_int_equal(pg_hosts_turn(&h, conninfo, by), 0);
-	for (int i = 0; i < h.n; i++) {
-		if (strcmp(h.names[i], name) == 0)
-			found = h.values[i];
-	}
+	assert_non_null(options);
+	while (o->keyword && strcmp(o->keyword, name) != 0)
+		o++;
+	assert_non_null(o->keyword);
 	if (expected)
-		assert_non_null(found);
+		assert_non_null(o->val);
 	if (expected)
-		assert_string_equal(found, expected);
+		assert_string_equal(o->val, expected);
 	else
-		assert_null(found);
-	pg_hosts_free(&h);
+		assert_null(o->val);
+	PQconninfoFree(options);
 }
 
 static void
-test_turned(void **state)
+test_picked(void **state)
 {
-	static const char *const turned[] = { "a,b,/c", "b,/c,a", "/c,a,b" };
+	static const char *const hosts[] = { "a", "b", "/c" };
 
 	(void)state;
-	for (unsigned by = 0; by < 7; by++)
-		expect("host=a,b,/c user=x", by, "host", turned[by % 3]);
-	/* what belongs together is turned together */
-	expect("host=a,b port=1,2", 1, "host", "b,a");
-	expect("host=a,b port=1,2", 1, "port", "2,1");
-	expect("hostaddr=10.0.0.1,10.0.0.2", 3, "hostaddr",
-	    "10.0.0.2,10.0.0.1");
-	expect("postgresql://u@a:1,b:2/d", 1, "host", "b,a");
-	expect("postgresql://u@a:1,b:2/d", 1, "port", "2,1");
+	for (unsigned n = 0; n < 7; n++)
+		expect("host=a,b,/c user=x", n, "host", hosts[n % 3]);
+	/* what belongs together comes together */
+	expect("host=a,b port=1,2", 1, "host", "b");
+	expect("host=a,b port=1,2", 1, "port", "2");
+	expect("hostaddr=10.0.0.1,10.0.0.2", 3, "hostaddr", "10.0.0.2");
+	expect("postgresql://u@a:1,b:2/d", 1, "host", "b");
+	expect("postgresql://u@a:1,b:2/d", 1, "port", "2");
 	/* an empty one is one, too */
-	expect("host=a,b port=,2", 1, "port", "2,");
-	expect("host=,b", 1, "host", "b,");
+	expect("host=a,b port=,2", 0, "port", "");
+	expect("host=,b", 0, "host", "");
 }
 
 static void
@@ -69,11 +67,12 @@ static void
 test_left_alone(void **state)
 {
 	(void)state;
-	expect("host=a port=1 user=x,y", 1, "host", NULL);
-	expect("host=a port=1 user=x,y", 1, "port", NULL);
-	expect("host=a,b port=1", 1, "port", NULL);
+	expect("host=a port=1 user=x,y", 1, "host", "a");
+	expect("host=a port=1 user=x,y", 1, "port", "1");
+	expect("host=a port=1 user=x,y", 1, "user", "x,y");
+	expect("host=a,b port=1", 1, "port", "1");
 	expect("", 1, "host", NULL);
-	expect("not a conninfo", 1, "host", NULL);
+	assert_null(pg_hosts_pick("no conninfo", 1));
 }
 
 static int
@@ -87,7 +86,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_turned),
+		cmocka_unit_test(test_picked),
 		cmocka_unit_test(test_count),
 		cmocka_unit_test(test_left_alone),
 	};
