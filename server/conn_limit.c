@@ -81,15 +81,19 @@ conn_limit_victim(struct conn_set *cs, const uint8_t origin[static ORIGIN_LEN])
 void
 conn_limit_count(struct conn *c)
 {
+	struct conn_set *cs = c->set;
 	size_t now = buf_size(c->raw) + buf_size(c->frames) +
 	    buf_size(c->session.held[0].replies) +
 	    buf_size(c->session.held[1].replies) + sender_size(&c->out);
 
-	c->set->buffers += now;
-	c->set->buffers -= c->counted;
+	cs->buffers += now;
+	cs->buffers -= c->counted;
 	c->counted = now;
-	if (!conn_limit_may_grow(c->set))
-		c->set->was_short = true;
+	/* answers may be out before the turn is over */
+	if (cs->buffers > cs->most)
+		cs->most = cs->buffers;
+	if (!conn_limit_may_grow(cs))
+		cs->was_short = true;
 }
 
 bool
@@ -153,8 +157,6 @@ conn_limit_start(struct conn_set *cs)
 void
 conn_limit_trim(struct conn_set *cs)
 {
-	if (cs->buffers > cs->most)
-		cs->most = cs->buffers;
 	if (cs->most - cs->buffers >= TRIM_LEAST && cs->trim.at == CLOCK_NEVER)
 		loop_timer_set(cs->loop, &cs->trim,
 		    loop_now(cs->loop) + TRIM_MS);

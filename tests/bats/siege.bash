@@ -28,6 +28,15 @@ siege() {
 	    (${3:-true})" <<<"$line" >/dev/null || fail "$line"
 }
 
+# What the relay has of the memory, in KiB; and whether it is no more than that.
+resident() {
+	awk '$1 == "VmRSS:" { print $2 }' "/proc/$RELAY_PID/status"
+}
+
+is_resident() {
+	[ "$(resident)" -le "$1" ]
+}
+
 # The relay ends well, which a sanitizer takes as the moment to tell of leaks,
 # and its database and its log are as they should be.
 siege_over() {

@@ -277,18 +277,24 @@ test_hoarder(void **state)
 	give_back(busy);
 }
 
-/* Much that was given back is handed to the system soon, little is kept. */
+/*
+ * Much that was given back is handed to the system soon, also of what was there
+ * for a part of a turn only; little is kept.
+ */
 static void
 test_trim(void **state)
 {
+	struct conn *c;
+
 	(void)state;
+	c = add(1);
 	assert_int_equal(conn_limit_start(&set), 0);
-	set.buffers = 4 * 1024 * 1024;
-	conn_limit_trim(&set);
-	set.buffers -= 512 * 1024;
+	fill(c, 512 * 1024);
+	give_back(c);
 	conn_limit_trim(&set);
 	assert_true(set.trim.at == CLOCK_NEVER);
-	set.buffers -= 512 * 1024;
+	fill(c, 1024 * 1024);
+	give_back(c);
 	conn_limit_trim(&set);
 	assert_true(set.trim.at > loop_now(set.loop) &&
 	    set.trim.at <= loop_now(set.loop) + 1000);
