@@ -11,6 +11,7 @@
 #include "caller.h"
 #include "server/loop.h"
 #include "server/quota.h"
+#include "server/rate.h"
 #include "server/turn.h"
 #include "shadow.h"
 #include "wire/frame.h"
@@ -18,6 +19,8 @@
 #define START  1700000000000ULL
 #define KEYS   2 /* keys that a client may have for its channels */
 #define MINUTE 60000ULL
+
+#define BEHIND_MAX 15 /* texts that a mailbox's counters may be behind by */
 
 struct run {
 	const struct steps_store *kind;
@@ -27,6 +30,7 @@ struct run {
 	struct serve sv;
 	struct session sessions[SHADOW_CHANNELS];
 	struct shadow shadow;
+	bool behind; /* texts are counted by the next sweep */
 };
 
 /* --- the clock, in place of base/clock --- */
@@ -67,6 +71,18 @@ void
 clock_sleep(uint64_t ms)
 {
 	elapsed += ms;
+}
+
+/* --- tables for a few, in place of thousands: most of a run was these --- */
+
+struct rate_table *__real_rate_new(size_t keys);
+struct rate_table *__wrap_rate_new(size_t keys);
+
+struct rate_table *
+__wrap_rate_new(size_t keys)
+{
+	(void)keys;
+	return __real_rate_new(64);
 }
 
 /* --- who and what there is --- */
@@ -217,7 +233,12 @@ check_figures(const struct run *run)
 	must(f->clients == registered);
 	for (int kind = 0; kind < FIGURES_KINDS; kind++) {
 		shadow_count(&run->shadow, (enum quota_kind)kind, &n, &bytes);
-		must(f->held[kind] == n && f->held_bytes[kind] == bytes);
+		must(f->held[kind] <= n && f->held_bytes[kind] <= bytes);
+		if (run->behind && kind == QUOTA_TEXTS)
+			must(n - f->held[kind] <= SHADOW_PEOPLE * BEHIND_MAX);
+		else
+			must(
+			    f->held[kind] == n && f->held_bytes[kind] == bytes);
 	}
 }
 
@@ -542,6 +563,8 @@ sweep(struct run *run, unsigned n, const uint8_t *in)
 		must(store_commit(run->st) == 0);
 	}
 	shadow_sweep(&run->shadow);
+	run->behind = false;
+	check_figures(run);
 }
 
 static void
@@ -588,6 +611,7 @@ restart(struct run *run, unsigned n, const uint8_t *in)
 		return;
 	stop(run);
 	start(run);
+	run->behind = true;
 	check_figures(run);
 	for (n = 0; n < SHADOW_CHANNELS; n++)
 		open_channel(run, n,

@@ -115,6 +115,35 @@ test_free_waits(void **state)
 	thread_free(NULL);
 }
 
+/* Those that a thread would take; above 31 some are the C library's. */
+static int
+count_signals(void *arg)
+{
+	sigset_t blocked;
+	int n = 0;
+
+	(void)arg;
+	pthread_sigmask(SIG_BLOCK, NULL, &blocked);
+	for (int i = 1; i < 32; i++)
+		n += i != SIGKILL && i != SIGSTOP && !sigismember(&blocked, i);
+	return n;
+}
+
+static void
+test_takes_no_signals(void **state)
+{
+	const int before = count_signals(NULL);
+	struct thread *s;
+
+	(void)state;
+	assert_true(before > 0);
+	assert_int_equal(thread_new(&s, count_signals), 0);
+	assert_int_equal(thread_begin(s, &pipes), 0);
+	assert_int_equal(thread_end(s), 0);
+	assert_int_equal(count_signals(NULL), before);
+	thread_free(s);
+}
+
 int
 main(void)
 {
@@ -126,6 +155,7 @@ main(void)
 		T(test_runs),
 		T(test_end_waits),
 		T(test_free_waits),
+		T(test_takes_no_signals),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
