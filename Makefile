@@ -52,7 +52,7 @@ SERVICE := $(sort $(wildcard share/systemd/*/*))
 SYSUSERS := $(sort $(wildcard share/sysusers.d/*))
 SCHEMAS := $(sort $(wildcard share/schema/v1/*.json))
 C_ALL   := $(sort $(wildcard lib/*/*.[ch] server/*.[ch] cmd/*.[ch] tests/*/*.[ch]))
-SCRIPTS := check demo .ci/run tests/tools/pgcluster completions/sentinel.bash $(sort $(filter-out %/completions %/json-man %/session,$(wildcard scripts/*)) $(wildcard tests/*/*.sh tests/*/*.bash examples/*.sh))
+SCRIPTS := check demo .ci/run tests/tools/machine tests/tools/pgcluster completions/sentinel.bash $(sort $(filter-out %/completions %/json-man %/session,$(wildcard scripts/*)) $(wildcard tests/*/*.sh tests/*/*.bash examples/*.sh))
 
 BINS  := $(CMD_SRC:cmd/%.c=$(B)/bin/%)
 UNITS := $(UNT_SRC:tests/unit/%.c=$(B)/unit/%)
