@@ -90,7 +90,7 @@ confirm(const struct settings *s)
 	if (r < 0 || yes)
 		return r;
 	r = err_set(ERR_USAGE, "not unregistered without a yes");
-	err_hint("--yes stands for one");
+	err_hint("it stands in: sentinel-register --unregister --yes");
 	return r;
 }
 

@@ -77,9 +77,11 @@ check_owner(int fd, const char *path)
 		return fault(ERR_INSECURE, path, "not a regular file");
 	if (!is_owner(st.st_uid, path))
 		return fault(ERR_INSECURE, path, "belongs to another user");
-	if (st.st_mode & (S_IRWXG | S_IRWXO))
-		return fault(ERR_INSECURE, path,
-		    "others have access to it (chmod 600)");
+	if (st.st_mode & (S_IRWXG | S_IRWXO)) {
+		fault(ERR_INSECURE, path, "others have access to it");
+		err_hint("chmod 600 %s", path);
+		return ERR_INSECURE;
+	}
 	return 0;
 }
 

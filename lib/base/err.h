@@ -53,7 +53,7 @@ enum err { ERR_TABLE(ERR_ENUM_) };
 struct err_info {
 	int code;
 	char message[256]; /* one line, no trailing full stop */
-	char hint[512];    /* what to type next */
+	char hint[512];    /* what to do next; a command ends it */
 	char path[256];
 	char peer[256];
 	int number;              /* errno */

@@ -17,6 +17,7 @@
 struct settings {
 	const char *keyfile;
 	const char *identity;
+	bool keyfile_option; /* one of the two is no variable's */
 	const char *relay;
 	const char *get;    /* dotted paths, comma-separated */
 	const char *errors; /* "json", "text" */

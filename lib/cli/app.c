@@ -242,7 +242,7 @@ run(const struct app *app, int argc, char **argv)
 	if (r == 0)
 		r = record_setup(&common.s);
 	if (r == 0)
-		return c.verb->run(&common.s, c.argc, c.argv);
+		r = c.verb->run(&common.s, c.argc, c.argv);
 	if (r == ERR_USAGE && !err_last()->hint[0])
 		err_hint("see %s%s%s --help", app->name, named ? " " : "",
 		    named ? named->name : "");

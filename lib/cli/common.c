@@ -106,7 +106,8 @@ common_settle(struct settings *s)
 	int r;
 
 	/* either option names the key file, so it overrules both variables */
-	if (!s->keyfile && !s->identity) {
+	s->keyfile_option = s->keyfile || s->identity;
+	if (!s->keyfile_option) {
 		s->keyfile = variable("SENTINEL_KEYFILE");
 		s->identity = variable("SENTINEL_IDENTITY");
 	}

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include "cli/report.h"
 
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -39,16 +40,60 @@ put_known(struct record *r, const char *key, const char *s)
 		record_str(r, key, s);
 }
 
+/* In words only the message tells of the path. */
+static void
+put_message(struct record *r, const struct err_info *e)
+{
+	char full[sizeof(e->path) + sizeof(e->message) + 1];
+
+	snprintf(full, sizeof(full), "%s: %s", e->path, e->message);
+	record_str(r, "message",
+	    strstr(e->message, e->path) ? e->message : full);
+}
+
+/* Does this command open the key file that is meant where none is named? */
+static bool
+is_of_keyfile(const char *command)
+{
+	return strncmp(command, "sentinel-", strlen("sentinel-")) == 0 &&
+	    strncmp(command, "sentinel-relay ", strlen("sentinel-relay ")) &&
+	    !strstr(command, " --keyfile ") && !strstr(command, " --identity ");
+}
+
+/*
+ * The command that ends a hint is about the same key file, which an option
+ * may have named.
+ */
+static void
+put_hint(struct record *r, const struct settings *s, const char *hint)
+{
+	char full[sizeof(err_last()->hint) + PATH_MAX];
+	const char *command = strstr(hint, ": sentinel-");
+	int head;
+
+	command = command ? command + 2 : hint;
+	head = (int)(command + strcspn(command, " ") - hint);
+	if (s->keyfile_option && is_of_keyfile(command)) {
+		snprintf(full, sizeof(full), "%.*s --%s %s%s", head, hint,
+		    s->keyfile ? "keyfile" : "identity",
+		    s->keyfile ? s->keyfile : s->identity, hint + head);
+		hint = full;
+	}
+	if (hint[0])
+		record_str(r, "hint", hint);
+}
+
 static struct record *
-fault_record(const char *tool, const struct err_info *e)
+fault_record(const struct settings *s, const char *tool,
+    const struct err_info *e)
 {
 	struct record *r = record_new("error");
 
 	record_str(r, "tool", tool);
 	record_str(r, "code", err_token(e->code));
 	record_int(r, "exit_code", (uint64_t)err_exit(e->code));
-	record_str(r, "message", e->message);
-	put_known(r, "hint", e->hint);
+	put_message(r, e);
+	put_hint(r, s, e->hint);
 	record_bool(r, "retryable", err_is_retryable(e->code));
 	if (e->retry_after_ms > 0)
 		record_int(r, "retry_after_seconds",
@@ -88,7 +133,7 @@ report_fault(const struct settings *s, const char *tool, int code)
 {
 	const struct err_info e = known(code);
 
-	print(s, fault_record(tool, &e), tool, err_sentence(code));
+	print(s, fault_record(s, tool, &e), tool, err_sentence(code));
 }
 
 static void

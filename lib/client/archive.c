@@ -27,13 +27,16 @@ archive_backup(struct client *c, const char *file,
 
 	if (r == 0)
 		r = file_create(file, buf_peek(b), buf_len(b));
+	if (r == ERR_EXISTS)
+		err_hint("into another file: sentinel-keys backup %s.new",
+		    file);
 	buf_free(b);
 	return r;
 }
 
 /* Not even a passphrase is asked for where there is a key file. */
 static int
-check_free(const char *keyfile)
+check_free(const char *keyfile, const char *file)
 {
 	struct stat st;
 	int r;
@@ -42,7 +45,8 @@ check_free(const char *keyfile)
 		return 0;
 	r = err_set(ERR_EXISTS, "%s is there already", keyfile);
 	err_path(keyfile);
-	err_hint("--keyfile FILE, or --identity NAME, makes another one");
+	err_hint("into another one: sentinel-keys restore --keyfile %s.new %s",
+	    keyfile, file);
 	return r;
 }
 
@@ -89,7 +93,7 @@ archive_restore(const struct settings *s, const char *file,
 	int r = keyfile_path(keyfile, s->keyfile, s->identity);
 
 	if (r == 0)
-		r = check_free(keyfile);
+		r = check_free(keyfile, file);
 	if (r < 0)
 		return r;
 	b = buf_new(BACKUP_MAX);

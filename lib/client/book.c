@@ -225,6 +225,43 @@ mark(struct client *c, struct peer *p, bool *which, bool value)
 	return r;
 }
 
+int
+book_no_session(struct client *c, const struct peer *p, const char *what)
+{
+	static const struct {
+		const char *why, *command;
+	} next[] = {
+		[BOOK_NONE] = { "the ten steps of sentinel(7) make one",
+		    "sentinel-keys request" },
+		[BOOK_REQUEST_SENT] = { "the other side pulls, and answers "
+					"with sentinel-keys send; then",
+		    "sentinel-pull" },
+		[BOOK_REQUEST_RECEIVED] = { "the other side has asked for one",
+		    "sentinel-keys send" },
+		[BOOK_KEY_SENT] = { "the other side pulls, and ends it with "
+				    "sentinel-keys send; then",
+		    "sentinel-pull" },
+		[BOOK_KEY_RECEIVED] = { "only the last step is missing",
+		    "sentinel-keys send" },
+		[BOOK_ESTABLISHED] = { "there is a session",
+		    "sentinel-send -m TEXT" },
+		[BOOK_RESET_NEEDED] = { "it has to be made anew",
+		    "sentinel-keys request" },
+	};
+	enum book_session state;
+	char uuid[ID_TEXT_SIZE];
+	const char *name = book_call(p, uuid);
+	int r = book_session(c, p->id, &state);
+
+	if (r < 0)
+		return r;
+	r = err_set(ERR_NO_SESSION, "%s \"%s\"", what, name);
+	err_peer(name);
+	err_hint("%s: %s %s", next[state].why, next[state].command,
+	    strcmp(next[state].command, "sentinel-pull") == 0 ? "" : name);
+	return r;
+}
+
 /* The digits of a safety number without the spaces. */
 static int
 read_safety(char out[static IDENT_SAFETY_LEN], const char *number)
@@ -259,8 +296,10 @@ book_verify(struct client *c, struct peer *p, const char *number)
 		    "that is not the safety number with \"%s\"",
 		    book_call(p, uuid));
 		err_peer(book_call(p, uuid));
-		err_hint("somebody may sit in between: compare both sides of "
-			 "sentinel-keys fingerprint over another way");
+		err_hint("somebody may sit in between: compare over another "
+			 "way what both sides get from: "
+			 "sentinel-keys fingerprint %s",
+		    book_call(p, uuid));
 		return r;
 	}
 	return mark(c, p, &p->verified, true);
@@ -285,7 +324,10 @@ book_require_verified(const struct peer *p, const char *who)
 		return 0;
 	err_set(ERR_NOT_VERIFIED, "\"%s\" is not verified", who);
 	err_peer(who);
-	err_hint("sentinel-keys verify %s NUMBER", who);
+	err_hint("compare the number with the other side, then "
+		 "sentinel-keys verify %s NUMBER; it is told by: "
+		 "sentinel-keys fingerprint %s",
+	    who, who);
 	return ERR_NOT_VERIFIED;
 }
 

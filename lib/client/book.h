@@ -25,6 +25,12 @@ int book_session(struct client *c, const uint8_t id[static ID_LEN],
     enum book_session *out) MUST_USE;
 
 /*
+ * ERR_NO_SESSION, "what PEER", with the step that comes next: what the state
+ * of the handshake asks for.
+ */
+int book_no_session(struct client *c, const struct peer *p, const char *what);
+
+/*
  * A name that is safe as a file name and leads to this peer, or its UUID.  In
  * records the relay's goes first, for people the alias.
  */

@@ -107,9 +107,33 @@ refuse_other(const struct addr *where)
 	text_key(key, where->key);
 	r = err_set(ERR_UNTRUSTED,
 	    "the relay address has the key %s, not the pinned one", key);
-	err_hint("ask the relay's operator; if that is its new key: "
-		 "sentinel-keys trust-relay %s%s",
+	err_hint(
+	    "without --relay and SENTINEL_RELAY the pinned one is used; if "
+	    "the relay's operator says that its key is new: "
+	    "sentinel-keys trust-relay %s%s",
 	    key[0] == '-' ? "-- " : "", key);
+	return r;
+}
+
+static int
+no_relay(void)
+{
+	int r = err_set(ERR_USAGE, "no relay given");
+
+	err_hint("its operator has the address; set SENTINEL_RELAY to it, or "
+		 "add: --relay sentinel://KEY@HOST:PORT");
+	return r;
+}
+
+static int
+parse(struct addr *where, const char *text)
+{
+	int r = addr_parse(where, text);
+
+	if (r < 0)
+		err_hint("an address is sentinel://KEY@HOST:PORT; the relay's "
+			 "operator has it: sentinel-relay --key FILE "
+			 "--listen HOST:PORT --print-address");
 	return r;
 }
 
@@ -120,16 +144,13 @@ choose(const struct client *c, struct addr *where)
 	const struct addr *known = &c->self.relay;
 	int r;
 
-	if (!c->settings->relay && known->hosts_n == 0) {
-		r = err_set(ERR_USAGE, "no relay given");
-		err_hint("--relay sentinel://KEY@HOST:PORT, or SENTINEL_RELAY");
-		return r;
-	}
+	if (!c->settings->relay && known->hosts_n == 0)
+		return no_relay();
 	if (!c->settings->relay) {
 		*where = *known;
 		return 0;
 	}
-	r = addr_parse(where, c->settings->relay);
+	r = parse(where, c->settings->relay);
 	if (r < 0 || !known->has_key)
 		return r;
 	if (where->has_key && !secret_equal(where->key, known->key, KEY_LEN))
@@ -142,8 +163,14 @@ choose(const struct client *c, struct addr *where)
 static int
 dial(struct client *c, const struct addr *where)
 {
-	return chan_open(&c->chan, where, where->has_key ? where->key : NULL,
+	int r = chan_open(&c->chan, where, where->has_key ? where->key : NULL,
 	    c->settings->timeout_ms);
+
+	/* nothing is pinned yet: the key is the one in the address */
+	if (r == ERR_UNTRUSTED && !c->keyfile)
+		err_hint("the address is wrong, or somebody sits in between: "
+			 "ask the relay's operator for it");
+	return r;
 }
 
 /* The user's word on the key that answered. */
@@ -169,7 +196,7 @@ ask_trust(const struct settings *s, const char *key, bool *yes)
 static int
 meet_unknown(struct client *c, struct addr *where)
 {
-	char key[TEXT_KEY_SIZE];
+	char key[TEXT_KEY_SIZE], address[ADDR_TEXT_SIZE];
 	bool yes;
 	int r;
 
@@ -185,9 +212,10 @@ meet_unknown(struct client *c, struct addr *where)
 		return dial(c, where);
 	r = err_set(ERR_UNTRUSTED, "no key is known for this relay; it has %s",
 	    key);
-	err_hint("compare that key with the operator's, then give "
-		 "sentinel://%s@HOST:PORT, or --tofu to trust it unseen",
-	    key);
+	addr_text(address, where);
+	err_hint("--tofu trusts it unseen; better compare it with the "
+		 "operator's, then: --relay %s",
+	    address);
 	return r;
 }
 

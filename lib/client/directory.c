@@ -101,7 +101,7 @@ unknown(const char *who)
 	int r = err_set(ERR_UNKNOWN_PEER, "no client \"%s\" at the relay", who);
 
 	err_peer(who);
-	err_hint("sentinel-clients lists who is there");
+	err_hint("see who is there: sentinel-clients");
 	return r;
 }
 

@@ -179,7 +179,9 @@ check_name(struct client *c, const char *name)
 		return 0;
 	r = err_set(ERR_EXISTS, "this key file is registered as \"%s\"",
 	    client_self(c)->name);
-	err_hint("--identity NAME makes a key file beside it");
+	err_hint("with another key file: "
+		 "sentinel-register --identity %s %s",
+	    name, name);
 	return r;
 }
 

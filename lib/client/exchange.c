@@ -240,20 +240,6 @@ finish(struct client *c, struct peer *p, struct handshake *h)
 	return r;
 }
 
-static int
-nothing(const struct peer *p)
-{
-	char uuid[ID_TEXT_SIZE];
-	const char *name = book_call(p, uuid);
-	int r = err_set(ERR_NO_SESSION, "nothing to answer for \"%s\"", name);
-
-	err_peer(name);
-	err_hint("sentinel-keys request %s begins a handshake; sentinel-pull "
-		 "fetches what has come",
-	    name);
-	return r;
-}
-
 /*
  * The request becomes a half-open handshake with an answer to send; *done
  * false when keys that it was made with are gone since it came.
@@ -383,7 +369,9 @@ exchange_send(struct client *c, const char *who, struct exchange *out)
 		r = keyfile_commit(kf);
 	keyfile_rollback(kf);
 	if (r == 0)
-		r = done ? post(c, &h) : nothing(&out->peer);
+		r = done
+		    ? post(c, &h)
+		    : book_no_session(c, &out->peer, "nothing to answer for");
 	out->sent = true;
 	memcpy(out->hsid, h.hsid, ID_LEN);
 	secret_wipe(&h, sizeof(h));

@@ -12,20 +12,6 @@
 #include "wire/codes.h"
 #include "wire/id.h"
 
-static int
-no_session(const struct peer *p)
-{
-	char uuid[ID_TEXT_SIZE];
-	const char *name = book_call(p, uuid);
-	int r = err_set(ERR_NO_SESSION, "no session with \"%s\"", name);
-
-	err_peer(name);
-	err_hint("the ten steps of sentinel(7) make one, beginning with "
-		 "sentinel-keys request %s",
-	    name);
-	return r;
-}
-
 int
 seal_has_session(struct client *c, const struct peer *p, bool *has)
 {
@@ -48,7 +34,7 @@ step(struct client *c, const struct peer *p, const uint8_t *plain, size_t len,
 	int r = session_get_active(kf, p->id, &session, &found);
 
 	if (r == 0 && (!found || p->reset_needed))
-		r = no_session(p);
+		r = book_no_session(c, p, "no session with");
 	if (r < 0)
 		goto out;
 	secret_random(nonce, sizeof(nonce));

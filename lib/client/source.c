@@ -68,7 +68,9 @@ open_regular(struct source *s, const char *path)
 		return fault(path);
 	if (!S_ISREG(st.st_mode)) {
 		refuse(path, "is not a regular file");
-		err_hint("a stream goes through standard input: -, with -n");
+		err_hint("through a pipe: %s %s | sentinel-sendfile PEER - "
+			 "-n NAME",
+		    S_ISDIR(st.st_mode) ? "tar c" : "cat", path);
 		return ERR_USAGE;
 	}
 	if ((uint64_t)st.st_size > FILE_SIZE_MAX)

@@ -134,6 +134,22 @@ rest(uint64_t round, uint64_t deadline)
 	return true;
 }
 
+static void
+advise(const struct addr *a)
+{
+	const struct addr_host *h = &a->hosts[0];
+	const bool v6 = strchr(h->name, ':') != NULL;
+
+	if (err_last()->number != ECONNREFUSED || a->hosts_n > 1)
+		err_hint("is that the address that the relay's operator gave? "
+			 "another one: --relay sentinel://KEY@HOST:PORT");
+	else
+		err_hint("no relay runs there; where it is yours to start: "
+			 "sentinel-relay --listen %s%s%s:%u --store "
+			 "sqlite:relay.db --key relay.secret",
+		    v6 ? "[" : "", h->name, v6 ? "]" : "", (unsigned)h->port);
+}
+
 int
 dial_relay(int *fd, struct transport *t, struct dial_met *met,
     const struct addr *a, uint64_t deadline)
@@ -145,5 +161,7 @@ dial_relay(int *fd, struct transport *t, struct dial_met *met,
 	do {
 		r = try_all(fd, t, met, a, round, deadline, &again);
 	} while (r == ERR_UNREACHABLE && again && rest(round++, deadline));
+	if (r == ERR_UNREACHABLE)
+		advise(a);
 	return r;
 }

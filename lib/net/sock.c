@@ -218,6 +218,9 @@ sock_listen(int *fd, uint16_t *port, const struct addr_host *h)
 	if (s < 0) {
 		r = err_sys(ERR_IO, "listen on %s port %u", h->name,
 		    (unsigned)h->port);
+		if (err_last()->number == EADDRINUSE)
+			err_hint("another program listens there: end it, or "
+				 "choose another port");
 	} else {
 		*fd = s;
 		*port = bound_port(s);

@@ -21,15 +21,27 @@ fault(int code, const char *path)
 }
 
 static int
+insecure(const char *path, const char *why)
+{
+	int r = err_set(ERR_INSECURE, "%s %s", path, why);
+
+	err_path(path);
+	return r;
+}
+
+static int
 not_opened(const char *path)
 {
 	switch (errno) {
 	case ENOENT:
 	case ENOTDIR:
 		fault(ERR_NO_KEYFILE, path);
-		err_hint("sentinel-register NAME makes one");
+		err_hint("make one: sentinel-register NAME");
 		return ERR_NO_KEYFILE;
-	case ELOOP: /* a symbolic link */
+	case ELOOP:
+		insecure(path, "is a symbolic link");
+		err_hint("give the file it leads to: --keyfile FILE");
+		return ERR_INSECURE;
 	case ENXIO: /* a socket or device */
 		return fault(ERR_INSECURE, path);
 	case EACCES:
@@ -39,15 +51,6 @@ not_opened(const char *path)
 	default:
 		return fault(ERR_IO, path);
 	}
-}
-
-static int
-insecure(const char *path, const char *why)
-{
-	int r = err_set(ERR_INSECURE, "%s %s", path, why);
-
-	err_path(path);
-	return r;
 }
 
 static int

@@ -57,6 +57,13 @@ tap() {
 	assert_failure
 	assert_output --partial nonsense
 	rm "$WITNESS_DIR"/*
+	command_is 'echo "{\"v\":1,\"type\":\"address\",\"address\":\"sentinel://$(
+	    printf "%043d" 0)@a:1\",\"more\":1}"'
+	sentinel-send
+	run check_records
+	assert_failure
+	assert_output --partial more
+	rm "$WITNESS_DIR"/*
 	command_is 'echo "oops" >&2'
 	sentinel-send
 	run check_records

@@ -1,11 +1,12 @@
 #!/bin/sh
 # docs.sh BUILD: every command has a man page; the page tells all of the
 # command's long options, or sentinel(7) does for those that all share, and
-# lists none that the command does not have.  sentinel-relay.conf(5) names what
-# may stand in the file, and nothing else.  Variables of the environment that
-# the sources name are told under some Ev macro, and those that have an item
-# there are named in the sources.  No page refers to one of ours that is
-# missing.
+# lists none that the command does not have, nor one with another letter; no
+# page speaks of an option that no command has.  Statuses of the pages are in
+# the table of sentinel(7).  sentinel-relay.conf(5) names what may stand in the
+# file, and nothing else.  Variables of the environment that the sources name
+# are told under some Ev macro, and those that have an item there are named in
+# the sources.  No page refers to one of ours that is missing.
 set -eu
 bad=0
 complain() {
@@ -17,6 +18,11 @@ complain() {
 flags() {
 	grep -E '^\.(.* )?Fl ' "$1" | tr ' ' '\n' |
 	    sed -n 's/^-\([a-z][a-z0-9-]*\)$/\1/p' | sort -u
+}
+
+# letters PAGE: "w wait" for each option that is an item with both
+letters() {
+	sed -nE 's/^\.It Fl (.) , Fl -([a-z-]+).*/\1 \2/p' "$1" | sort -u
 }
 
 # listed PAGE: those that are items of an option list
@@ -43,6 +49,7 @@ for source in cmd/*.c; do
 	cat man/sentinel.7 "$page" >"$work/pages"
 	flags "$work/pages" >"$work/told_common"
 	listed "$page" >"$work/listed"
+	cat "$work/all" >>"$work/any"
 
 	for o in $(comm -23 "$work/own" "$work/told"); do
 		complain "$page lacks --$o"
@@ -52,6 +59,29 @@ for source in cmd/*.c; do
 	done
 	for o in $(comm -13 "$work/all" "$work/listed"); do
 		complain "$page has --$o, which $name has not"
+	done
+
+	jq -r '(.options, .verbs[]?.options)[]?, .common[]? | select(.letter) |
+	    "\(.letter) \(.name)"' "$work/dump" | sort -u >"$work/letters"
+	letters "$page" >"$work/listed"
+	letters "$work/pages" >"$work/told"
+	{
+		comm -23 "$work/letters" "$work/told"
+		comm -13 "$work/letters" "$work/listed"
+	} >"$work/differ"
+	while read -r letter o; do
+		complain "$page and $name do not agree on -$letter of --$o"
+	done <"$work/differ"
+done
+
+for page in man/*.[1578]; do
+	for o in $(flags "$page" | sort -u); do
+		grep -qx -- "$o" "$work/any" ||
+		    complain "$page speaks of --$o, which no command has"
+	done
+	for row in $(sed -nE 's/^\.It ([0-9]+) Pq Ic ([a-z_]+)$/\1:\2/p' "$page"); do
+		grep -qE "^\.It ${row%:*} Ta ${row#*:} Ta " man/sentinel.7 ||
+		    complain "$page has the status $row, which is none"
 	done
 done
 
@@ -68,7 +98,7 @@ fi
 
 variable='[A-Z][A-Z_]*[A-Z]'
 # shellcheck disable=SC2086
-grep -hoE "getenv\(\"$variable\"|\"(SENTINEL|LISTEN|LC)_[A-Z_]+\"" \
+grep -hoE "(getenv|variable)\(\"$variable\"|\"(SENTINEL|LISTEN|LC)_[A-Z_]+\"" \
     lib/*/*.c server/*.c cmd/*.c | grep -oE "$variable" | sort -u >"$work/own"
 sed -nE 's/^\.(It |Pq )?Ev //p' man/*.[1578] | grep -oE "$variable" |
     sort -u >"$work/told"

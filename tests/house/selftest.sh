@@ -34,7 +34,39 @@ clean_tree() {
 		mutant "mark-$i"
 	done >tests/mutants/mark.list
 	trials
+	protocol
 	objects
+}
+
+# A request, a reason and a limit, and the pages of them; a record.
+protocol() {
+	write_h lib/base/err.h '#define ERR_TABLE(X) X(ERR_IO, -20, "io", 34, false, "")' \
+	    'enum { ERR_IO = -20 };'
+	write_h lib/wire/codes.h '#define CODE_REPLY 1000' \
+	    '#define CODE_TABLE(X) X(CODE_SEND, 1103, "send")' \
+	    '#define REASON_TABLE(X) X(REASON_BUSY, 10, "busy", ERR_IO)'
+	write_h lib/wire/limits.h '#define ACKS_MAX 1024'
+	printf 'wire/limits.h\tACKS_MAX\tup to {1024} of\n' >tests/house/protocol.txt
+	printf '%s\n' '.It 1103 send' '2103: nothing' \
+	    '.It 10 Ta busy Ta try again Ta 34' 'up to 1024' .Pp of \
+	    >man/sentinel-protocol.7
+	mkdir -p share/schema/v1
+	echo '{"properties":{"one":{"properties":{"two":{}}}}}' \
+	    >share/schema/v1/mark.json
+	write_c lib/cli/one.c one_make '' 'put("one"); put("{\"two\":1}");'
+	header cli/one
+}
+
+# write_h FILE LINE...
+write_h() {
+	guard=$(echo "${1#lib/}" | tr 'a-z./' 'A-Z__')
+	file=$1
+	shift
+	{
+		echo '/* SPDX-License-Identifier: ISC */'
+		printf '#ifndef %s\n#define %s\n' "$guard" "$guard"
+		printf '%s\n' "$@" '#endif'
+	} >"$file"
 }
 
 # mutant NAME [UNIT]: lib/wire/mark.c without its line
@@ -123,7 +155,7 @@ finds() {
 }
 
 clean_tree
-for check in layers names pure banned headers docs mutants trials; do
+for check in layers names pure banned headers docs protocol schemas mutants trials; do
 	passes $check
 done
 binary relay relay_run
@@ -192,12 +224,38 @@ echo .Sh >man/sentinel.7
 finds docs 'neither .* nor man/sentinel.7 has --get' 'a common option told nowhere'
 echo '.It Fl n , -nope Ar N' >>man/sentinel-send.1
 finds docs 'man/sentinel-send.1 has --nope' 'an option that is only in the page'
+echo '.Fl -nope .' >>man/sentinel.7
+finds docs 'speaks of --nope, which no command has' 'an option that no command has'
+sed -i 's/Fl -wait/Fl x , &/' man/sentinel-send.1
+finds docs 'do not agree on -x of --wait' 'a letter that an option has not'
+fake_command send '{"options":[{"name":"wait","letter":"w"}],"common":[{"name":"get"}]}'
+finds docs 'do not agree on -w of --wait' 'a letter told nowhere'
+echo '.It 35 Pq Ic gone' >>man/sentinel-send.1
+finds docs 'has the status 35:gone, which is none' 'a status that there is not'
 write_c lib/cli/mark.c mark_make '' 'getenv("SENTINEL_MARK");'
 finds docs "no page tells of the environment's SENTINEL_MARK" 'a variable told nowhere'
 echo '.It Ev SENTINEL_NOPE' >>man/sentinel.7
 finds docs 'a page tells of SENTINEL_NOPE' 'a variable that nobody reads'
 echo '.Xr sentinel-gone 1 ,' >>man/sentinel-send.1
 finds docs 'no man/sentinel-gone.1' 'a reference to a page that is not there'
+
+sed -i 's/1103 send/1103 post/' man/sentinel-protocol.7
+finds protocol 'do not agree on: 1103 post' 'a request by another name'
+sed -i 's/2103:/2104:/' man/sentinel-protocol.7
+finds protocol 'do not agree on: 2103' 'a reply told nowhere'
+sed -i 's/ 34$/ 13/' man/sentinel-protocol.7
+finds protocol 'do not agree on: 10 busy 34' 'a reason with another status'
+echo '.It 11 Ta gone Ta for good Ta 34' >>man/sentinel-protocol.7
+finds protocol 'do not agree on: 11 gone 34' 'a reason that is only on the page'
+sed -i 's/ACKS_MAX 1024/ACKS_MAX 1023/' lib/wire/limits.h
+finds protocol 'ACKS_MAX of wire/limits.h' 'a limit that was changed'
+sed -i 's/1024/1025/' man/sentinel-protocol.7
+finds protocol 'does not say: up to 1024 of' 'a limit of another number on the page'
+sed -i 's/ACKS_MAX 1024/&\n#define PULL_MAX 5/' lib/wire/limits.h
+finds protocol 'lacks PULL_MAX' 'a limit told nowhere'
+
+echo '{"properties":{"one":{"properties":{"six":{}}}}}' >share/schema/v1/mark.json
+finds schemas 'nobody writes six' 'a field that is only in the manual'
 
 sed -i 's/return 0/return 1/' lib/wire/mark.c
 finds mutants 'mark-7: fits 0 places of lib/wire/mark.c' 'a guard that is not there any more'

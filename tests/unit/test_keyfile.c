@@ -314,13 +314,13 @@ wants_privacy(void **state)
 		{ mode_0644, ERR_INSECURE, "chmod 600 /tmp/" },
 		{ mode_0660, ERR_INSECURE, "chmod 600 /tmp/" },
 		{ mode_0601, ERR_INSECURE, "chmod 600 /tmp/" },
-		{ symbolic_link, ERR_INSECURE, "" },
+		{ symbolic_link, ERR_INSECURE, "give the file" },
 		{ hard_link, ERR_INSECURE, "" },
 		{ fifo, ERR_INSECURE, "" },
 		{ directory, ERR_INSECURE, "" },
 		{ device, ERR_INSECURE, "" },
 		{ foreign, ERR_INSECURE, "" },
-		{ missing, ERR_NO_KEYFILE, "sentinel-register NAME" },
+		{ missing, ERR_NO_KEYFILE, "make one: sentinel-register NAME" },
 	};
 
 	(void)state;

@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -51,13 +52,14 @@ test_full(void **state)
 	err_in_doubt("018f0000-0000-7000-8000-000000000001");
 	expect(&as_json, ERR_BUSY, true,
 	    HEAD "\"code\":\"relay_busy\",\"exit_code\":13,\"message\":"
-		 "\"read \\\"x\\\"\\n\\u001b: Input/output error\","
+		 "\"/tmp/a\\n: read \\\"x\\\"\\n\\u001b: Input/output error\","
 		 "\"hint\":\"wait\\u007f\",\"retryable\":true,"
 		 "\"retry_after_seconds\":3,\"errno\":5,"
 		 "\"path\":\"/tmp/a\\n\",\"peer\":\"bob\",\"in_doubt\":true,"
 		 "\"id\":\"018f0000-0000-7000-8000-000000000001\"}\n");
 	expect(&as_text, ERR_BUSY, false,
-	    "sentinel-demo: read \"x\"\\n\\u001b: Input/output error "
+	    "sentinel-demo: /tmp/a\\n: read \"x\"\\n\\u001b: Input/output "
+	    "error "
 	    "[relay_busy]\nhint: wait\\u007f\n");
 }
 
@@ -80,6 +82,48 @@ test_bare(void **state)
 	err_hint("buy one");
 	expect(&as_text, ERR_PARTIAL, false,
 	    "sentinel-demo: some of it failed [partial]\n");
+}
+
+/* The command in a hint is about the key file that was named. */
+static void
+hints_keep_the_key_file(void **state)
+{
+	static const struct settings file = { .errors = "text",
+		.keyfile = "k",
+		.keyfile_option = true };
+	static const struct settings identity = { .errors = "text",
+		.identity = "eve",
+		.keyfile_option = true };
+	static const struct settings variable = { .errors = "text",
+		.keyfile = "k" };
+	static const struct {
+		const struct settings *s;
+		const char *hint, *told;
+	} cases[] = {
+		{ &file, "so: sentinel-keys fetch bob",
+		    "so: sentinel-keys --keyfile k fetch bob" },
+		{ &identity, "sentinel-pull", "sentinel-pull --identity eve" },
+		{ &variable, "sentinel-pull", "sentinel-pull" },
+		{ &file, "so: sentinel-relay --key x",
+		    "so: sentinel-relay --key x" },
+		{ &file, "so: sentinel-register --identity b b",
+		    "so: sentinel-register --identity b b" },
+		{ &identity, "so: sentinel-keys restore --keyfile x y",
+		    "so: sentinel-keys restore --keyfile x y" },
+		{ &file, "see sentinel-pull --help",
+		    "see sentinel-pull --help" },
+		{ &file, "so: chmod 600 x", "so: chmod 600 x" },
+	};
+	char text[128];
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		(void)err_set(ERR_IO, "no");
+		err_hint("%s", cases[i].hint);
+		snprintf(text, sizeof(text),
+		    "sentinel-demo: no [io]\nhint: %s\n", cases[i].told);
+		expect(cases[i].s, ERR_IO, false, text);
+	}
 }
 
 static void
@@ -133,6 +177,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_full),
 		cmocka_unit_test(test_bare),
+		cmocka_unit_test(hints_keep_the_key_file),
 		cmocka_unit_test(test_retry_after),
 		cmocka_unit_test(test_warning),
 	};
