@@ -79,7 +79,7 @@ uint64_t chunks_bytes(const struct chunks *c);
 
 /*
  * Give back segments, and holes when there are many, between two groups; the
- * space of a segment is free a moment later, or after the next group.  And give
+ * space of a segment is free a moment later, or after the next turn.  And give
  * back all there is, holes too, and wait for it.
  */
 void chunks_rest(struct chunks *c);

@@ -58,19 +58,22 @@ check(const struct app *app)
 }
 
 /*
- * A closed stdout must not look like one that takes everything, as the
- * /dev/null of proc_harden would: this one cannot be written to.
+ * A closed stdout must not look like one that takes everything, nor a closed
+ * stdin like one that is empty, as the /dev/null of proc_harden would: these
+ * cannot be written to, or read.
  */
 static int
-guard_stdout(void)
+guard(int stream, int flags, const char *what)
 {
 	int fd;
 
-	if (fcntl(STDOUT_FILENO, F_GETFD) >= 0)
+	if (fcntl(stream, F_GETFD) >= 0)
 		return 0;
-	fd = open("/dev/null", O_RDONLY);
-	if (fd < 0 || dup2(fd, STDOUT_FILENO) < 0)
-		return err_sys(ERR_IO, "stdout");
+	fd = open("/dev/null", flags);
+	if (fd < 0 || (fd != stream && dup2(fd, stream) < 0))
+		return err_sys(ERR_IO, "%s", what);
+	if (fd > STDERR_FILENO)
+		close(fd);
 	return 0;
 }
 
@@ -97,7 +100,9 @@ start(const struct app *app)
 	/* a file past the limit: EFBIG is enough; not ignored, or what we
 	 * start would ignore it too */
 	sigaction(SIGXFSZ, &on, NULL);
-	r = guard_stdout();
+	r = guard(STDIN_FILENO, O_WRONLY, "stdin");
+	if (r == 0)
+		r = guard(STDOUT_FILENO, O_RDONLY, "stdout");
 	if (r == 0)
 		r = proc_harden();
 	if (r == 0)

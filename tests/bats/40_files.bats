@@ -100,6 +100,11 @@ f700000 700000 3 0" ]
 	[ ! -s in/empty ]
 	fault 2 usage alice sentinel-sendfile bob - <chunk
 	fault 2 usage alice sentinel-sendfile bob - - -n x <chunk
+	# no input is not an empty one
+	for c in 'sendfile bob - -n x' 'send bob'; do
+		fault 34 io timeout 10 bash -c \
+		    "exec '$SENTINEL_BIN'/sentinel-$c -k alice.key <&-"
+	done
 }
 
 @test "several recipients at once, and one who is not there" {

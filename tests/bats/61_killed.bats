@@ -67,6 +67,14 @@ setup() {
 	each_batch --calls sendto,recvfrom,fdatasync/3,pwrite64/24,write
 }
 
+@test "kill -9 of sendfile" {
+	each_sendfile --calls sendto/4,fdatasync/15,write
+}
+
+@test "kill -9 of pull, of a file" {
+	each_receive --calls fsync/3,renameat2,fdatasync/15,write
+}
+
 @test "a key file where the file system has no files without a name" {
 	# a leak checker cannot work under another tracer
 	export ASAN_OPTIONS=$ASAN_OPTIONS:detect_leaks=0

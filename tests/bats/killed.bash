@@ -453,3 +453,76 @@ each_batch() {
 	    'restore alice bob' after_batch \
 	    sentinel-send -l bob -k "$BATS_TEST_TMPDIR/alice.key"
 }
+
+# --- files ---------------------------------------------------------------------------
+
+# whole FILE...: what is in in/, and nothing else, and each of it is f
+whole() {
+	local name
+
+	[ "$(ls -A "$BATS_TEST_TMPDIR/in" | xargs)" = "$*" ]
+	for name; do
+		cmp "$BATS_TEST_TMPDIR/f" "$BATS_TEST_TMPDIR/in/$name"
+	done
+}
+
+before_sendfile() {
+	restore alice bob
+	rm -rf "$BATS_TEST_TMPDIR/in"
+}
+
+# the same command goes on, unless the first had no more to do than to end
+after_sendfile() {
+	local names=f
+
+	ended
+	if [ -s "$OUT" ] && [ "$(rows alice 'SELECT count(*) FROM files')" = 0 ]
+	then
+		names='f f-1'
+	fi
+	alice sentinel-sendfile bob "$BATS_TEST_TMPDIR/f" >/dev/null
+	[ "$(rows alice 'SELECT count(*) FROM files')" = 0 ]
+	bob sentinel-pull -o "$BATS_TEST_TMPDIR/in" >/dev/null
+	whole $names
+	finish 11
+}
+
+each_sendfile() {
+	POINT_FUNCTIONS=(before_sendfile whole after_sendfile)
+	handshake
+	head -c 600000 /dev/urandom >"$BATS_TEST_TMPDIR/f"
+	save alice bob
+	at_each_call "$@" before_sendfile after_sendfile \
+	    sentinel-sendfile bob "$BATS_TEST_TMPDIR/f" \
+	    -k "$BATS_TEST_TMPDIR/alice.key"
+}
+
+before_receive() {
+	before_sendfile
+	alice sentinel-sendfile bob "$BATS_TEST_TMPDIR/f" >/dev/null
+}
+
+# no name before it is whole; told at least once, as one file
+after_receive() {
+	local again=$BATS_TEST_TMPDIR/again
+
+	ended
+	[ ! -e "$BATS_TEST_TMPDIR/in/f" ] || whole f
+	bob sentinel-pull -o "$BATS_TEST_TMPDIR/in" >"$again"
+	[ "$(cat "$OUT" "$again" | jq -r '[.type, .path] | join(" ")' |
+	    sort -u)" = "file $BATS_TEST_TMPDIR/in/f" ]
+	[ "$(cat "$OUT" "$again" | jq -r .id | sort -u | wc -l)" = 1 ]
+	whole f
+	[ "$(rows bob 'SELECT count(*), min(stage) FROM files')" = '1|4' ]
+	finish 11
+}
+
+each_receive() {
+	POINT_FUNCTIONS=(before_sendfile before_receive whole after_receive)
+	handshake
+	head -c 600000 /dev/urandom >"$BATS_TEST_TMPDIR/f"
+	save alice bob
+	at_each_call "$@" before_receive after_receive \
+	    sentinel-pull -o "$BATS_TEST_TMPDIR/in" \
+	    -k "$BATS_TEST_TMPDIR/bob.key"
+}

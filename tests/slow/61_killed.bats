@@ -60,3 +60,15 @@ setup() {
 @test "kill -9 of a batch" {
 	each_batch
 }
+
+# how often threads wait for each other differs from run to run
+FILES=openat,openat2,mkdir,write,pwrite64,ftruncate,fdatasync,fsync,unlink
+FILES+=,unlinkat,renameat2,connect,sendto,recvfrom,close
+
+@test "kill -9 of sendfile" {
+	each_sendfile --calls $FILES
+}
+
+@test "kill -9 of pull, of a file" {
+	each_receive --calls $FILES
+}
