@@ -26,6 +26,7 @@ static const char greeting[] =
     "SELECT " PG_FENCE_ASK ","
     " set_config('lock_timeout', '4s', false),"
     " set_config('client_connection_check_interval', '2s', false),"
+    " set_config('plan_cache_mode', 'force_generic_plan', false),"
     " set_config('enable_seqscan', 'off', false),"
     " set_config('enable_hashjoin', 'off', false),"
     " set_config('enable_mergejoin', 'off', false)";

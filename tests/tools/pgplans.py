@@ -8,7 +8,8 @@ The log is that of auto_explain, with log_analyze, log_nested_statements and
 format json; a partition has its parent's name, "_p" and a number.  Prints one
 JSON line: how many plans there were of how many statements, and the texts of
 those that have touched more than one partition of one table, other than by
-the clients of an array or of a join, one after the other.
+the clients of an array or of a join, one after the other; and how many plans
+were made for one call, with its client in them.
 """
 import json
 import re
@@ -18,6 +19,8 @@ PARTITION = re.compile(r"(\w+)_p(\d+)$")
 # PostgreSQL itself does not prune for an array that is a parameter
 SEVERAL = re.compile(r"\((\w+\.)?(id|to_client|client) = "
                      r"(ANY \(|[a-z]\w*\.\w)")
+
+ONE_CALL = re.compile(r" = '[-0-9a-f]{36}'::uuid")
 
 
 def plans(paths):
@@ -55,14 +58,15 @@ def is_wide(plan):
 
 
 def main():
-    seen, wide, n = set(), set(), 0
+    seen, wide, n, custom = set(), set(), 0, 0
     for statement, plan in plans(sys.argv[1:]):
         n += 1
+        custom += bool(ONE_CALL.search(json.dumps(plan)))
         seen.add(statement)
         if is_wide(plan):
             wide.add(statement)
     print(json.dumps({"plans": n, "statements": len(seen),
-                      "wide": sorted(wide)}))
+                      "wide": sorted(wide), "custom": custom}))
 
 
 if __name__ == "__main__":
