@@ -146,3 +146,11 @@ load ../bats/postgres
 	assert_success
 	echo "# $output" >&3
 }
+
+@test "what another relay told nobody of is found by a look" {
+	clusters fsync=off
+	run --separate-stderr "$TOOLS/pgfaults.py" "$PG/a" polled
+	assert_success
+	echo "# $output" >&3
+	[ "$(field '.found_ms < 10000')" = true ]
+}

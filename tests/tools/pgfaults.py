@@ -22,6 +22,7 @@ import select
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 
 import pgproxy
@@ -85,6 +86,18 @@ class Send:
         answer = self.answer()
         if answer != wanted:
             raise Wrong(f"{what}: {answer}")
+
+
+class Waiting(threading.Thread):
+    """A pull that waits for a message."""
+
+    def __init__(self, who):
+        super().__init__(daemon=True)
+        self.who, self.items = who, None
+        self.start()
+
+    def run(self):
+        self.items = self.who.pull(0, 1000 * PATIENCE)
 
 
 class Scene:
@@ -431,6 +444,24 @@ def slow_names(scene):
     waiting.has(DONE, "slow names")
     if len(scene.proxy.connections) == made:
         raise Wrong("no name was looked up")
+
+
+@play
+def polled(scene):
+    """What came by a relay that told nobody is found by a look."""
+    carol = scene.person("carol")
+    carol.channel.socket.settimeout(2 * PATIENCE)
+    waiting = Waiting(carol)
+    scene.until(lambda: scene.ask(
+        "SELECT id FROM clients WHERE at_relay <> 0 AND"
+        f" id = '{carol.id.hex()}'"), "parked")
+    began = time.monotonic()
+    scene.ask(f"SELECT sentinel_put(ARRAY['{carol.id.hex()}'::uuid],"
+              f" ARRAY['{scene.alice.id.hex()}'::uuid], ARRAY[{TEXT}::int2],"
+              " ARRAY[1700000000000], ARRAY['\\x00'::bytea],"
+              " ARRAY[9, 99, 9, 99]::bigint[])")
+    scene.until(lambda: waiting.items, "found")
+    scene.counts["found_ms"] = round(1000 * (time.monotonic() - began))
 
 
 def run(scene, names):
