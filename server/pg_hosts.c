@@ -4,8 +4,6 @@
 #include <stdbool.h>
 #include <string.h>
 
-#include "server/pg_lib.h"
-
 static unsigned
 count(const char *list)
 {

@@ -8,9 +8,8 @@
 #ifndef SERVER_PG_HOSTS_H
 #define SERVER_PG_HOSTS_H
 
-#include <libpq-fe.h>
-
 #include "base/attr.h"
+#include "server/pg_lib.h"
 
 /*
  * The options of conninfo, with the nth server alone, counted round; NULL: it

@@ -116,8 +116,7 @@ pg_link_fail(struct pg_link *l, const char *why)
 	PQfinish(l->c);
 	l->c = NULL;
 	l->state = PG_LINK_DOWN;
-	l->due = now +
-	    backoff(l->failures++, pg_hosts_count(l->pg->conninfo));
+	l->due = now + backoff(l->failures++, pg_hosts_count(l->pg->conninfo));
 	if (l->down_at == 0)
 		l->down_at = now;
 	l->on_down(l->arg);
@@ -130,8 +129,7 @@ start(void *arg)
 {
 	const char *names[PG_LINK_PARAMS], *values[PG_LINK_PARAMS];
 	struct pg_link *l = arg;
-	PQconninfoOption *given =
-	    pg_hosts_pick(l->pg->conninfo, l->server);
+	PQconninfoOption *given = pg_hosts_pick(l->pg->conninfo, l->server);
 
 	if (!given)
 		return ERR_NOMEM;
