@@ -11,10 +11,11 @@
   cuts.py modes                             every connection of the session in
                                             each mode of proxy.py
 
-A case of the first two starts from the state before the command: key files
+A session of the first two starts from the state before a command: key files
 and the relay's store.  The command runs with its first connection mangled and
 must succeed wholly or fail in a documented way; then it runs again, and so do
-the steps after it, as if nothing had been.
+the steps after it, as if nothing had been.  One session cuts every second
+step, so that each cut is followed by a command that nobody disturbs.
 
 Prints one JSON line; a case that fails is told on stderr, and the exit status
 is 1.  $SENTINEL_BIN holds the commands.
@@ -22,6 +23,7 @@ is 1.  $SENTINEL_BIN holds the commands.
 import argparse
 import collections
 import concurrent.futures
+import itertools
 import json
 import multiprocessing
 import os
@@ -42,7 +44,8 @@ BIN = pathlib.Path(os.environ["SENTINEL_BIN"])
 TIMEOUT = 2                     # seconds, of each network operation;
 IMPATIENT = 0.5                 # where most of them run into it
 MEMORY = "/dev/shm"             # nothing here need survive the machine
-PATIENCE = 3                    # beyond it a command hangs
+PATIENCE = 3                    # beyond it a command hangs,
+SETTLED = 20                    # or a connection, or a relay
 CUT = (10,)                     # how it may fail when its stream ends,
 FLIPPED = (10, 14)              # and when a bit was turned
 
@@ -115,7 +118,10 @@ class World:
 
     def settle(self):
         """Until all connections have ended."""
+        until = time.monotonic() + SETTLED
         while not all(c.over.locked() for c in self.proxy.connections):
+            if time.monotonic() > until:
+                raise Wrong("a connection never ends")
             time.sleep(0.001)
 
     def restore(self, snapshot):
@@ -252,20 +258,29 @@ class Stage:
             self.world.restore(self.snapshots[index])
         self.shown = index if NAMES[index] in READS else None
 
-    def play(self, index, modes, allowed):
-        """The status of the mangled run."""
+    def play(self, session, allowed):
+        """The statuses of the mangled runs."""
+        first = min(session)
+        self.set_up(first)
+        if self.shown is not None:
+            statuses = [self.play_step(first, session[first], allowed)]
+            self.is_unchanged(first)
+            return statuses
+        statuses = [self.play_step(index, session.get(index), allowed)
+                    for index in range(first, len(STEPS))]
+        self.is_empty()
+        return [statuses[index - first] for index in session]
+
+    def play_step(self, index, modes, allowed):
+        """The status of the run, mangled if there are modes."""
         world, step = self.world, STEPS[index]
-        self.set_up(index)
-        world.proxy.mangle(*modes, only=1)
-        results = [world.run(step, (0, *allowed))]
+        if modes:
+            world.proxy.mangle(*modes, only=1)
+        results = [world.run(step, (0, *allowed) if modes else (0,))]
         world.proxy.mangle()
         if results[0].status:
             results.append(world.run(step))
         judge(world, step, results, self.snapshots[index].expected)
-        if self.shown is not None:
-            self.is_unchanged(index)
-        else:
-            self.go_on(index)
         return results[0].status
 
     def is_unchanged(self, index):
@@ -275,11 +290,8 @@ class Stage:
         if before != after:
             raise Wrong("the key file has changed")
 
-    def go_on(self, index):
-        """The steps that follow, and nothing is left at the relay."""
-        for later in range(index + 1, len(STEPS)):
-            judge(self.world, STEPS[later], [self.world.run(STEPS[later])],
-                  self.snapshots[later].expected)
+    def is_empty(self):
+        """Nothing is left at the relay."""
         self.world.stop()
         with sqlite3.connect(self.world.directory / "relay.db") as db:
             left, = db.execute("SELECT count(*) FROM messages").fetchone()
@@ -293,38 +305,56 @@ def enter(*args):
     stage = Stage(*args)
 
 
-def play(case):
-    """(case, status or None, what was wrong)"""
+def play(session, allowed):
+    """(session, statuses, what was wrong)"""
     try:
-        return case, stage.play(*case), None
+        return session, stage.play(session, allowed), None
     except Wrong as e:
         stage.shown = None
-        return case, None, str(e)
+        return session, [], str(e)
 
 
-def play_all(cases, directory, snapshots, jobs):
+def play_all(sessions, allowed, directory, snapshots, jobs):
     tally = collections.Counter()
     with concurrent.futures.ProcessPoolExecutor(
             jobs, multiprocessing.get_context("spawn"), enter,
             (directory, snapshots)) as pool:
-        for (index, modes, _), status, trouble in pool.map(play, cases):
-            tally["wrong" if trouble else f"status {status}"] += 1
+        for session, statuses, trouble in pool.map(
+                play, sessions, itertools.repeat(allowed)):
+            tally.update(f"status {status}" for status in statuses)
             if trouble:
-                print(f"{NAMES[index]} {' '.join(modes)}: {trouble}",
-                      file=sys.stderr)
+                tally["wrong"] += 1
+                told = ", ".join(f"{NAMES[index]} {' '.join(modes)}"
+                                 for index, modes in session.items())
+                print(f"{told}: {trouble}", file=sys.stderr)
     return tally
+
+
+def share(cases):
+    """Sessions: each mangles every second step that changes something, or one
+    of the others alone."""
+    queues = {index: [] for index in range(len(STEPS))}
+    for index, modes in cases:
+        queues[index].append((index, modes))
+    changing = [q for i, q in queues.items() if NAMES[i] not in READS]
+    for index, name in enumerate(NAMES):
+        if name in READS:
+            yield from ({i: modes} for i, modes in queues[index])
+    for parity in 0, 1:
+        for row in itertools.zip_longest(*changing[parity::2]):
+            yield dict(filter(None, row))
 
 
 # --- acts ----------------------------------------------------------------------
 
 def cuts(args, directory, snapshots):
     """At each byte of each direction, or at every Nth."""
-    cases = [(index, (f"{way}:cut:{at}",), CUT)
+    cases = [(index, (f"{way}:cut:{at}",))
              for index, snapshot in enumerate(snapshots)
              if not args.step or NAMES[index] in args.step
              for way, stream in zip(("up", "down"), snapshot.streams)
              for at in range(index % args.stride, len(stream), args.stride)]
-    return play_all(cases, directory, snapshots, args.jobs)
+    return play_all(list(share(cases)), CUT, directory, snapshots, args.jobs)
 
 
 def flips(args, directory, snapshots):
@@ -333,12 +363,12 @@ def flips(args, directory, snapshots):
     streams = [(index, way, len(stream))
                for index, snapshot in enumerate(snapshots)
                for way, stream in zip(("up", "down"), snapshot.streams)]
-    cases = [(index, (f"{way}:flip:{drawn.randrange(size)}:"
-                      f"{drawn.randrange(8)}",), FLIPPED)
-             for index, way, size in drawn.choices(
-                 streams, [size for _, _, size in streams], k=args.count)]
-    return {"seed": args.seed,
-            **play_all(cases, directory, snapshots, args.jobs)}
+    sessions = [{index: (f"{way}:flip:{drawn.randrange(size)}:"
+                         f"{drawn.randrange(8)}",)}
+                for index, way, size in drawn.choices(
+                    streams, [size for _, _, size in streams], k=args.count)]
+    return {"seed": args.seed, **play_all(
+        sessions, FLIPPED, directory, snapshots, args.jobs)}
 
 
 def doubt(args, directory, snapshots):
@@ -366,6 +396,7 @@ def doubt(args, directory, snapshots):
 
 BATCH = ("batch", "alice", "sentinel-send -l bob")
 LINES = [f"line {n}" for n in range(5)]
+GIVEN = "".join(f"{line}\n" for line in LINES).encode()    # read at once
 
 
 def relay_dies(world):
@@ -388,60 +419,90 @@ def same_bytes(world):
             raise Wrong("two messages under one key, or under one nonce")
 
 
-def batch(world, snapshot, spoiled):
-    """What was accepted, or may have been, comes once, and in order."""
-    world.stop()
-    world.restore(snapshot)
-    world.proxy.mangle(spoiled, only=1)
-    first = world.run(BATCH, (0, 3, *CUT), "\n".join(LINES).encode())
-    told = first.records
-    if [r["line"] for r in told] != list(range(1, len(LINES) + 1)):
-        raise Wrong(f"records {told}")
-    sure = [r["id"] for r in told if "id" in r]
-    for r in told:
-        if (r["status"] == "failed"
-                and r["error"]["code"] != "relay_unreachable"):
-            raise Wrong(f"failed for {r['error']}")
-    if len(sure) not in (0, len(LINES)):
-        raise Wrong(f"{len(sure)} of them were made")
-    world.proxy.mangle()
-    if ":die:" in spoiled:
-        world.relay.wait()
+class BatchStage:
+    """Where a process plays its batches."""
+
+    def __init__(self, directory, snapshot):
+        self.world = World(directory / f"batch-{os.getpid()}", IMPATIENT)
+        self.snapshot = snapshot
+        proxy.MODES["die"] = relay_dies(self.world)
+
+    def measure(self):
+        """The lengths of the streams of a batch that nobody disturbs."""
+        world = self.world
+        world.restore(self.snapshot)
+        world.proxy.mangle()
+        world.run(BATCH, given=GIVEN)
+        world.settle()
         world.stop()
+        return [len(s) for s in world.proxy.connections[0].seen]
+
+    def play(self, spoiled):
+        """What was accepted, or may have been, comes once, and in order."""
+        world = self.world
+        if world.relay:
+            world.stop()
+        world.restore(self.snapshot)
+        world.proxy.mangle(spoiled, only=1)
+        first = world.run(BATCH, (0, 3, *CUT), GIVEN)
+        told = first.records
+        if [r["line"] for r in told] != list(range(1, len(LINES) + 1)):
+            raise Wrong(f"records {told}")
+        sure = [r["id"] for r in told if "id" in r]
+        for r in told:
+            if (r["status"] == "failed"
+                    and r["error"]["code"] != "relay_unreachable"):
+                raise Wrong(f"failed for {r['error']}")
+        if len(sure) not in (0, len(LINES)):
+            raise Wrong(f"{len(sure)} of them were made")
+        if ":die:" in spoiled:
+            if world.proxy.connections:     # else it gave up before
+                world.relay.wait(SETTLED)
+            world.stop()
+            world.start()
+        world.proxy.mangle()
+        world.run(STEPS[NAMES.index("send-2")])
+        world.stop()
+        same_bytes(world)
         world.start()
-    world.run(STEPS[NAMES.index("send-2")])
-    world.stop()
-    same_bytes(world)
-    world.start()
-    pulled = world.run(STEPS[NAMES.index("pull")]).records
-    if [(r["type"], r.get("seq"), r["id"]) for r in pulled] != [
-            ("message", n, i) for n, i in enumerate(
-                [*sure, world.sent[-1][0]])]:
-        raise Wrong(f"{sure} were sent, {pulled} came")
-    return first.status
+        pulled = world.run(STEPS[NAMES.index("pull")]).records
+        if [(r["type"], r.get("seq"), r["id"]) for r in pulled] != [
+                ("message", n, i) for n, i in enumerate(
+                    [*sure, world.sent[-1][0]])]:
+            raise Wrong(f"{sure} were sent, {pulled} came")
+        return first.status
+
+
+def enter_batches(*args):
+    global stage
+    stage = BatchStage(*args)
+
+
+def play_batch(spoiled):
+    """(status or None, what was wrong)"""
+    try:
+        return stage.play(spoiled), None
+    except Wrong as e:
+        return None, f"{spoiled}: {e}"
 
 
 def batches(args, directory, snapshots):
     """At each byte of a batch's stream, or at every Nth, in turn."""
     snapshot = snapshots[NAMES.index("send")]
-    world = World(directory / "batches", IMPATIENT)
-    proxy.MODES["die"] = relay_dies(world)
-    world.restore(snapshot)
-    world.proxy.mangle()
-    world.run(BATCH, given="\n".join(LINES).encode())
-    world.settle()
-    streams = [len(s) for s in world.proxy.connections[0].seen]
+    streams = BatchStage(directory, snapshot).measure()
+    places = ((way, at) for way, size in zip(("up", "down"), streams)
+              for at in range(0, size, args.stride))
+    spoiled = [f"{way}:{('cut', 'hush', 'die')[n % 3]}:{at}"
+               for n, (way, at) in enumerate(places)]
     tally = collections.Counter()
-    for n, (way, at) in enumerate(
-            (way, at) for way, size in zip(("up", "down"), streams)
-            for at in range(0, size, args.stride)):
-        spoiled = f"{way}:{('cut', 'hush', 'die')[n % 3]}:{at}"
-        try:
-            tally[f"status {batch(world, snapshot, spoiled)}"] += 1
-        except Wrong as e:
-            tally["wrong"] += 1
-            print(f"{spoiled}: {e}", file=sys.stderr)
-    world.stop()
+    # two of three wait for a relay most of the time
+    with concurrent.futures.ProcessPoolExecutor(
+            2 * args.jobs, multiprocessing.get_context("spawn"),
+            enter_batches, (directory, snapshot)) as pool:
+        for status, trouble in pool.map(play_batch, spoiled):
+            tally["wrong" if trouble else f"status {status}"] += 1
+            if trouble:
+                print(trouble, file=sys.stderr)
     return tally
 
 
