@@ -255,13 +255,6 @@ inbox_forget(struct keyfile *kf, const uint8_t message_id[static ID_LEN])
 	return query_run(q);
 }
 
-int
-inbox_count(struct keyfile *kf, size_t *n)
-{
-	return query_count(query_of(keyfile_db(kf), "SELECT count(*) " OPEN),
-	    n);
-}
-
 /* Rows stand in the order of time, so the first young one ends the search. */
 int
 inbox_expire(struct keyfile *kf, uint64_t now)

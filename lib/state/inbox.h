@@ -96,8 +96,6 @@ int inbox_wait_no_more(struct keyfile *kf) MUST_USE;
 int inbox_forget(struct keyfile *kf,
     const uint8_t message_id[static ID_LEN]) MUST_USE;
 
-/* Rows not done; dead ones among them. */
-int inbox_count(struct keyfile *kf, size_t *n) MUST_USE;
 int inbox_expire(struct keyfile *kf, uint64_t now) MUST_USE;
 
 #endif

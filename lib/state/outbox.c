@@ -254,13 +254,6 @@ outbox_drop(struct keyfile *kf, int64_t n)
 	return query_run(q);
 }
 
-int
-outbox_count(struct keyfile *kf, size_t *n)
-{
-	return query_count(query_of(keyfile_db(kf), "SELECT count(*) " OPEN),
-	    n);
-}
-
 /* Rows stand in the order of time, so the first young one ends the search. */
 int
 outbox_expire(struct keyfile *kf, uint64_t now)

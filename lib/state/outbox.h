@@ -83,8 +83,6 @@ int outbox_refuse(struct keyfile *kf, int64_t n,
     const uint8_t message_id[static ID_LEN], const uint8_t *content,
     size_t len) MUST_USE;
 
-/* Rows not done. */
-int outbox_count(struct keyfile *kf, size_t *n) MUST_USE;
 int outbox_expire(struct keyfile *kf, uint64_t now) MUST_USE;
 
 #endif

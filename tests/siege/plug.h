@@ -39,7 +39,6 @@ bool plug_open(struct plug *p, const struct siege *sg, unsigned source,
 bool plug_send(struct plug *p, const void *bytes, size_t len);
 
 /* A request whose header says size; the payload may be less. */
-#define PLUG_PAYLOAD_MAX 65000
 size_t plug_pack(struct plug *p, const struct caller *who, uint16_t code,
     uint32_t size, const void *payload, size_t len,
     uint8_t out[static TRANSPORT_RECORD_MAX + TRANSPORT_LENGTH_LEN]);

@@ -17,6 +17,7 @@
 #include <cmocka.h>
 
 #include "base/secret.h"
+#include "state/census.h"
 
 int
 scratch_setup_bare(void **state)
@@ -192,6 +193,24 @@ scratch_has(const struct scratch *s, const void *bytes, size_t len)
 	}
 	closedir(d);
 	return has;
+}
+
+size_t
+scratch_inbox(const struct scratch *s)
+{
+	struct census n;
+
+	assert_int_equal(census_take(s->kf, &n), 0);
+	return n.inbox_new + n.inbox_shown + n.inbox_dead;
+}
+
+size_t
+scratch_outbox(const struct scratch *s)
+{
+	struct census n;
+
+	assert_int_equal(census_take(s->kf, &n), 0);
+	return n.outbox_queued + n.outbox_sealed + n.outbox_in_doubt;
 }
 
 size_t

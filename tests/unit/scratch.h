@@ -60,6 +60,10 @@ void scratch_unchanged(const char *path, const uint8_t *bytes, size_t len);
 /* Whether the bytes stand anywhere in a file of the directory. */
 bool scratch_has(const struct scratch *s, const void *bytes, size_t len);
 
+/* What the inbox and the outbox hold that is not done. */
+size_t scratch_inbox(const struct scratch *s);
+size_t scratch_outbox(const struct scratch *s);
+
 /* Names in the directory, without . and .. */
 size_t scratch_count(const struct scratch *s);
 

@@ -58,15 +58,6 @@ content_is(struct scratch *s, int64_t n, const void *want, size_t len)
 	buf_free(out);
 }
 
-static size_t
-count(struct scratch *s)
-{
-	size_t n;
-
-	assert_int_equal(outbox_count(s->kf, &n), 0);
-	return n;
-}
-
 static bool
 find(struct scratch *s, uint8_t peer, uint8_t id, struct outbox *o)
 {
@@ -118,7 +109,7 @@ keeps_what_is_added(void **state)
 	assert_int_equal(outbox_add(s->kf, &o, (const uint8_t *)"x", 1),
 	    ERR_INTERNAL);
 	keyfile_rollback(s->kf);
-	assert_int_equal(count(s), 2);
+	assert_int_equal(scratch_outbox(s), 2);
 }
 
 static void
@@ -143,7 +134,7 @@ loses_content_when_done(void **state)
 	assert_true(find(s, 1, 1, &o));
 	assert_int_equal(o.state, OUTBOX_DONE);
 	content_is(s, n, NULL, 0);
-	assert_int_equal(count(s), 0);
+	assert_int_equal(scratch_outbox(s), 0);
 	/* done is done */
 	change(s, outbox_doubt, n);
 	assert_true(find(s, 1, 1, &o));
@@ -160,7 +151,7 @@ drops_without_a_trace(void **state)
 
 	change(s, outbox_drop, n);
 	assert_false(find(s, 1, 1, &o));
-	assert_int_equal(count(s), 0);
+	assert_int_equal(scratch_outbox(s), 0);
 	change(s, outbox_drop, n);
 	n = add(s, make(1, 1), "again", 5);
 	content_is(s, n, "again", 5);
@@ -189,7 +180,7 @@ delivers_in_order(void **state)
 	assert_int_equal(next(s, n[2], NOW + 100), n[3]);
 	assert_int_equal(next(s, n[3], NOW + 100), n[4]);
 	assert_int_equal(next(s, n[4], NOW + 100), 0);
-	assert_int_equal(count(s), 4);
+	assert_int_equal(scratch_outbox(s), 4);
 }
 
 /* The number of the next row of peer 1 in a state; 0: none. */
