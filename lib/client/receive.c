@@ -26,7 +26,8 @@ meet_stray(struct arriving *a, const struct body_message *m,
 	if (since != 0 || a->strays_n == ARRIVING_STRAYS_MAX)
 		return 0;
 	for (size_t i = 0; i < a->strays_n; i++) {
-		if (memcmp(a->strays[i].file_id, head->file_id, ID_LEN) == 0)
+		if (memcmp(a->strays[i].peer, m->from, ID_LEN) == 0 &&
+		    memcmp(a->strays[i].file_id, head->file_id, ID_LEN) == 0)
 			return 0;
 	}
 	memcpy(s->peer, m->from, ID_LEN);

@@ -53,5 +53,6 @@ kill_within() {
 	"$SENTINEL_TOOLS/peak" "$SENTINEL_BIN/sentinel-pull" -k bob.key \
 	    -o in >all 2>used
 	[ "$(tail -n 1 used)" -le 32768 ]
+	[ "$(awk '/^VmHWM/ { print $2 }' "/proc/$RELAY_PID/status")" -le 32768 ]
 	cmp f in/f
 }

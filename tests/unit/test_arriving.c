@@ -750,6 +750,32 @@ recipients_differ(void **state)
 	assert_int_equal(stage_teardown(&other), 0);
 }
 
+/* Chunks without a manifest, of two peers who use the same id. */
+static void
+strays_of_two(void **state)
+{
+	struct desk *d = *state;
+	const struct puppet *peers[] = { &d->stage->bob, &d->carol };
+	uint64_t since;
+
+	for (size_t i = 0; i < 2; i++) {
+		struct parcel p = parcel(peers[i], 1, 3 * CHUNK, "n");
+
+		assert_false(chunk(d, &p, 0));
+		assert_false(chunk(d, &p, 1));
+	}
+	assert_int_equal(d->a->strays_n, 2);
+	assert_int_equal(arriving_commit(d->a), 0);
+	for (size_t i = 0; i < 2; i++) {
+		struct parcel p = parcel(peers[i], 1, 3 * CHUNK, "n");
+
+		assert_int_equal(files_stray_since(d->stage->kf,
+				     peers[i]->who.key.id, p.m.file_id, &since),
+		    0);
+		assert_true(since > 0);
+	}
+}
+
 /* More at once than may be open. */
 static void
 many_in_turn(void **state)
@@ -997,6 +1023,7 @@ main(void)
 		FRESH(damaged),
 		FRESH(name_refused),
 		FRESH(recipients_differ),
+		FRESH(strays_of_two),
 		FRESH(many_in_turn),
 		FRESH(killed_before_the_name),
 		FRESH(killed_after_the_name),
