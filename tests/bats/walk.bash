@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # A newcomer with README.md and the manuals, on a machine of his own.
 
-load documents
+load "$ROOT/tests/bats/documents"
 
 # section PAGE NAME: what it shows of commands, without a prompt
 section() {
