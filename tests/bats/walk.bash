@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # A newcomer with README.md and the manuals, on a machine of his own.
 
-load documents
+load "$ROOT/tests/bats/documents"
 
 # section PAGE NAME: what it shows of commands, without a prompt
 section() {
@@ -39,6 +39,37 @@ knows_both() {
 	END
 }
 
+# several: what a machine of several relays is given; packages and services
+# of others are stood in for
+several() {
+	cat <<-'END'
+		EDITOR=true
+		told=$(mktemp)
+		apt-get() {
+			mkdir -p /etc/patroni
+			sed -i /^postgres:/d /etc/passwd
+			echo postgres:x:0:0::/:/bin/sh >>/etc/passwd
+		}
+		systemctl() { echo "$*" >>"$told"; }
+		sudo() { echo "$3" >>"$told"; }
+	END
+	# without the line of a configuration
+	section sentinel-relay.8 'SEVERAL RELAYS' | sed 1,2d
+	cat <<-'END'
+		diff "$told" - <<-WANTED
+			disable --now postgresql
+			restart etcd
+			enable --now patroni
+			createuser
+			createdb
+		WANTED
+		rm "$told"
+		cmp share/patroni/etcd /etc/default/etcd
+		cmp share/patroni/patroni.yml /etc/patroni/config.yml
+		[ "$(stat -c %a /etc/patroni/config.yml)" = 600 ]
+	END
+}
+
 # walk [--instead OLD NEW]: from what README says of the set-up to the end of
 # sentinel-tour(7), and then what sentinel-relay(8) says to who has a service
 walk() {
@@ -53,6 +84,7 @@ walk() {
 	makes_backup | typed backup
 	section sentinel-relay.8 'BACKUP AND RESTORE' | typed restore
 	knows_both | typed known
+	several | typed several
 	MAKEFLAGS='' MAKELEVEL='' run "$ROOT/tests/tools/machine" "$M" \
 	    bash "$M/all" 3>&-
 	assert_success

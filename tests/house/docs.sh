@@ -1,12 +1,13 @@
 #!/bin/sh
-# docs.sh BUILD: every command has a man page; the page tells all of the
-# command's long options, or sentinel(7) does for those that all share, and
-# lists none that the command does not have, nor one with another letter; no
-# page speaks of an option that no command has.  Statuses of the pages are in
-# the table of sentinel(7).  sentinel-relay.conf(5) names what may stand in the
-# file, and nothing else.  Variables of the environment that the sources name
-# are told under some Ev macro, and those that have an item there are named in
-# the sources.  No page refers to one of ours that is missing.
+# docs.sh BUILD: every command has a man page with the sections that readers
+# look for; the page tells all of the command's long options, or sentinel(7)
+# does for those that all share, and lists none that the command does not have,
+# nor one with another letter; no page speaks of an option that no command has.
+# Statuses of the pages are in the table of sentinel(7).
+# sentinel-relay.conf(5) names what may stand in the file, and nothing else.
+# Variables of the environment that the sources name are told under some Ev
+# macro, and those that have an item there are named in the sources.  No page
+# refers to one of ours that is missing.
 set -eu
 bad=0
 complain() {
@@ -41,6 +42,11 @@ for source in cmd/*.c; do
 	done
 	[ -n "$page" ] || { complain "no man page for $name"; continue; }
 
+	for section in ENVIRONMENT FILES 'EXIT STATUS' EXAMPLES \
+	    'SECURITY CONSIDERATIONS'; do
+		grep -qx "\.Sh $section" "$page" ||
+		    complain "$page has no $section"
+	done
 	"$1/bin/$name" --dump-options >"$work/dump"
 	jq -r '(.options, .verbs[]?.options)[]?.name' "$work/dump" | sort -u >"$work/own"
 	jq -r '.common[]?.name' "$work/dump" | sort -u >"$work/common"

@@ -26,7 +26,7 @@ clean_tree() {
 	write_c cmd/sentinel-relay.c main '#include "base/mark.h"'
 	for c in send relay; do
 		fake_command "$c" '{"options":[{"name":"wait"}],"common":[{"name":"get"}]}'
-		printf '.It Fl -wait\n' >"man/sentinel-$c.1"
+		page '.It Fl -wait' >"man/sentinel-$c.1"
 	done
 	echo '.It Fl -get' >man/sentinel.7
 	write_c tests/unit/test_mark.c main
@@ -67,6 +67,13 @@ write_h() {
 		printf '#ifndef %s\n#define %s\n' "$guard" "$guard"
 		printf '%s\n' "$@" '#endif'
 	} >"$file"
+}
+
+# page LINE: a manual that says this, and has all sections
+page() {
+	printf '.Sh %s\n' ENVIRONMENT FILES 'EXIT STATUS' EXAMPLES \
+	    'SECURITY CONSIDERATIONS'
+	echo "$1"
 }
 
 # mutant NAME [UNIT]: lib/wire/mark.c without its line
@@ -220,6 +227,8 @@ rm man/sentinel-send.1
 finds docs 'no man page for sentinel-send' 'a command without a page'
 echo .Sh >man/sentinel-send.1
 finds docs 'man/sentinel-send.1 lacks --wait' 'an option that is not in the page'
+sed -i 's/^\.Sh FILES/.Sh FILED/' man/sentinel-send.1
+finds docs 'man/sentinel-send.1 has no FILES' 'a page without a section'
 echo .Sh >man/sentinel.7
 finds docs 'neither .* nor man/sentinel.7 has --get' 'a common option told nowhere'
 echo '.It Fl n , -nope Ar N' >>man/sentinel-send.1

@@ -2,19 +2,19 @@
 # SPDX-License-Identifier: ISC
 """Stands in for systemctl where no service manager runs.
 
-  systemctl.py [--user] [enable] [--now] [start|stop|reload] UNIT...
+  systemctl.py [--user] {enable --now|start|stop|reload} UNIT...
   systemctl.py kill --kill-whom=main -s SIGNAL UNIT
 
 Finds the unit where it is installed, and starts its service as it says: by
 another user, with its directories, on the sockets of the unit beside it, and
 waits until it is ready.  What it does not know it refuses.
 """
+import functools
 import os
 import pathlib
 import re
 import signal
 import socket
-import subprocess
 import sys
 import time
 
@@ -143,7 +143,7 @@ def stop(unit):
         time.sleep(0.02)
 
 
-def tell(unit, name):
+def tell(name, unit):
     pid = unit.pid()
     if not pid:
         sys.exit(f"Unit {unit.name} not loaded.")
@@ -157,10 +157,10 @@ def main():
     now = "--now" in words[:1]
     words = words[now:]
     if verb == "kill" and words[:2] == ["--kill-whom=main", "-s"]:
-        name, *words = words[2:]
-        act = lambda unit: tell(unit, name)
+        act = functools.partial(tell, words[2])
+        words = words[3:]
     elif verb == "reload":
-        act = lambda unit: tell(unit, "HUP")
+        act = functools.partial(tell, "HUP")
     elif verb == "stop":
         act = stop
     elif verb == "start" or (verb == "enable" and now):

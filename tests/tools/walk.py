@@ -133,12 +133,15 @@ class Person:
 def walk(page, old, new):
     people = {}
     number = ""
+    found = commands(page)
+    if old and not any(old in line for _, lines, _ in found for line in lines):
+        raise Amiss(f"the page has no {old}")
 
     def answer(question):
         print()
         return number if "number" in question else "correct horse"
 
-    for who, lines, expected in commands(page):
+    for who, lines, expected in found:
         people[who] = people.get(who) or Person(who)
         lines = [line.replace(old, new) if old else line for line in lines]
         print(f"{who}: " + "\n    ".join(lines), flush=True)
