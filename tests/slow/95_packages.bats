@@ -8,15 +8,16 @@ bats_load_library bats-assert
 
 ROOT=$(cd "$BATS_TEST_DIRNAME/../.." && pwd)
 
-# build DIR: the packages of what is committed
+# build DIR: the packages of what was committed when this began
 build() {
 	mkdir -p "${1%/*}"
-	(cd "$ROOT" && scripts/deb "$1") >"$1.log" 2>&1 3>&- ||
+	(cd "$ROOT" && scripts/deb "$1" "$COMMIT") >"$1.log" 2>&1 3>&- ||
 	    fail "$(tail -n 50 "$1.log")"
 }
 
 setup_file() {
-	export DEBS=$BATS_FILE_TMPDIR/debs
+	COMMIT=$(git -C "$ROOT" rev-parse HEAD)
+	export COMMIT DEBS=$BATS_FILE_TMPDIR/debs
 	build "$DEBS"
 }
 
