@@ -3,31 +3,33 @@
 
 #include <dlfcn.h>
 #include <stddef.h>
-#include <string.h>
 
 #include "base/err.h"
 
 #define LIBRARY "libpq.so.5"
 
-#define ENTRY(name) { "PQ" #name, offsetof(struct pg_lib, name) },
-static const struct {
-	const char *name;
-	size_t at;
-} entries[] = { PG_LIB_TABLE(ENTRY) };
-#undef ENTRY
+#define NAME(name) "PQ" #name,
+static const char *const names[] = { PG_LIB_TABLE(NAME) };
+#undef NAME
+
+/* A function is found as an object. */
+union found {
+	void *all[ARRAY_LEN(names)];
+	struct pg_lib lib;
+};
+
+_Static_assert(sizeof(union found) == sizeof(struct pg_lib), "one each");
 
 struct pg_lib pg_lib;
 
 static int
-fill(struct pg_lib *out, void *library)
+find(union found *out, void *library)
 {
-	for (size_t i = 0; i < ARRAY_LEN(entries); i++) {
-		void *found = dlsym(library, entries[i].name);
-
-		if (!found)
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		out->all[i] = dlsym(library, names[i]);
+		if (!out->all[i])
 			return err_set(ERR_IO, "PostgreSQL: %s has no %s",
-			    LIBRARY, entries[i].name);
-		memcpy((char *)out + entries[i].at, &found, sizeof(found));
+			    LIBRARY, names[i]);
 	}
 	return 0;
 }
@@ -36,17 +38,17 @@ fill(struct pg_lib *out, void *library)
 int
 pg_lib_open(void)
 {
-	struct pg_lib all;
+	union found found;
 	void *library;
 	int r;
 
 	if (pg_lib.clear)
 		return 0;
 	library = dlopen(LIBRARY, RTLD_NOW | RTLD_LOCAL);
-	r = library ? fill(&all, library)
+	r = library ? find(&found, library)
 		    : err_set(ERR_IO, "PostgreSQL: %s", dlerror());
 	if (r == 0)
-		pg_lib = all;
+		pg_lib = found.lib;
 	else
 		err_hint("libpq 14 or later has to be installed");
 	return r;

@@ -23,7 +23,7 @@
 	X(setnonblocking) X(socket) X(status)
 /* clang-format on */
 
-#define PG_LIB_MEMBER_(name) __typeof__(PQ##name) *name;
+#define PG_LIB_MEMBER_(name) __typeof__(PQ##name) *(name);
 struct pg_lib {
 	PG_LIB_TABLE(PG_LIB_MEMBER_)
 };

@@ -6,7 +6,9 @@
 #include "base/err.h"
 #include "server/store_sqlite.h"
 
-#define PART 64 /* mailboxes */
+#define PART      64  /* mailboxes */
+#define AT_ONCE   512 /* of those, where nothing is to be looked for */
+#define TEXT_COST 16  /* of a text, in mailboxes */
 
 int
 store_sqlite_census_begin(struct store_sqlite *s)
@@ -38,13 +40,14 @@ add(struct figures *f, uint64_t n, uint64_t bytes)
 
 /* The rows of this part, which were there before the relay began. */
 static int
-take_part(struct store_sqlite *s)
+take_part(struct store_sqlite *s, uint64_t *cost)
 {
 	struct store_sqlite_census *c = &s->census;
 	int64_t mailboxes = sql_get_int(s->sql, QUERY_LATE, 0);
 	uint64_t n = (uint64_t)sql_get_int(s->sql, QUERY_LATE, 2);
 	uint64_t bytes = (uint64_t)sql_get_int(s->sql, QUERY_LATE, 3);
 
+	*cost += PART + TEXT_COST * n;
 	add(&s->store.open, n, bytes);
 	add(&s->store.committed, n, bytes);
 	c->under_way = mailboxes == PART;
@@ -53,23 +56,29 @@ take_part(struct store_sqlite *s)
 	return store_sqlite_bytes(s, QUERY_LATE, 1, c->after, ID_LEN);
 }
 
-int
-store_sqlite_census_go_on(struct store_sqlite *s)
+static int
+next_part(struct store_sqlite *s, uint64_t *cost)
 {
 	int r;
 
-	if (!s->census.under_way)
-		return 0;
-	r = store_sqlite_write_changed(s);
-	if (r < 0)
-		return r;
 	sql_set_blob(s->sql, QUERY_LATE, 1, s->census.after, ID_LEN);
 	sql_set_int(s->sql, QUERY_LATE, 2, PART);
 	r = sql_step(s->sql, QUERY_LATE);
 	if (r <= 0)
 		return r < 0 ? r : sql_damaged(s->sql);
-	r = take_part(s);
+	r = take_part(s, cost);
 	sql_settle(s->sql, QUERY_LATE);
+	return r;
+}
+
+int
+store_sqlite_census_go_on(struct store_sqlite *s)
+{
+	uint64_t cost = 0;
+	int r = s->census.under_way ? store_sqlite_write_changed(s) : 0;
+
+	while (r == 0 && s->census.under_way && cost < AT_ONCE)
+		r = next_part(s, &cost);
 	return r;
 }
 
