@@ -85,7 +85,7 @@
 				     "END LOOP;"                                  \
 				     "IF n > 0 THEN RETURN n; END IF;"            \
 				     "FOR d IN SELECT day FROM piece_days"        \
-				     " WHERE settled = " ALL_SETTLED " LOOP"      \
+				     " WHERE settled >= " ALL_SETTLED " LOOP"     \
 				     " PERFORM sentinel_day_drop(d); n := n + 1;" \
 				     "END LOOP;"                                  \
 				     "RETURN n;"                                  \
