@@ -170,6 +170,11 @@ of_day() {
 	    WHERE day = $(on_day "$1") AND $2")" = 1 ]
 }
 
+# and perhaps dropped by then
+is_settled() {
+	! of_day -9 "settled < 'ffffffff-ffff-ffff-ffff-ffffffffffff'"
+}
+
 is_dropped() {
 	! of_day -9 true
 }
@@ -221,7 +226,7 @@ rejoin() {
 	run ask a 'SELECT count(*) FROM pieces'
 	assert_output 0
 	rejoin y
-	until_true of_day -9 "settled = 'ffffffff-ffff-ffff-ffff-ffffffffffff'"
+	until_true is_settled
 	rejoin x
 	until_true is_dropped
 	exact a
