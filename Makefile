@@ -196,7 +196,7 @@ check-bats: $(bats)
 $(house): house-%: all
 	@CC='$(CC)' $(call TAP,house.$*,$(if $(filter selftest,$*),,-1) tests/house/$*.sh $(B))
 $(unit): unit-%: $(B)/unit/%
-	@$(call TAP,unit.$*,$(if $(PQ),$(if $(filter test_store% test_figures,$*),tests/tools/pgcluster run)) $<)
+	@$(call TAP,unit.$*,$(if $(PQ),$(if $(filter test_store% test_figures test_pg_days,$*),tests/tools/pgcluster run)) $<)
 $(replay): replay-%: $(B)/replay/fuzz_%
 	@$(call TAP,replay.$*,-1 $< tests/fuzz/corpus/$*/*)
 $(bats): bats-%: all $(TOOLS)

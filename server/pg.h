@@ -10,6 +10,7 @@
  *	pg_unit.c    of these, what is one transaction
  *	pg_wait.c    the same for who waits for each of them
  *	pg_hint.c    who waits at another relay is told
+ *	pg_days.c    tables of pieces come and go
  *	pg_link.c    a connection, and the next when it is gone
  *	pg_fence.c   no server that was replaced
  *	pg_schema.c  what stands in the database
@@ -146,5 +147,11 @@ void pg_mail_wait(struct store *st, const uint8_t *id, uint32_t ms);
 void pg_mail_limits(struct pg_op *op, const struct store_limits *l);
 void pg_mail_before(struct pg_op *op, uint64_t texts, uint64_t pieces);
 int pg_mail_sweep(struct store *st, uint64_t now, bool *more) MUST_USE;
+
+/*
+ * pg_days.c: tables for the pieces of the days that come, and none for those
+ * that are overdue, if the connection for hints is there; else another time.
+ */
+void pg_days_ask(struct pg *pg);
 
 #endif

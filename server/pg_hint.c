@@ -17,8 +17,9 @@ name_channel(char out[static CHANNEL_SIZE], int32_t relay)
 	snprintf(out, CHANNEL_SIZE, "sentinel_%d", (int)relay);
 }
 
-static void
-send_it(struct pg_hint *h, const char *sql, const char *const *values, int n)
+void
+pg_hint_send(struct pg_hint *h, const char *sql, const char *const *values,
+    int n)
 {
 	PGconn *c = h->link.c;
 
@@ -39,7 +40,8 @@ on_up(void *arg)
 
 	name_channel(channel, h->link.pg->number);
 	snprintf(sql, sizeof(sql), "LISTEN %s", channel);
-	send_it(h, sql, NULL, 0);
+	pg_hint_send(h, sql, NULL, 0);
+	pg_days_ask(h->link.pg);
 }
 
 static void
@@ -77,6 +79,8 @@ on_input(void *arg)
 		PGresult *res = PQgetResult(h->link.c);
 
 		h->under_way -= PQresultStatus(res) == PGRES_PIPELINE_SYNC;
+		if (PQresultStatus(res) == PGRES_FATAL_ERROR)
+			pg_unit_refused(res);
 		PQclear(res);
 	}
 	if (h->under_way == 0)
@@ -127,7 +131,7 @@ notify(struct pg_hint *h)
 			h->hints[left++] = h->hints[i];
 	}
 	h->n = left;
-	send_it(h,
+	pg_hint_send(h,
 	    "SELECT set_config('synchronous_commit', 'off', true),"
 	    " pg_notify($1, $2)",
 	    values, 2);

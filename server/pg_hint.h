@@ -29,4 +29,11 @@ void pg_hint_add(struct pg_hint *h, int32_t relay,
     const uint8_t id[static ID_LEN]);
 void pg_hint_flush(struct pg_hint *h);
 
+/*
+ * Any other statement that nobody waits for, nor asks about; its connection is
+ * up.
+ */
+void pg_hint_send(struct pg_hint *h, const char *sql, const char *const *values,
+    int n);
+
 #endif

@@ -148,6 +148,20 @@ pg_mail_wait(struct store *st, const uint8_t *id, uint32_t ms)
 		return;
 }
 
+/* Pieces go with the table of their day, unless they would stay for long. */
+static void
+ask_overdue(struct pg_op *op, const struct store_limits *l, uint64_t now)
+{
+	const uint64_t pieces =
+	    l->chunk_ttl_ms > now ? 0 : now - l->chunk_ttl_ms;
+
+	pg_query_array(op, PG_INT8, 3);
+	pg_query_element_int(op,
+	    l->message_ttl_ms > now ? 0 : now - l->message_ttl_ms);
+	pg_query_element_int(op, pieces);
+	pg_query_element_int(op, l->chunk_ttl_ms < CLOCK_DAY ? pieces : 0);
+}
+
 int
 pg_mail_sweep(struct store *st, uint64_t now, bool *more)
 {
@@ -159,9 +173,7 @@ pg_mail_sweep(struct store *st, uint64_t now, bool *more)
 
 	if (op) {
 		pg_query_id(op, pg->swept);
-		pg_mail_before(op,
-		    l->message_ttl_ms > now ? 0 : now - l->message_ttl_ms,
-		    l->chunk_ttl_ms > now ? 0 : now - l->chunk_ttl_ms);
+		ask_overdue(op, l, now);
 		pg_query_int(op, SWEEP_PAGE);
 		pg_query_int(op, SWEEP_MAX);
 		pg_mail_limits(op, l);
@@ -173,5 +185,6 @@ pg_mail_sweep(struct store *st, uint64_t now, bool *more)
 	if (*more)
 		return 0;
 	memset(pg->swept, 0, ID_LEN);
+	pg_days_ask(pg);
 	return pg->loop ? pg_store_census(pg) : 0;
 }

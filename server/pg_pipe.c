@@ -2,7 +2,6 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/secret.h"
-#include "server/log.h"
 #include "server/pg.h"
 #include "wire/codes.h"
 
@@ -178,17 +177,6 @@ try_again(struct pg_pipe *p, struct pg_unit *u)
 	take_back(p, u);
 }
 
-static void
-log_failure(const struct pg_unit *u)
-{
-	static struct log_pace failed;
-
-	(void)err_set(ERR_IO, "PostgreSQL: %s %s",
-	    PQresultErrorField(u->rows, PG_DIAG_SQLSTATE),
-	    PQresultErrorField(u->rows, PG_DIAG_MESSAGE_PRIMARY));
-	log_fault_often(LOG_ERROR, "database_refused", &failed);
-}
-
 /* Its transaction is over.  False: so is the connection. */
 static bool
 land(struct pg_pipe *p, struct pg_unit *u)
@@ -210,14 +198,14 @@ land(struct pg_pipe *p, struct pg_unit *u)
 		take_back(p, u);
 		break;
 	case PG_UNIT_FAILED:
-		log_failure(u);
+		pg_unit_refused(u->rows);
 		if (u->merged && u->n > 1)
 			try_again(p, u);
 		else
 			answer_all(p, u, REASON_BUSY);
 		break;
 	case PG_UNIT_BUSY:
-		log_failure(u);
+		pg_unit_refused(u->rows);
 		answer_all(p, u, REASON_BUSY);
 	}
 	return end != PG_UNIT_DOUBT;

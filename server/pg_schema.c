@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: ISC */
 #include "server/pg_schema.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/err.h"
 #include "server/pg_link.h"
 
@@ -86,6 +88,17 @@ check_server(PGconn *c, struct pg_fence *f)
 	return r;
 }
 
+/* So that there is one for what comes first. */
+static int
+make_days(PGconn *c)
+{
+	char sql[64];
+
+	snprintf(sql, sizeof(sql), "SELECT sentinel_days(%" PRIu64 ", 0)",
+	    clock_wall_ms());
+	return run(c, sql);
+}
+
 static int
 make(PGconn *c, struct pg_fence *f)
 {
@@ -105,7 +118,9 @@ make(PGconn *c, struct pg_fence *f)
 		r = version(c, &from);
 	if (r == 0)
 		r = go_up(c, from);
-	return r == 0 ? run(c, "COMMIT") : r;
+	if (r == 0)
+		r = run(c, "COMMIT");
+	return r == 0 ? make_days(c) : r;
 }
 
 static int

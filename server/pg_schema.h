@@ -6,7 +6,7 @@
  *	clients   id, user_name, public_key, issued_at, last_seen, and of the
  *	          mailbox last_id and counters; at_relay: who waits there
  *	messages  to_client, id, from_client, type, stored_at, content
- *	pieces    the same of type 4, in a partition a day
+ *	pieces    the same of type 4, in a partition a day: piece_days has them
  *	blocks    client, blocked
  *	shares    to_client, kind, from_client, n, bytes: as in SQLite's store
  *	invites   nonce, expires: those that were used
@@ -22,7 +22,7 @@
 #include "base/attr.h"
 #include "server/pg_fence.h"
 
-#define PG_SCHEMA_VERSION 1
+#define PG_SCHEMA_VERSION 2
 
 /* The way from each version to the next, the first from nothing; NULL ends it.
  */

@@ -3,6 +3,8 @@
 
 #include <stddef.h>
 
+#include "server/pg_schema_sql.h"
+
 /* Shared by texts and pieces. */
 #define MESSAGE_COLUMNS               \
 	" to_client uuid NOT NULL,"   \
@@ -46,11 +48,6 @@
 	"CREATE TABLE invites (nonce uuid PRIMARY KEY,"                \
 	" expires bigint NOT NULL);"                                   \
 	"CREATE INDEX invites_by_expiry ON invites (expires);"
-
-/* What a function takes out, by kind. */
-#define GONE                                                                  \
-	" OUT answer int, OUT n int, OUT n_texts bigint, OUT t_bytes bigint," \
-	" OUT n_pieces bigint, OUT p_bytes bigint"
 
 /*
  * The messages of a mailbox, whose row is locked, in ranges, stored before the
@@ -316,73 +313,8 @@
 	" LEFT JOIN clients AS c ON c.id = p_to[a.ord] ORDER BY a.ord;"      \
 	"END $$;"
 
-/* The first row says how it went: its id is 0, its type the answer. */
-#define PULL                                                                  \
-	"CREATE FUNCTION sentinel_pull(p_id uuid, p_after bigint,"            \
-	" p_most bigint, p_texts boolean)"                                    \
-	" RETURNS TABLE (id bigint, from_client uuid, type smallint,"         \
-	" content bytea) LANGUAGE plpgsql AS $$\n"                            \
-	"#variable_conflict use_column\n"                                     \
-	"DECLARE c clients; used bigint := 0;"                                \
-	"BEGIN "                                                              \
-	"SELECT * INTO c FROM clients AS x"                                   \
-	" WHERE x.id = p_id AND x.user_name IS NOT NULL;"                     \
-	"id := 0; type := (CASE WHEN FOUND THEN 0 ELSE 6 END); RETURN NEXT;"  \
-	"IF c.texts + (CASE WHEN p_texts THEN 0 ELSE c.pieces END) > 0 THEN " \
-	"FOR id, from_client, type, content IN"                               \
-	" SELECT m.id, m.from_client, m.type, m.content FROM messages AS m"   \
-	"  WHERE m.to_client = p_id AND m.id > p_after UNION ALL"             \
-	" SELECT m.id, m.from_client, m.type, m.content FROM pieces AS m"     \
-	"  WHERE m.to_client = p_id AND m.id > p_after AND NOT p_texts"       \
-	" ORDER BY 1 LOOP"                                                    \
-	" EXIT WHEN p_most > 0 AND used > 0"                                  \
-	"  AND used + 25 + octet_length(content) > p_most;"                   \
-	" used := used + 25 + octet_length(content);"                         \
-	" RETURN NEXT;"                                                       \
-	"END LOOP; END IF;"                                                   \
-	"END $$;"
-
-/*
- * What is overdue, of the mailboxes above p_after, a page of them.  at: where
- * to go on; NULL: at the end.  A mailbox that somebody works on is left out.
- */
-#define SWEEP                                                               \
-	"CREATE FUNCTION sentinel_sweep(p_after uuid, p_before bigint[],"   \
-	" p_page int, p_most int, p_limits bigint[]," GONE ", OUT at uuid)" \
-	" LANGUAGE plpgsql AS $$\n"                                         \
-	"#variable_conflict use_column\n"                                   \
-	"DECLARE m record; g record; last bigint; boxes int := 0;"          \
-	"BEGIN "                                                            \
-	"answer := 0; n := 0; n_texts := 0; t_bytes := 0;"                  \
-	"n_pieces := 0; p_bytes := 0; at := p_after;"                       \
-	"FOR m IN SELECT id FROM clients WHERE id > p_after"                \
-	"  AND texts + pieces > 0 ORDER BY id LIMIT p_page LOOP"            \
-	" boxes := boxes + 1;"                                              \
-	" IF EXISTS (SELECT FROM (SELECT stored_at FROM messages"           \
-	"   WHERE to_client = m.id ORDER BY messages.id LIMIT 1) AS x"      \
-	"   WHERE stored_at < p_before[1]) OR EXISTS (SELECT FROM"          \
-	"   (SELECT stored_at FROM pieces WHERE to_client = m.id"           \
-	"   ORDER BY pieces.id LIMIT 1) AS x"                               \
-	"   WHERE stored_at < p_before[2]) THEN"                            \
-	"  PERFORM FROM clients WHERE id = m.id"                            \
-	"   FOR NO KEY UPDATE SKIP LOCKED;"                                 \
-	"  IF FOUND THEN"                                                   \
-	"   SELECT * INTO g FROM sentinel_remove(m.id, ARRAY[0],"           \
-	"    ARRAY[4294967295], p_before, p_most - n, p_limits);"           \
-	"   n := n + g.n; n_texts := n_texts + g.n_texts;"                  \
-	"   t_bytes := t_bytes + g.t_bytes;"                                \
-	"   n_pieces := n_pieces + g.n_pieces;"                             \
-	"   p_bytes := p_bytes + g.p_bytes;"                                \
-	"   IF g.answer <> 0 AND g.n > 0 THEN RETURN; END IF;"              \
-	"  END IF;"                                                         \
-	" END IF;"                                                          \
-	" at := m.id;"                                                      \
-	" IF n >= p_most THEN RETURN; END IF;"                              \
-	"END LOOP;"                                                         \
-	"IF boxes < p_page THEN at := NULL; END IF;"                        \
-	"END $$;"
-
 static const char *const first[] = { TABLES, REMOVE, ACK, UNREGISTER, ENROL,
-	BLOCK, PUT_ONE, PUT, PULL, SWEEP, NULL };
+	BLOCK, PUT_ONE, PUT, NULL };
 
-const char *const *const pg_schema_sql_steps[PG_SCHEMA_VERSION] = { first };
+const char *const *const pg_schema_sql_steps[PG_SCHEMA_VERSION] = { first,
+	pg_schema_days };

@@ -4,6 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/err.h"
+#include "server/log.h"
+
 /* SQLSTATE, or a class of them; of several that fit, the first. */
 static const struct {
 	const char *state;
@@ -62,4 +65,15 @@ pg_unit_judge(const PGresult *rows)
 			return ends[i].end;
 	}
 	return state ? PG_UNIT_FAILED : PG_UNIT_DOUBT;
+}
+
+void
+pg_unit_refused(const PGresult *rows)
+{
+	static struct log_pace failed;
+
+	(void)err_set(ERR_IO, "PostgreSQL: %s %s",
+	    PQresultErrorField(rows, PG_DIAG_SQLSTATE),
+	    PQresultErrorField(rows, PG_DIAG_MESSAGE_PRIMARY));
+	log_fault_often(LOG_ERROR, "database_refused", &failed);
 }

@@ -42,4 +42,7 @@ bool pg_unit_takes(const struct pg_unit *u, const struct pg_op *op);
 /* rows: of its statement. */
 enum pg_unit_end pg_unit_judge(const PGresult *rows);
 
+/* Log why it has failed; not all too often. */
+void pg_unit_refused(const PGresult *rows);
+
 #endif

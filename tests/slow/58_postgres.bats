@@ -154,3 +154,87 @@ load ../bats/postgres
 	echo "# $output" >&3
 	[ "$(field '.found_ms < 10000')" = true ]
 }
+
+# on_day N: the day so many from today
+on_day() {
+	echo "((now() AT TIME ZONE 'UTC')::date + $1)"
+}
+
+# What relays ask for each minute
+DAYS="SELECT sentinel_days((extract(epoch FROM now()) * 1000)::bigint,
+    (extract(epoch FROM now() - interval '7 days') * 1000)::bigint)"
+
+# of_day N CONDITION: of the table of its pieces
+of_day() {
+	[ "$(ask a "SELECT count(*) FROM piece_days
+	    WHERE day = $(on_day "$1") AND $2")" = 1 ]
+}
+
+# and perhaps dropped by then
+is_settled() {
+	! of_day -9 "settled < 'ffffffff-ffff-ffff-ffff-ffffffffffff'"
+}
+
+is_dropped() {
+	! of_day -9 true
+}
+
+# rejoin NAME: it looks for what there is to be done, as each minute
+rejoin() {
+	kill_relay "$1"
+	join "$1"
+}
+
+@test "days of pieces: relays make and drop their tables, and nobody waits for it" {
+	local n asked=()
+
+	clusters fsync=off
+	two_relays
+	of_day 3 'settled IS NULL'
+	handshake
+	head -c 300000 /dev/urandom >"$BATS_TEST_TMPDIR/file"
+	alice sentinel-sendfile bob "$BATS_TEST_TMPDIR/file" >/dev/null
+	run ask a 'SELECT DISTINCT tableoid::regclass FROM pieces'
+	assert_output --regexp '^pieces_[0-9]{8}$'
+	# many at once
+	ask a "SELECT sentinel_day_end($(on_day 3)),
+	    sentinel_day_drop($(on_day 3))" >/dev/null
+	for n in 1 2 3 4 5 6; do
+		ask a "$DAYS" >/dev/null 3>&- &
+		asked+=($!)
+	done
+	for n in "${asked[@]}"; do
+		wait "$n"
+	done
+	of_day 3 'settled IS NULL'
+	# one that is overdue, while somebody reads all of them
+	ask a "SELECT sentinel_day_begin($(on_day -9))" >/dev/null
+	ask a 'UPDATE pieces SET day = day - 9,
+	    stored_at = stored_at - 9 * 86400000::bigint'
+	ask a 'BEGIN; SELECT count(*) FROM pieces; SELECT pg_sleep(600)' \
+	    >/dev/null 2>&1 3>&- &
+	STARTED+=($!)
+	until_true reads_on
+	timeout 10 "$CLUSTER" sql "$PG/a" "SET statement_timeout = '5s';
+	    $DAYS" >/dev/null
+	of_day -9 'settled IS NULL'
+	alice sentinel-send bob -m meanwhile >/dev/null
+	ask a "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+	    WHERE query LIKE '%pg_sleep%' AND pid <> pg_backend_pid()" >/dev/null
+	rejoin x
+	until_true of_day -9 'settled IS NOT NULL'
+	run ask a 'SELECT count(*) FROM pieces'
+	assert_output 0
+	rejoin y
+	until_true is_settled
+	rejoin x
+	until_true is_dropped
+	exact a
+	run ask a "SELECT to_regclass(sentinel_day_table($(on_day -9)))"
+	assert_output ''
+}
+
+reads_on() {
+	[ "$(ask a "SELECT count(*) FROM pg_stat_activity
+	    WHERE query LIKE '%pg_sleep%' AND wait_event = 'PgSleep'")" = 1 ]
+}
