@@ -125,7 +125,7 @@ load ../bats/postgres
 
 @test "connections that are cut at each byte: it heals" {
 	clusters fsync=off
-	run --separate-stderr "$TOOLS/pgfaults.py" "$PG/a" every_cut \
+	run "$TOOLS/pgfaults.py" "$PG/a" every_cut \
 	    every_new_cut new_cuts conflicts
 	assert_success
 	echo "# $output" >&3
@@ -134,7 +134,7 @@ load ../bats/postgres
 
 @test "no answer in time, or no server: another connection, then refused" {
 	clusters fsync=off
-	run --separate-stderr "$TOOLS/pgfaults.py" "$PG/a" stalls away
+	run "$TOOLS/pgfaults.py" "$PG/a" stalls away
 	assert_success
 	echo "# $output" >&3
 	[ "$(field '.stalled_ms < 8000')" = true ]
@@ -142,14 +142,14 @@ load ../bats/postgres
 
 @test "more than may wait for the database is refused, and the rest is done" {
 	clusters fsync=off
-	run --separate-stderr "$TOOLS/pgfaults.py" "$PG/a" crowded
+	run "$TOOLS/pgfaults.py" "$PG/a" crowded
 	assert_success
 	echo "# $output" >&3
 }
 
 @test "what another relay told nobody of is found by a look" {
 	clusters fsync=off
-	run --separate-stderr "$TOOLS/pgfaults.py" "$PG/a" polled
+	run "$TOOLS/pgfaults.py" "$PG/a" polled
 	assert_success
 	echo "# $output" >&3
 	[ "$(field '.found_ms < 10000')" = true ]
