@@ -32,6 +32,11 @@ no_parts() {
 	[ "$(find in -name '.*.part')" = '' ]
 }
 
+# So many MiB of pieces are at the relay.
+holds() {
+	[ "$(du -sm "$RELAY_STORE.files" | cut -f 1)" -ge "$1" ]
+}
+
 # kill_soon MS PID: once it has run for so long, if it still does
 kill_soon() {
 	sleep "0.$(printf %03d "$((10#$1))")"
@@ -151,9 +156,9 @@ accepted f' ]
 
 @test "a file that changes while it is sent is no file" {
 	random 4000000 f
-	start alice sentinel-sendfile bob f --rate 4M
+	start alice sentinel-sendfile bob f --rate 2M
 	pid=$!
-	sleep 0.2
+	until_true holds 1
 	echo more >>f
 	status=0
 	wait $pid || status=$?
@@ -287,13 +292,14 @@ file_offer s too_large' ]
 }
 
 @test "the sender killed: the same command goes on" {
-	# more than the rate lets through before the last kill
+	# more than is there at the last kill
 	random 100663296 f
 	kills=0
-	for ms in 700 650 750; do
+	for least in 24 44 64; do
 		"$SENTINEL_BIN/sentinel-sendfile" -k alice.key bob f \
-		    --rate 40M >sent 3>&- &
-		kill_soon $ms $!
+		    --rate 20M >sent 3>&- &
+		until_true holds $least
+		kill_soon 0 $!
 		kills=$((kills + 1))
 	done
 	[ ! -s sent ]

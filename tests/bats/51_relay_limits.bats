@@ -147,9 +147,10 @@ swept() {
 	head -c 200000 /dev/urandom | base64 -w 0 >text
 	# there is more room once the log is emptied, and then no more
 	for ((n = misses = 0; misses < 3 && n < 50;)); do
-		if alice sentinel-send bob --timeout 0.1 <text >/dev/null 2>&1; then
+		if alice sentinel-send bob --timeout 1 <text >/dev/null 2>err; then
 			n=$((n + 1)) misses=0
 		else
+			grep -q relay_busy err
 			misses=$((misses + 1))
 		fi
 	done

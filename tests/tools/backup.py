@@ -9,7 +9,8 @@
   backup.py cheap FILE PASSFILE OUT       the same content under the cheapest
                                           passphrase that is accepted
   backup.py ask FILE OUT OPS MEM_KIB      FILE with other costs written in
-  backup.py flip FILE OUT BYTE BIT        FILE with one bit changed
+  backup.py flips FILE DIR STEP           DIR/N is FILE with a bit of byte N
+                                          changed, for every STEPth byte
 """
 import json
 import os
@@ -125,15 +126,23 @@ def make(relay, name, n):
             + struct.pack("<I", n) + b"".join(peer(i) for i in range(n)))
 
 
+def flip(data, directory, step):
+    os.mkdir(directory)
+    for n in range(0, len(data), step):
+        data[n] ^= 1 << n % 8
+        with open(f"{directory}/{n}", "wb") as f:
+            f.write(data)
+        data[n] ^= 1 << n % 8
+
+
 def main():
     verb, path, *args = sys.argv[1:]
-    if verb in ("ask", "flip"):
+    if verb in ("ask", "flips"):
         data = bytearray(open(path, "rb").read())
-        a, b = map(int, args[1:])
-        if verb == "ask":
-            struct.pack_into("<II", data, len(MAGIC) + 16, a, b)
-        else:
-            data[a] ^= 1 << b
+        if verb == "flips":
+            flip(data, args[0], int(args[1]))
+            return
+        struct.pack_into("<II", data, len(MAGIC) + 16, *map(int, args[1:]))
         open(args[0], "wb").write(data)
         return
     passphrase = open(args.pop(0), "rb").read().removesuffix(b"\n")

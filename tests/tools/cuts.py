@@ -45,7 +45,7 @@ TIMEOUT = 2                     # seconds, of each network operation;
 IMPATIENT = 0.5                 # where most of them run into it
 MEMORY = "/dev/shm"             # nothing here need survive the machine
 PATIENCE = 3                    # beyond it a command hangs,
-SETTLED = 20                    # or a connection, or a relay
+SETTLED = 20                    # or a connection
 CUT = (10,)                     # how it may fail when its stream ends,
 FLIPPED = (10, 14)              # and when a bit was turned
 
@@ -123,6 +123,12 @@ class World:
             if time.monotonic() > until:
                 raise Wrong("a connection never ends")
             time.sleep(0.001)
+
+    def leave(self):
+        """Until nothing of them can touch the relay."""
+        for c in self.proxy.connections:
+            if not c.gone.wait(SETTLED):
+                raise Wrong("a connection never ends")
 
     def restore(self, snapshot):
         shutil.rmtree(self.directory)
@@ -456,9 +462,8 @@ class BatchStage:
         if len(sure) not in (0, len(LINES)):
             raise Wrong(f"{len(sure)} of them were made")
         if ":die:" in spoiled:
-            if world.proxy.connections:     # else it gave up before
-                world.relay.wait(SETTLED)
-            world.stop()
+            world.leave()
+            world.stop()        # where the client gave up before that byte
             world.start()
         world.proxy.mangle()
         world.run(STEPS[NAMES.index("send-2")])

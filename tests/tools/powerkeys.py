@@ -16,9 +16,10 @@ commands, with the relay as it was when all that had been sent had come.
   message key is used for two contents, of all that was ever sent.  Both go on
   talking.
 
---synchronous gives SQLite another level than the commands ask for.  Prints one
-JSON line; the status is 1 when anything was lost or unsound.  $SENTINEL_BIN
-holds the commands, $SENTINEL_TOOLS the library and the relay with a tape.
+--synchronous gives SQLite another level than the commands ask for, and ends
+with the first cut that loses anything.  Prints one JSON line; the status is 1
+when anything was lost or unsound.  $SENTINEL_BIN holds the commands,
+$SENTINEL_TOOLS the library and the relay with a tape.
 """
 import argparse
 import hashlib
@@ -456,6 +457,8 @@ def run(args, directory):
     rng = generator(args.seed)
     for some, (people, rest) in zip(cuts.choose(args.cuts, rng), disks):
         cuts.try_all(some, people, rest, rng)
+        if args.synchronous and cuts.lost:
+            break               # which is all that the control is to show
     print(*cuts.lost, *cuts.unsound, sep="\n", file=sys.stderr)
     print(json.dumps({
         "cuts": args.cuts, "records": len(records),

@@ -18,9 +18,10 @@ relay, and everybody looks:
 
 With --large N so many texts of a MiB go before: 32 fill the log, so that it is
 worked off and begun anew.  With --synchronous NORMAL the database's log counts
-as synced when SQLite does so at that level, and not for each commit.  Prints
-one JSON line; the status is 1 when anything was lost or unsound.  $SENTINEL_BIN
-holds the relay, $SENTINEL_TOOLS the library.
+as synced when SQLite does so at that level, and not for each commit; the first
+cut that loses anything ends it.  Prints one JSON line; the status is 1 when
+anything was lost or unsound.  $SENTINEL_BIN holds the relay, $SENTINEL_TOOLS
+the library.
 """
 import argparse
 import collections
@@ -270,6 +271,8 @@ def play(args, top):
         before.put(top / "left", Chance(rng))
         n = look_at(history, cut, top / "left", unsound)
         lost, lost_in = lost + n, lost_in + (n > 0)
+        if args.synchronous and lost:
+            break               # which is all that the control is to show
     for line in unsound:
         print(line, file=sys.stderr)
     print(json.dumps({

@@ -167,7 +167,7 @@ class Connection:
     """Both directions at once; the first that ends decides how.
 
     SEEN is what has come from the client, and from the relay; OVER is held
-    once it has ended.
+    once it has ended, and GONE is set when nothing of it goes on.
     """
 
     def __init__(self, client, relay, modes, record, on_end):
@@ -175,6 +175,7 @@ class Connection:
         self.on_end = on_end
         self.seen = bytearray(), bytearray()
         self.over = threading.Lock()
+        self.gone = threading.Event()
         for s in self.ends:
             s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.passing = [functools.reduce(
@@ -195,6 +196,7 @@ class Connection:
         other.join()
         for s in self.ends:
             s.close()
+        self.gone.set()
         self.on_end(self)
 
     def _pump(self, pieces, sink):
