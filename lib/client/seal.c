@@ -47,8 +47,9 @@ out:
 	return r;
 }
 
-int
-seal_plain(struct client *c, const struct peer *p, const struct plain *m,
+/* Append the ciphertext of m to content and save the session. */
+static int
+encrypt(struct client *c, const struct peer *p, const struct plain *m,
     struct buf *content)
 {
 	size_t len = plain_size(m->body_len);
@@ -75,7 +76,7 @@ take_number(struct client *c, struct peer *p, struct plain *m,
 	int r;
 
 	m->seq = p->next_seq;
-	r = seal_plain(c, p, m, content);
+	r = encrypt(c, p, m, content);
 	if (r < 0)
 		return r;
 	p->next_seq++;
@@ -120,7 +121,7 @@ take_place(struct client *c, const struct peer *p, const struct outbox *o)
 	seal_begin(&m, PLAIN_NOOP);
 	m.seq = o->seq;
 	if (r == 0)
-		r = seal_plain(c, p, &m, content);
+		r = encrypt(c, p, &m, content);
 	if (r == 0)
 		r = outbox_refuse(client_keyfile(c), o->n, m.message_id,
 		    buf_peek(content), buf_len(content));

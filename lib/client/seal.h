@@ -17,15 +17,9 @@ int seal_has_session(struct client *c, const struct peer *p,
     bool *has) MUST_USE;
 
 /*
- * Append the ciphertext of m to content and save the session.
+ * Append the ciphertext of a new message to content and save the session; it
+ * gets its number and a row of the outbox, p and *row are filled in and saved.
  * ERR_NO_SESSION, with nothing changed.
- */
-int seal_plain(struct client *c, const struct peer *p, const struct plain *m,
-    struct buf *content) MUST_USE;
-
-/*
- * The same for a new message, which gets its number and a row of the outbox;
- * p and *row are filled in and saved.
  */
 int seal_message(struct client *c, struct peer *p, struct plain *m,
     struct buf *content, struct outbox *row) MUST_USE;

@@ -77,7 +77,6 @@ relay_hinted() {
 	done
 	SENTINEL_RELAY='' stuck 2 usage alice sentinel-register alice
 	[[ $hinted == '--relay sentinel://KEY@HOST:PORT' ]]
-	SENTINEL_RELAY=sentinel://${right%@*}@x.invalid
 	SENTINEL_RELAY=${right%@*}@x.invalid \
 	    stuck 10 relay_unreachable alice sentinel-register alice
 	[[ $hinted == '--relay sentinel://KEY@HOST:PORT' ]]

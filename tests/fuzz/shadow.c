@@ -572,10 +572,3 @@ shadow_count(const struct shadow *m, enum quota_kind kind, uint64_t *n,
 		}
 	}
 }
-
-void
-shadow_wipe(struct shadow *m)
-{
-	for (unsigned i = 0; i < SHADOW_CHANNELS; i++)
-		drop_answers(&m->channels[i]);
-}

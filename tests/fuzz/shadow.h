@@ -116,6 +116,4 @@ void shadow_settle(struct shadow *m); /* the turn ends: who waits is answered */
 void shadow_count(const struct shadow *m, enum quota_kind kind, uint64_t *n,
     uint64_t *bytes);
 
-void shadow_wipe(struct shadow *m);
-
 #endif

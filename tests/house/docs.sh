@@ -85,10 +85,11 @@ for page in man/*.[1578]; do
 		grep -qx -- "$o" "$work/any" ||
 		    complain "$page speaks of --$o, which no command has"
 	done
-	for row in $(sed -nE 's/^\.It ([0-9]+) Pq Ic ([a-z_]+)$/\1:\2/p' "$page"); do
-		grep -qE "^\.It ${row%:*} Ta ${row#*:} Ta " man/sentinel.7 ||
-		    complain "$page has the status $row, which is none"
-	done
+	sed -nE 's/^\.It ([0-9]+) Pq Ic ([a-z_]+)$/\1 \2/p' "$page" >"$work/statuses"
+	while read -r status word; do
+		grep -qE "^\.It $status Ta $word Ta " man/sentinel.7 ||
+		    complain "$page has the status $status $word, which is none"
+	done <"$work/statuses"
 done
 
 conf=man/sentinel-relay.conf.5

@@ -72,7 +72,9 @@ compile -fsyntax-only "$work/numbers.c" 2>"$work/errors" || {
 }
 
 cut -f 2 "$work/rows" | grep -oE '[A-Z_]{2,}' | sort -u >"$work/listed"
-for limit in $(sed -nE 's/^#define ([A-Z_]+) .*/\1/p' lib/wire/limits.h); do
-	grep -qx "$limit" "$work/listed" || complain "$list lacks $limit"
-done
+sed -nE 's/^#define ([A-Z_]+) .*/\1/p' lib/wire/limits.h | sort >"$work/limits"
+comm -23 "$work/limits" "$work/listed" >"$work/lacking"
+while read -r limit; do
+	complain "$list lacks $limit"
+done <"$work/lacking"
 exit $bad

@@ -240,7 +240,7 @@ finds docs 'do not agree on -x of --wait' 'a letter that an option has not'
 fake_command send '{"options":[{"name":"wait","letter":"w"}],"common":[{"name":"get"}]}'
 finds docs 'do not agree on -w of --wait' 'a letter told nowhere'
 echo '.It 35 Pq Ic gone' >>man/sentinel-send.1
-finds docs 'has the status 35:gone, which is none' 'a status that there is not'
+finds docs 'has the status 35 gone, which is none' 'a status that there is not'
 write_c lib/cli/mark.c mark_make '' 'getenv("SENTINEL_MARK");'
 finds docs "no page tells of the environment's SENTINEL_MARK" 'a variable told nowhere'
 echo '.It Ev SENTINEL_NOPE' >>man/sentinel.7
