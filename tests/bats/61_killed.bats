@@ -68,11 +68,11 @@ setup() {
 }
 
 @test "kill -9 of sendfile" {
-	each_sendfile --calls sendto/4,fdatasync/15,write
+	each_sendfile --calls sendto/5,fdatasync/20,write
 }
 
 @test "kill -9 of pull, of a file" {
-	each_receive --calls fsync/3,renameat2,fdatasync/15,write
+	each_receive --calls fsync,renameat2,fdatasync/20,write
 }
 
 @test "a key file where the file system has no files without a name" {

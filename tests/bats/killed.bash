@@ -460,7 +460,8 @@ each_batch() {
 whole() {
 	local name
 
-	[ "$(ls -A "$BATS_TEST_TMPDIR/in" | xargs)" = "$*" ]
+	[ "$(find "$BATS_TEST_TMPDIR/in" -mindepth 1 -printf '%f\n' | sort |
+	    xargs)" = "$*" ]
 	for name; do
 		cmp "$BATS_TEST_TMPDIR/f" "$BATS_TEST_TMPDIR/in/$name"
 	done
@@ -473,17 +474,17 @@ before_sendfile() {
 
 # the same command goes on, unless the first had no more to do than to end
 after_sendfile() {
-	local names=f
+	local names=(f)
 
 	ended
 	if [ -s "$OUT" ] && [ "$(rows alice 'SELECT count(*) FROM files')" = 0 ]
 	then
-		names='f f-1'
+		names=(f f-1)
 	fi
 	alice sentinel-sendfile bob "$BATS_TEST_TMPDIR/f" >/dev/null
 	[ "$(rows alice 'SELECT count(*) FROM files')" = 0 ]
 	bob sentinel-pull -o "$BATS_TEST_TMPDIR/in" >/dev/null
-	whole $names
+	whole "${names[@]}"
 	finish 11
 }
 
