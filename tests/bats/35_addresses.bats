@@ -171,7 +171,10 @@ connected() {
 }
 
 @test "a coprocess sends its next line through the next address" {
+	local sending
+
 	coproc alice "$SENTINEL_BIN/sentinel-send" --batch
+	sending=$COPROC_PID # which is unset once it has ended
 	echo '{"to":"bob","body":"one"}' >&"${COPROC[1]}"
 	read -r -t 20 line <&"${COPROC[0]}"
 	shut 1
@@ -179,7 +182,7 @@ connected() {
 	read -r -t 20 line <&"${COPROC[0]}"
 	[ "$(jq -r .status <<<"$line")" = accepted ]
 	exec {COPROC[1]}>&-
-	wait "$COPROC_PID"
+	wait "$sending"
 	run bob sentinel-pull --get body
 	assert_output 'one
 two'
