@@ -79,7 +79,7 @@ on_input(void *arg)
 		PGresult *res = PQgetResult(h->link.c);
 
 		h->under_way -= PQresultStatus(res) == PGRES_PIPELINE_SYNC;
-		if (PQresultStatus(res) == PGRES_FATAL_ERROR)
+		if (res && PQresultStatus(res) == PGRES_FATAL_ERROR)
 			pg_unit_refused(res);
 		PQclear(res);
 	}

@@ -34,7 +34,7 @@ no_parts() {
 
 # So many MiB of pieces are at the relay.
 holds() {
-	[ "$(du -sm "$RELAY_STORE.files" | cut -f 1)" -ge "$1" ]
+	[ "$(du -sk "$RELAY_STORE.files" | cut -f 1)" -ge $(($1 * 1024)) ]
 }
 
 # kill_soon MS PID: once it has run for so long, if it still does

@@ -34,6 +34,8 @@ cannot_load() {
 	assert_success
 	echo "# $output" >&3
 	[ "$(field '.median_ms < 100')" = true ]
+	run cat "$BATS_TEST_TMPDIR/relay.log"
+	refute_output --partial database_refused
 	# and with no connection that listens, by the look every few seconds
 	deafen 3>&- &
 	STARTED+=($!)
@@ -185,7 +187,8 @@ start_traced() {
 @test "whatever a server says, or is cut off in: nothing acknowledged that is not there" {
 	clusters fsync=off
 	run "$TOOLS/pgfaults.py" "$PG/a" states warnings \
-	    uncommitted cuts bytewise pulls neighbours too_many fenced
+	    uncommitted cuts bytewise pulls neighbours opposite_orders too_many \
+	    fenced
 	assert_success
 	echo "# $output" >&3
 	[ "$(field '.faults >= 50')" = true ]

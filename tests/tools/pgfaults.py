@@ -36,6 +36,7 @@ PUT, PULL, GREETING = "sentinel_put", "sentinel_pull", "pg_is_in_recovery"
 LISTEN, START = "LISTEN", f"^{pgproxy.START}$"
 LINKS = 3                       # connections of a relay
 AWAY = 2                        # seconds, then nothing waits any more
+ROUNDS = 100                    # of writers
 CROWD = 40                      # who send a MiB each: 32 of them may wait
 CLUSTER = pathlib.Path(__file__).with_name("pgcluster")
 DONE, REFUSED = "acknowledged", "refused"
@@ -462,6 +463,34 @@ def polled(scene):
               " ARRAY[9, 99, 9, 99]::bigint[])")
     scene.until(lambda: waiting.items, "found")
     scene.counts["found_ms"] = round(1000 * (time.monotonic() - began))
+
+
+@play
+def opposite_orders(scene):
+    """Eight write to the same people at once, every other one in reverse.
+
+    Pieces of files, which are put one by one.
+    """
+    people = [scene.person(f"p{n}").id.hex() for n in range(16)]
+
+    def statement(order):
+        of_all = ", ".join(f"array_fill({value}, ARRAY[{len(order)}])" for value
+                           in (f"'{scene.alice.id.hex()}'::uuid",
+                               "4::int2", "1700000000000::int8",
+                               "'\\x00'::bytea"))
+        return (f"DO $$ BEGIN FOR n IN 1 .. {ROUNDS} LOOP PERFORM"
+                f" sentinel_put(ARRAY{order}::uuid[], {of_all}, ARRAY[99999,"
+                " 99999999, 9, 9999999999]::bigint[]); COMMIT; END LOOP; END $$")
+
+    writers = [subprocess.Popen(
+        [CLUSTER, "sql", scene.cluster, statement(people[::1 - n % 2 * 2])])
+        for n in range(8)]
+    if any([w.wait() for w in writers]):
+        raise Wrong("a writer has failed")
+    told = scene.ask("SELECT sum(pieces) FROM clients WHERE id = ANY ("
+                     f"ARRAY{people}::uuid[])")
+    if int(told) != len(writers) * ROUNDS * len(people):
+        raise Wrong(f"{told} pieces in all")
 
 
 def run(scene, names):
