@@ -21,7 +21,7 @@
 #define HOLES_MAX   1024 /* not given back */
 #define HOLES_ONCE  64   /* given back at a time */
 #define NAME_LEN    20   /* of a segment: decimal digits, padded */
-#define GONE_MAX    16   /* removed segments that wait to be closed */
+#define GONE_MAX    2    /* removed segments that wait to be closed */
 
 struct segment {
 	uint64_t number;

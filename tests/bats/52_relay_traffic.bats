@@ -218,7 +218,7 @@ crowded() {
 	[ "$said" = '{"held":10}' ]
 	alice sentinel-register alice
 	relay_stop
-	ulimit -n 96
+	ulimit -n 64
 	relay_run 127.0.0.1:0
 	[ "$(jq -r 'select(.event == "started").connections_max' \
 	    "$BATS_TEST_TMPDIR/relay.log" | tr '\n' ' ')" = '10 10 ' ]
