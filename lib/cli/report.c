@@ -56,7 +56,8 @@ static bool
 is_of_keyfile(const char *command)
 {
 	return strncmp(command, "sentinel-", strlen("sentinel-")) == 0 &&
-	    strncmp(command, "sentinel-relay ", strlen("sentinel-relay ")) &&
+	    strncmp(command, "sentinel-relay ", strlen("sentinel-relay ")) !=
+	    0 &&
 	    !strstr(command, " --keyfile ") && !strstr(command, " --identity ");
 }
 
