@@ -18,6 +18,8 @@
 #define ALL_SETTLED "'ffffffff-ffff-ffff-ffff-ffffffffffff'"
 #define NONE_YET    "'00000000-0000-0000-0000-000000000000'"
 #define DAY_OF(ms)  "(to_timestamp(" ms " / 1000) AT TIME ZONE 'UTC')::date"
+#define TODAY       DAY_OF("p_now")
+#define FIRST_DAY   DAY_OF("p_before") /* that is not overdue */
 
 #define TABLES                                                          \
 	"CREATE TABLE piece_days (day date PRIMARY KEY, settled uuid);" \
@@ -65,31 +67,29 @@
  * One relay at a time, and one kind of it.  No commit is waited for with locks
  * held: what is acknowledged later is behind it in the log.
  */
-#define DAYS                                                                      \
-	"CREATE FUNCTION sentinel_days(p_now bigint, p_before bigint)"            \
-	" RETURNS int LANGUAGE plpgsql SET lock_timeout = '200ms' AS $$ "         \
-	"DECLARE d date; n int := 0;"                                             \
-	"BEGIN "                                                                  \
-	"PERFORM set_config('synchronous_commit', 'off', true);"                  \
-	"IF NOT pg_try_advisory_xact_lock(5570844) THEN RETURN 0; END IF;"        \
-	"FOR d IN SELECT " DAY_OF(                                                \
-	    "p_now") " + i FROM generate_series(0, 3)"                            \
-		     " AS i EXCEPT SELECT day FROM piece_days LOOP"               \
-		     " PERFORM sentinel_day_begin(d); n := n + 1;"                \
-		     "END LOOP;"                                                  \
-		     "IF n > 0 THEN RETURN n; END IF;"                            \
-		     "FOR d IN SELECT day FROM piece_days WHERE settled IS NULL"  \
-		     " AND day < " DAY_OF(                                        \
-			 "p_before") " LOOP"                                      \
-				     " PERFORM sentinel_day_end(d); n := n + 1;"  \
-				     "END LOOP;"                                  \
-				     "IF n > 0 THEN RETURN n; END IF;"            \
-				     "FOR d IN SELECT day FROM piece_days"        \
-				     " WHERE settled >= " ALL_SETTLED " LOOP"     \
-				     " PERFORM sentinel_day_drop(d); n := n + 1;" \
-				     "END LOOP;"                                  \
-				     "RETURN n;"                                  \
-				     "END $$;"
+#define DAYS                                                               \
+	"CREATE FUNCTION sentinel_days(p_now bigint, p_before bigint)"     \
+	" RETURNS int LANGUAGE plpgsql SET lock_timeout = '200ms' AS $$ "  \
+	"DECLARE d date; n int := 0;"                                      \
+	"BEGIN "                                                           \
+	"PERFORM set_config('synchronous_commit', 'off', true);"           \
+	"IF NOT pg_try_advisory_xact_lock(5570844) THEN RETURN 0; END IF;" \
+	"FOR d IN SELECT " TODAY " + i FROM generate_series(0, 3)"         \
+	" AS i EXCEPT SELECT day FROM piece_days LOOP"                     \
+	" PERFORM sentinel_day_begin(d); n := n + 1;"                      \
+	"END LOOP;"                                                        \
+	"IF n > 0 THEN RETURN n; END IF;"                                  \
+	"FOR d IN SELECT day FROM piece_days WHERE settled IS NULL"        \
+	" AND day < " FIRST_DAY " LOOP"                                    \
+	" PERFORM sentinel_day_end(d); n := n + 1;"                        \
+	"END LOOP;"                                                        \
+	"IF n > 0 THEN RETURN n; END IF;"                                  \
+	"FOR d IN SELECT day FROM piece_days"                              \
+	" WHERE settled >= " ALL_SETTLED " LOOP"                           \
+	" PERFORM sentinel_day_drop(d); n := n + 1;"                       \
+	"END LOOP;"                                                        \
+	"RETURN n;"                                                        \
+	"END $$;"
 
 /* Of one detached table, the next mailboxes: about p_most pieces. */
 #define SETTLE                                                                \
@@ -130,6 +130,9 @@
 	"EXISTS (SELECT FROM (SELECT stored_at FROM " table        \
 	" AS t WHERE to_client = m.id ORDER BY t.id LIMIT 1) AS x" \
 	" WHERE stored_at < " bound ")"
+#define OLD_TEXTS  IS_OLD("messages", "p_before[1]")
+#define OLD_OTHERS IS_OLD("pieces_other", "p_before[2]")
+#define OLD_PIECES IS_OLD("pieces", "p_before[3]")
 
 /*
  * What is overdue, of the mailboxes above p_after, a page of them.  at: where
@@ -137,45 +140,43 @@
  * p_before: of texts; of pieces without a table of their day; and of those
  * with one, where it would be too long to wait for its end.
  */
-#define SWEEP                                                                                           \
-	"CREATE OR REPLACE FUNCTION sentinel_sweep(p_after uuid, p_before bigint[],"                    \
-	" p_page int, p_most int, p_limits bigint[]," GONE ", OUT at uuid)"                             \
-	" LANGUAGE plpgsql AS $$\n"                                                                     \
-	"#variable_conflict use_column\n"                                                               \
-	"DECLARE m record; g record; boxes int := 0; before bigint[];"                                  \
-	"BEGIN "                                                                                        \
-	"SELECT * INTO answer, n, n_texts, t_bytes, n_pieces, p_bytes"                                  \
-	" FROM sentinel_settle(p_most);"                                                                \
-	"at := p_after;"                                                                                \
-	"IF n > 0 THEN RETURN; END IF;"                                                                 \
-	"LOCK TABLE ONLY pieces IN ROW EXCLUSIVE MODE;"                                                 \
-	"FOR m IN SELECT id, pieces FROM clients WHERE id > p_after"                                    \
-	"  AND texts + pieces > 0 ORDER BY id LIMIT p_page LOOP"                                        \
-	" boxes := boxes + 1;"                                                                          \
-	" before := ARRAY[CASE WHEN " IS_OLD("messages",                                                \
-	    "p_before[1]") " THEN p_before[1] ELSE 0 END,"                                              \
-			   "  CASE WHEN m.pieces = 0 THEN 0 WHEN " IS_OLD(                              \
-			       "pieces_other",                                                          \
-			       "p_before[2]") " THEN p_before[2] WHEN " IS_OLD("pieces",                \
-			       "p_before[3]") " THEN p_before[3] ELSE 0 END];"                          \
-					      " IF before <> ARRAY[0, 0]::bigint[] THEN"                \
-					      "  PERFORM FROM clients WHERE id = m.id"                  \
-					      "   FOR NO KEY UPDATE SKIP LOCKED;"                       \
-					      "  IF FOUND THEN"                                         \
-					      "   SELECT * INTO g FROM sentinel_remove(m.id, ARRAY[0]," \
-					      "    ARRAY[4294967295], before, p_most - n, p_limits);"   \
-					      "   n := n + g.n; n_texts := n_texts + g.n_texts;"        \
-					      "   t_bytes := t_bytes + g.t_bytes;"                      \
-					      "   n_pieces := n_pieces + g.n_pieces;"                   \
-					      "   p_bytes := p_bytes + g.p_bytes;"                      \
-					      "   IF g.answer <> 0 AND g.n > 0 THEN RETURN; END IF;"    \
-					      "  END IF;"                                               \
-					      " END IF;"                                                \
-					      " at := m.id;"                                            \
-					      " IF n >= p_most THEN RETURN; END IF;"                    \
-					      "END LOOP;"                                               \
-					      "IF boxes < p_page THEN at := NULL; END IF;"              \
-					      "END $$;"
+#define SWEEP                                                                        \
+	"CREATE OR REPLACE FUNCTION sentinel_sweep(p_after uuid, p_before bigint[]," \
+	" p_page int, p_most int, p_limits bigint[]," GONE ", OUT at uuid)"          \
+	" LANGUAGE plpgsql AS $$\n"                                                  \
+	"#variable_conflict use_column\n"                                            \
+	"DECLARE m record; g record; boxes int := 0; before bigint[];"               \
+	"BEGIN "                                                                     \
+	"SELECT * INTO answer, n, n_texts, t_bytes, n_pieces, p_bytes"               \
+	" FROM sentinel_settle(p_most);"                                             \
+	"at := p_after;"                                                             \
+	"IF n > 0 THEN RETURN; END IF;"                                              \
+	"LOCK TABLE ONLY pieces IN ROW EXCLUSIVE MODE;"                              \
+	"FOR m IN SELECT id, pieces FROM clients WHERE id > p_after"                 \
+	"  AND texts + pieces > 0 ORDER BY id LIMIT p_page LOOP"                     \
+	" boxes := boxes + 1;"                                                       \
+	" before := ARRAY[CASE WHEN " OLD_TEXTS                                      \
+	" THEN p_before[1] ELSE 0 END,"                                              \
+	"  CASE WHEN m.pieces = 0 THEN 0 WHEN " OLD_OTHERS                           \
+	" THEN p_before[2] WHEN " OLD_PIECES " THEN p_before[3] ELSE 0 END];"        \
+	" IF before <> ARRAY[0, 0]::bigint[] THEN"                                   \
+	"  PERFORM FROM clients WHERE id = m.id"                                     \
+	"   FOR NO KEY UPDATE SKIP LOCKED;"                                          \
+	"  IF FOUND THEN"                                                            \
+	"   SELECT * INTO g FROM sentinel_remove(m.id, ARRAY[0],"                    \
+	"    ARRAY[4294967295], before, p_most - n, p_limits);"                      \
+	"   n := n + g.n; n_texts := n_texts + g.n_texts;"                           \
+	"   t_bytes := t_bytes + g.t_bytes;"                                         \
+	"   n_pieces := n_pieces + g.n_pieces;"                                      \
+	"   p_bytes := p_bytes + g.p_bytes;"                                         \
+	"   IF g.answer <> 0 AND g.n > 0 THEN RETURN; END IF;"                       \
+	"  END IF;"                                                                  \
+	" END IF;"                                                                   \
+	" at := m.id;"                                                               \
+	" IF n >= p_most THEN RETURN; END IF;"                                       \
+	"END LOOP;"                                                                  \
+	"IF boxes < p_page THEN at := NULL; END IF;"                                 \
+	"END $$;"
 
 #define COLUMNS "SELECT m.id, m.from_client, m.type, m.content"
 #define THESE   "  WHERE m.to_client = p_id AND m.id > p_after"
