@@ -378,19 +378,29 @@ log_started(const struct relay *r)
 	log_event(LOG_INFO, "started", fields, ARRAY_LEN(fields));
 }
 
+/* The sandbox, open to what the store needs; dir is to be freed. */
+static int
+fit_sandbox(struct sandbox *sandbox, struct sandbox_outside *outside,
+    char **dir, const struct relay_config *config)
+{
+	int code;
+
+	*dir = NULL;
+	*sandbox = config->sandbox;
+	sandbox->outside = outside;
+	code = store_directory(dir, config->store, config->key);
+	return code == 0 ? store_outside(outside, config->store) : code;
+}
+
 /* All is open: what is not needed to serve is given up. */
 static int
 contain(struct relay *r, const struct relay_config *config)
 {
 	struct sandbox_outside outside;
-	struct sandbox sandbox = config->sandbox;
+	struct sandbox sandbox;
 	char *dir;
-	int code = store_directory(&dir, config->store, config->key);
+	int code = fit_sandbox(&sandbox, &outside, &dir, config);
 
-	if (code < 0)
-		return code;
-	sandbox.outside = &outside;
-	code = store_outside(&outside, config->store);
 	if (code == 0)
 		code = sandbox_enter(&r->ready.level, &sandbox, dir);
 	free(dir);
@@ -485,14 +495,10 @@ relay_check_sandbox(bool *sound, const struct relay_config *config,
     sandbox_check_fn fn)
 {
 	struct sandbox_outside outside;
-	struct sandbox sandbox = config->sandbox;
+	struct sandbox sandbox;
 	char *dir;
-	int code = store_directory(&dir, config->store, config->key);
+	int code = fit_sandbox(&sandbox, &outside, &dir, config);
 
-	if (code < 0)
-		return code;
-	sandbox.outside = &outside;
-	code = store_outside(&outside, config->store);
 	if (code == 0)
 		code = sandbox_check(sound, &sandbox, dir, fn);
 	free(dir);
