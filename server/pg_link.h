@@ -54,8 +54,7 @@ struct pg_link {
 int pg_link_start(struct pg_link *l) MUST_USE; /* in pg->loop */
 void pg_link_stop(struct pg_link *l); /* waits for a name to be looked up */
 
-/* Before there is a loop: connect to one of the servers, up to it is; ERR_IO.
- */
+/* Before there is a loop: wait until one of the servers is up.  ERR_IO. */
 int pg_link_open(struct pg_link *l, uint64_t deadline) MUST_USE;
 
 /* Before there is a loop: wait for bytes, to be read or to be sent. */

@@ -29,16 +29,16 @@ struct thread {
 static void *
 run(void *p)
 {
-	struct thread *s = p;
+	struct thread *t = p;
 
 	for (;;) {
-		while (sem_wait(&s->wanted) < 0)
+		while (sem_wait(&t->wanted) < 0)
 			;
-		if (!s->arg)
+		if (!t->arg)
 			return NULL;
-		s->answer = s->fn(s->arg);
-		atomic_store(&s->over, true);
-		while (write(s->event, &(uint64_t){ 1 }, sizeof(uint64_t)) < 0)
+		t->answer = t->fn(t->arg);
+		atomic_store(&t->over, true);
+		while (write(t->event, &(uint64_t){ 1 }, sizeof(uint64_t)) < 0)
 			;
 	}
 }
@@ -46,46 +46,46 @@ run(void *p)
 int
 thread_new(struct thread **out, thread_fn fn)
 {
-	struct thread *s = calloc(1, sizeof(*s));
+	struct thread *t = calloc(1, sizeof(*t));
 
-	if (!s)
+	if (!t)
 		return err_set(ERR_NOMEM, "thread");
-	s->fn = fn;
-	s->event = eventfd(0, EFD_CLOEXEC);
-	if (s->event < 0) {
-		free(s);
+	t->fn = fn;
+	t->event = eventfd(0, EFD_CLOEXEC);
+	if (t->event < 0) {
+		free(t);
 		return err_sys(ERR_IO, "event");
 	}
-	sem_init(&s->wanted, 0, 0);
-	*out = s;
+	sem_init(&t->wanted, 0, 0);
+	*out = t;
 	return 0;
 }
 
 void
-thread_free(struct thread *s)
+thread_free(struct thread *t)
 {
-	if (!s)
+	if (!t)
 		return;
-	if (s->begun)
-		thread_end(s);
-	s->arg = NULL;
-	if (s->running) {
-		sem_post(&s->wanted);
-		pthread_join(s->thread, NULL);
+	if (t->begun)
+		thread_end(t);
+	t->arg = NULL;
+	if (t->running) {
+		sem_post(&t->wanted);
+		pthread_join(t->thread, NULL);
 	}
-	sem_destroy(&s->wanted);
-	close(s->event);
-	free(s);
+	sem_destroy(&t->wanted);
+	close(t->event);
+	free(t);
 }
 
 int
-thread_fd(const struct thread *s)
+thread_fd(const struct thread *t)
 {
-	return s->event;
+	return t->event;
 }
 
 static int
-start(struct thread *s)
+start(struct thread *t)
 {
 	pthread_attr_t attr;
 	sigset_t all, before;
@@ -95,46 +95,46 @@ start(struct thread *s)
 	pthread_attr_setstacksize(&attr, STACK_LEN);
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
-	rc = pthread_create(&s->thread, &attr, run, s);
+	rc = pthread_create(&t->thread, &attr, run, t);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	pthread_attr_destroy(&attr);
-	s->running = rc == 0;
+	t->running = rc == 0;
 	return rc == 0 ? 0 : err_set(ERR_NOMEM, "thread");
 }
 
 int
-thread_begin(struct thread *s, void *arg)
+thread_begin(struct thread *t, void *arg)
 {
-	int r = s->running ? 0 : start(s);
+	int r = t->running ? 0 : start(t);
 
 	if (r < 0)
 		return r;
-	s->arg = arg;
-	s->begun = true;
-	atomic_store(&s->over, false);
-	sem_post(&s->wanted);
+	t->arg = arg;
+	t->begun = true;
+	atomic_store(&t->over, false);
+	sem_post(&t->wanted);
 	return 0;
 }
 
 bool
-thread_is_begun(const struct thread *s)
+thread_is_begun(const struct thread *t)
 {
-	return s->begun;
+	return t->begun;
 }
 
 bool
-thread_is_over(const struct thread *s)
+thread_is_over(const struct thread *t)
 {
-	return atomic_load(&s->over);
+	return atomic_load(&t->over);
 }
 
 int
-thread_end(struct thread *s)
+thread_end(struct thread *t)
 {
 	uint64_t n;
 
-	while (read(s->event, &n, sizeof(n)) < 0)
+	while (read(t->event, &n, sizeof(n)) < 0)
 		;
-	s->begun = false;
-	return s->answer;
+	t->begun = false;
+	return t->answer;
 }

@@ -17,7 +17,7 @@
 struct settings {
 	const char *keyfile;
 	const char *identity;
-	bool keyfile_option; /* one of the two is no variable's */
+	bool keyfile_option; /* an option has named it */
 	const char *relay;
 	const char *get;    /* dotted paths, comma-separated */
 	const char *errors; /* "json", "text" */
