@@ -25,8 +25,9 @@ import os
 import pathlib
 import struct
 import sys
+import time
 
-from relay import BUSY, Gone, Person, Relay, Wrong
+from relay import BUSY, PATIENCE, Gone, Person, Relay, Wrong
 
 INTERNAL = 11
 TEXT, PIECE = 3, 4
@@ -237,10 +238,22 @@ def starve(request, memory, first, last):
     return asked
 
 
+def have_thread(stage, memory):
+    """The one that frees segments: without memory for its own start of a
+    thread, AddressSanitizer ends the relay."""
+    starve(SendPiece(stage), memory, EVER, EVER)
+    deadline = time.monotonic() + PATIENCE
+    while len(os.listdir(f"/proc/{stage.relay.pid}/task")) < 2:
+        if time.monotonic() > deadline:
+            raise Wrong("no segment was freed")
+        time.sleep(0.01)
+
+
 def serve(relay, memory, step):
     """Each request; how many points there were."""
     relay.start(*memory.tracer)
     stage, told = Stage(relay), {}
+    have_thread(stage, memory)
     for kind in REQUESTS:
         request = kind(stage)
         starve(request, memory, EVER, EVER)     # the first one takes more
