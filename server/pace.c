@@ -104,8 +104,9 @@ uint64_t
 pace_ask(struct pace *p, const struct session *ss, enum rate_kind kind,
     size_t len)
 {
-	struct bucket *b = rate_find(p->clients, ss->id);
-	uint64_t now = clock_mono_ms(), wait = wait_in_general(p, b, now);
+	uint64_t now = clock_mono_ms();
+	struct bucket *b = rate_find(p->clients, ss->id, now);
+	uint64_t wait = wait_in_general(p, b, now);
 
 	if (wait == 0 && kind == RATE_DIRECTORY)
 		wait = wait_for(p, b, RATE_DIRECTORY, now);
@@ -125,7 +126,7 @@ uint64_t
 pace_newcomer(struct pace *p, const struct session *ss)
 {
 	uint64_t now = clock_mono_ms();
-	uint64_t wait = wait_for(p, rate_find(p->sources, ss->origin),
+	uint64_t wait = wait_for(p, rate_find(p->sources, ss->origin, now),
 	    RATE_REGISTRATIONS, now);
 
 	if (wait > 0)
@@ -138,7 +139,7 @@ static bool
 admit(const struct pace *p, struct rate_table *t, const uint8_t *origin,
     enum rate_kind kind, uint64_t now)
 {
-	struct bucket *b = rate_find(t, origin);
+	struct bucket *b = rate_find(t, origin, now);
 
 	if (wait_for(p, b, kind, now) > 0)
 		return false;
@@ -166,14 +167,18 @@ pace_line(struct pace *p, const uint8_t origin[static ORIGIN_LEN])
 void
 pace_registered(struct pace *p, const struct session *ss)
 {
-	take(p, rate_find(p->sources, ss->origin), RATE_REGISTRATIONS,
-	    clock_mono_ms(), 1);
+	uint64_t now = clock_mono_ms();
+
+	take(p, rate_find(p->sources, ss->origin, now), RATE_REGISTRATIONS, now,
+	    1);
 }
 
 void
 pace_reply(struct pace *p, const struct session *ss, size_t len)
 {
+	uint64_t now = clock_mono_ms();
+
 	if (ss->bound)
-		take(p, rate_find(p->clients, ss->id), RATE_BYTES,
-		    clock_mono_ms(), len);
+		take(p, rate_find(p->clients, ss->id, now), RATE_BYTES, now,
+		    len);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include "server/rate.h"
 
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,7 +10,8 @@
 
 #define NS_PER_MS 1000000ULL
 #define NS_PER_S  1000000000ULL
-#define WAYS      8 /* places where a key may stand */
+#define WAYS      8  /* places in a set */
+#define NEAR      16 /* one of so many sets is a near one */
 
 _Static_assert(RATE_KEY_LEN == ID_LEN, "idhash hashes keys");
 
@@ -18,9 +20,10 @@ struct entry {
 	struct bucket buckets[RATE_KINDS];
 };
 
+/* The near sets come first, and take whoever finds a full bucket there. */
 struct rate_table {
 	uint64_t salt;
-	size_t sets_n;
+	size_t near_n, far_n;
 	struct entry sets[][WAYS];
 };
 
@@ -72,7 +75,8 @@ rate_new(size_t keys)
 
 	if (!t)
 		return NULL;
-	t->sets_n = keys / WAYS;
+	t->near_n = (keys / WAYS + NEAR - 1) / NEAR;
+	t->far_n = keys / WAYS - t->near_n;
 	secret_random(&t->salt, sizeof(t->salt));
 	return t;
 }
@@ -96,19 +100,43 @@ full_at(const struct entry *e)
 	return last;
 }
 
-struct bucket *
-rate_find(struct rate_table *t, const uint8_t key[static RATE_KEY_LEN])
+static bool
+is_of(const struct entry *e, const uint8_t *key)
 {
-	struct entry *set = t->sets[idhash(key, t->salt) % t->sets_n];
+	return memcmp(e->key, key, RATE_KEY_LEN) == 0;
+}
+
+/* Where key stands in a set, else the place that is nearest to full. */
+static struct entry *
+place_of(struct entry *set, const uint8_t *key)
+{
 	struct entry *least = set;
 
 	for (struct entry *e = set; e < set + WAYS; e++) {
-		if (memcmp(e->key, key, RATE_KEY_LEN) == 0)
-			return e->buckets;
+		if (is_of(e, key))
+			return e;
 		if (full_at(e) < full_at(least))
 			least = e;
 	}
-	*least = (struct entry){ 0 };
-	memcpy(least->key, key, RATE_KEY_LEN);
-	return least->buckets;
+	return least;
+}
+
+struct bucket *
+rate_find(struct rate_table *t, const uint8_t key[static RATE_KEY_LEN],
+    uint64_t now_ms)
+{
+	uint64_t hash = idhash(key, t->salt);
+	struct entry *near, *far;
+
+	near = place_of(t->sets[hash % t->near_n], key);
+	if (is_of(near, key))
+		return near->buckets;
+	far = place_of(t->sets[t->near_n + hash / t->near_n % t->far_n], key);
+	if (is_of(far, key))
+		return far->buckets;
+	if (full_at(near) > now_ms * NS_PER_MS)
+		near = far;
+	*near = (struct entry){ 0 };
+	memcpy(near->key, key, RATE_KEY_LEN);
+	return near->buckets;
 }

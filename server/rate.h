@@ -4,7 +4,9 @@
  * at which it will be full again, so that nothing has to refill it.
  *
  * The table forgets the bucket that is nearest to full when it needs room: a
- * client or address that does little loses nothing by it.
+ * client or address that does little loses nothing by it.  Those that are full
+ * make room first, so that a few thousand which come and go take no more
+ * memory than stand at once in a sixteenth of the table.
  */
 #ifndef SERVER_RATE_H
 #define SERVER_RATE_H
@@ -57,6 +59,6 @@ void rate_free(struct rate_table *t); /* NULL is fine */
 
 /* The RATE_KINDS buckets of key; borrowed until the next call. */
 struct bucket *rate_find(struct rate_table *t,
-    const uint8_t key[static RATE_KEY_LEN]);
+    const uint8_t key[static RATE_KEY_LEN], uint64_t now_ms);
 
 #endif

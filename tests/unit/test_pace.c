@@ -352,7 +352,7 @@ test_handshakes(void **state)
 	for (unsigned i = 0; i < 3; i++)
 		assert_true(pace_handshake(p, here));
 	/* all that may come now, so that no clock can bring it back */
-	b = &rate_find(p->guests, here)[RATE_HANDSHAKES];
+	b = &rate_find(p->guests, here, clock_mono_ms())[RATE_HANDSHAKES];
 	assert_true(b->full_at > 0);
 	b->full_at += 100 * 1000000000ULL;
 	assert_false(pace_handshake(p, here));
@@ -383,10 +383,12 @@ test_registrations(void **state)
 	for (unsigned i = 0; i < 5; i++)
 		assert_int_equal(enrol(f, &spoilt, here, NULL).reason,
 		    REASON_MALFORMED);
-	b = &rate_find(f->sv.pace.sources, here)[RATE_REGISTRATIONS];
+	b = &rate_find(f->sv.pace.sources, here,
+	    clock_mono_ms())[RATE_REGISTRATIONS];
 	assert_int_equal(b->full_at, 0);
 	assert_int_equal(enrol(f, &carol, here, NULL).reason, 0);
-	b = &rate_find(f->sv.pace.sources, here)[RATE_REGISTRATIONS];
+	b = &rate_find(f->sv.pace.sources, here,
+	    clock_mono_ms())[RATE_REGISTRATIONS];
 	assert_true(b->full_at > 0);
 	/* all that may come now, so that no clock can bring it back */
 	for (unsigned i = 0; i < 60; i++)

@@ -12,7 +12,8 @@
 #include "base/secret.h"
 #include "server/rate.h"
 
-#define NOW 1000000 /* ms */
+#define NOW   1000000                  /* ms */
+#define LATER ((NOW + 1) * 1000000ULL) /* ns */
 
 /* How many are let through one by one, at most. */
 static unsigned
@@ -113,13 +114,13 @@ test_keys_are_apart(void **state)
 	assert_non_null(t);
 	for (uint32_t i = 1; i <= 1000; i++) {
 		make_key(key, i << 24); /* as 127.0.0.i would be */
-		rate_take(&rate_find(t, key)[RATE_BYTES], &r, NOW, i);
+		rate_take(&rate_find(t, key, NOW)[RATE_BYTES], &r, NOW, i);
 	}
 	for (uint32_t i = 1; i <= 255; i++) {
 		struct bucket *b;
 
 		make_key(key, i << 24);
-		b = rate_find(t, key);
+		b = rate_find(t, key, NOW);
 		assert_true(
 		    b[RATE_BYTES].full_at >= (NOW + i * 1000ULL) * 1000000);
 		assert_int_equal(b[RATE_REQUESTS].full_at, 0);
@@ -139,16 +140,17 @@ test_full_table(void **state)
 	(void)state;
 	assert_non_null(t);
 	memset(heavy, 0xee, sizeof(heavy));
-	rate_take(&rate_find(t, heavy)[RATE_REGISTRATIONS], &r, NOW, 60);
+	rate_take(&rate_find(t, heavy, NOW)[RATE_REGISTRATIONS], &r, NOW, 60);
 	for (uint32_t i = 0; i < 3 * RATE_KEYS; i++) {
 		make_key(key, i);
-		rate_take(&rate_find(t, key)[RATE_REGISTRATIONS], &r, NOW, 1);
+		rate_take(&rate_find(t, key, NOW)[RATE_REGISTRATIONS], &r, NOW,
+		    1);
 	}
-	assert_true(
-	    rate_wait(&rate_find(t, heavy)[RATE_REGISTRATIONS], &r, NOW) > 0);
+	assert_true(rate_wait(&rate_find(t, heavy, NOW)[RATE_REGISTRATIONS], &r,
+			NOW) > 0);
 	for (uint32_t i = 0; i < 3 * RATE_KEYS; i++) {
 		make_key(key, i);
-		kept += rate_find(t, key)[RATE_REGISTRATIONS].full_at != 0;
+		kept += rate_find(t, key, NOW)[RATE_REGISTRATIONS].full_at != 0;
 	}
 	assert_true(kept <= RATE_KEYS);
 	rate_free(t);
@@ -166,14 +168,61 @@ test_addresses_spread(void **state)
 	assert_non_null(t);
 	for (uint32_t i = 0; i < RATE_KEYS / 4; i++) {
 		make_key(key, 127U | (i & 0xff) << 24 | (i >> 8) << 16);
-		rate_find(t, key)->full_at = 1;
+		rate_find(t, key, NOW)->full_at = LATER;
 	}
 	for (uint32_t i = 0; i < RATE_KEYS / 4; i++) {
 		make_key(key, 127U | (i & 0xff) << 24 | (i >> 8) << 16);
-		kept += rate_find(t, key)->full_at == 1;
+		kept += rate_find(t, key, NOW)->full_at == LATER;
 	}
 	/* a few of 16384 may share their eight places with too many */
 	assert_true(kept > RATE_KEYS / 4 * 95 / 100);
+	rate_free(t);
+}
+
+/* Those whose buckets are full again make room for the next. */
+static void
+test_few_at_once(void **state)
+{
+	const struct rate r = rate_of(1, 60);
+	struct rate_table *t = rate_new(RATE_KEYS);
+	uint8_t key[RATE_KEY_LEN];
+	uint64_t now = NOW;
+	unsigned kept = 0;
+
+	(void)state;
+	assert_non_null(t);
+	for (uint32_t i = 0; i < RATE_KEYS; i++, now += 1000) {
+		make_key(key, i);
+		rate_take(&rate_find(t, key, now)[RATE_BYTES], &r, now, 1);
+	}
+	for (uint32_t i = RATE_KEYS; i-- > 0;) {
+		make_key(key, i);
+		kept += rate_find(t, key, now)[RATE_BYTES].full_at != 0;
+	}
+	assert_in_range(kept, RATE_KEYS / 32, RATE_KEYS / 16);
+	rate_free(t);
+}
+
+/* One that is not full is found, whoever makes room beside it. */
+static void
+test_found_again(void **state)
+{
+	const struct rate r = rate_of(1, 60);
+	struct rate_table *t = rate_new(RATE_KEYS);
+	uint8_t key[RATE_KEY_LEN];
+
+	(void)state;
+	assert_non_null(t);
+	for (uint32_t i = 0; i < RATE_KEYS / 8; i++) {
+		make_key(key, i);
+		rate_take(&rate_find(t, key, NOW)[RATE_BYTES], &r, NOW,
+		    i % 2 ? 1 : 60);
+	}
+	for (uint32_t i = 0; i < RATE_KEYS / 8; i += 2) {
+		make_key(key, i);
+		assert_true(
+		    rate_find(t, key, NOW + 2000)[RATE_BYTES].full_at > LATER);
+	}
 	rate_free(t);
 }
 
@@ -188,6 +237,8 @@ main(void)
 		cmocka_unit_test(test_keys_are_apart),
 		cmocka_unit_test(test_full_table),
 		cmocka_unit_test(test_addresses_spread),
+		cmocka_unit_test(test_few_at_once),
+		cmocka_unit_test(test_found_again),
 	};
 
 	if (secret_start() < 0)
