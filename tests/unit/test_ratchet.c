@@ -11,6 +11,7 @@
 
 /* cmocka.h needs what stands above */
 #include <cmocka.h>
+#include <valgrind/memcheck.h>
 
 #include "base/attr.h"
 #include "base/err.h"
@@ -596,8 +597,9 @@ static bool __attribute__((noinline, no_sanitize("address"))) is_left(void)
 	const volatile uint8_t *at = __builtin_frame_address(0);
 	size_t same;
 
-	for (at -= STACK_LEN; at < (uint8_t *)__builtin_frame_address(0) - 64;
-	     at++) {
+	at -= STACK_LEN;
+	VALGRIND_MAKE_MEM_DEFINED(at, STACK_LEN - 64);
+	for (; at < (uint8_t *)__builtin_frame_address(0) - 64; at++) {
 		for (same = 0; same < KEY_LEN && at[same] == used_mk[same];)
 			same++;
 		if (same == KEY_LEN)
