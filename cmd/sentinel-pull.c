@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/err.h"
+#include "base/proc.h"
 #include "cli/app.h"
 #include "cli/child.h"
 #include "cli/outlet.h"
@@ -150,6 +151,8 @@ pull(struct client *c, struct handover *h, uint64_t *n)
 
 	if (r < 0)
 		return r;
+	if (args.output_dir && !args.follow && args.operands_n == 0)
+		proc_step_back();
 	if (args.output_dir)
 		r = pull_keep_files(p, args.output_dir, args.max_file_size);
 	if (r == 0)

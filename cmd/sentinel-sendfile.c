@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/err.h"
+#include "base/proc.h"
 #include "cli/app.h"
 #include "cli/progress.h"
 #include "client/sendfile.h"
@@ -128,6 +129,7 @@ run(const struct settings *s, int argc, char **argv)
 		return r;
 	for (size_t i = 0; i < args.to.n; i++)
 		peers[1 + i] = args.to.values[i];
+	proc_step_back();
 	progress_setup(s, "sentinel-sendfile", args.progress);
 	r = client_open(&c, s);
 	if (r < 0)

@@ -4,11 +4,13 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/err.h"
@@ -21,7 +23,9 @@
 #define HOLES_MAX   1024 /* not given back */
 #define HOLES_ONCE  64   /* given back at a time */
 #define NAME_LEN    20   /* of a segment: decimal digits, padded */
-#define GONE_MAX    2    /* removed segments that wait to be closed */
+#define GONE_MAX    4    /* removed segments that wait to be freed */
+#define FREED_ONCE  (1024 * 1024)
+#define PAUSE_NS    2000000 /* before the next FREED_ONCE */
 
 struct segment {
 	uint64_t number;
@@ -61,6 +65,7 @@ struct chunks {
 	uint64_t bytes;       /* of all segments */
 	struct thread *closer;
 	struct gone gone, closing;
+	atomic_bool hurry; /* that the space of closing be free */
 	struct {
 		uint64_t number;
 		int fd; /* -1: none */
@@ -213,17 +218,38 @@ close_reader(struct chunks *c, uint64_t number)
 	}
 }
 
-static int
-close_gone(void *arg)
+static void
+close_gone(struct gone *g)
 {
-	struct gone *g = arg;
-
 	while (g->n > 0)
 		close(g->fds[--g->n]);
+}
+
+/*
+ * To free 64 MiB takes a disk 17 ms, and whoever syncs another file meanwhile
+ * waits for that.
+ */
+static int
+free_slowly(void *arg)
+{
+	const struct timespec pause = { .tv_nsec = PAUSE_NS };
+	struct chunks *c = arg;
+
+	for (size_t i = 0; i < c->closing.n; i++) {
+		int fd = c->closing.fds[i];
+		off_t len = lseek(fd, 0, SEEK_END);
+
+		for (; len > FREED_ONCE && !atomic_load(&c->hurry);
+		     len -= FREED_ONCE) {
+			if (ftruncate(fd, len - FREED_ONCE) < 0)
+				break;
+			nanosleep(&pause, NULL);
+		}
+	}
+	close_gone(&c->closing);
 	return 0;
 }
 
-/* To free 64 MiB takes 17 ms, for which nobody should wait. */
 static void
 free_gone(struct chunks *c)
 {
@@ -234,7 +260,7 @@ free_gone(struct chunks *c)
 		thread_end(c->closer);
 	c->closing = c->gone;
 	c->gone.n = 0;
-	if (thread_begin(c->closer, &c->closing) < 0)
+	if (thread_begin(c->closer, c) < 0)
 		close_gone(&c->closing);
 }
 
@@ -242,7 +268,8 @@ static void
 remove_segment(struct chunks *c, struct segment *s)
 {
 	size_t after = c->segments_n - (size_t)(s - c->segments) - 1;
-	int fd = c->gone.n < GONE_MAX ? open_segment(c, s->number, O_PATH) : -1;
+	int fd =
+	    c->gone.n < GONE_MAX ? open_segment(c, s->number, O_WRONLY) : -1;
 	char name[NAME_LEN + 1];
 
 	c->bytes -= s->bytes;
@@ -325,7 +352,7 @@ chunks_open(struct chunks **out, const char *dir)
 		close(fd);
 		return err_set(ERR_NOMEM, "pieces of files");
 	}
-	r = thread_new(&c->closer, close_gone);
+	r = thread_new(&c->closer, free_slowly);
 	if (r < 0) {
 		free(c);
 		close(fd);
@@ -346,6 +373,7 @@ chunks_close(struct chunks *c)
 		return;
 	give_back(c, c->holes.n);
 	close_writer(c);
+	atomic_store(&c->hurry, true);
 	thread_free(c->closer);
 	close_gone(&c->gone);
 	for (size_t i = 0; i < READERS; i++) {
@@ -631,7 +659,9 @@ void
 chunks_compact(struct chunks *c)
 {
 	clean(c, c->holes.n);
+	atomic_store(&c->hurry, true);
 	if (thread_is_begun(c->closer))
 		thread_end(c->closer);
+	atomic_store(&c->hurry, false);
 	close_gone(&c->gone);
 }

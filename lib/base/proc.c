@@ -2,12 +2,19 @@
 #include "base/proc.h"
 
 #include <fcntl.h>
+#include <linux/sched.h>
+#include <linux/sched/types.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/err.h"
+
+#define NICER     6
+#define NICE_MOST 19
+#define SLICE_NS  100000000
 
 int
 proc_harden(void)
@@ -27,4 +34,20 @@ proc_harden(void)
 		return err_sys(ERR_IO, "dumpable");
 	umask(077);
 	return 0;
+}
+
+void
+proc_step_back(void)
+{
+	struct sched_attr a = { 0 };
+
+	if (syscall(SYS_sched_getattr, 0, &a, sizeof(a), 0) < 0 ||
+	    a.sched_policy != SCHED_NORMAL)
+		return;
+	a.sched_policy = SCHED_BATCH;
+	a.sched_nice += NICER;
+	if (a.sched_nice > NICE_MOST)
+		a.sched_nice = NICE_MOST;
+	a.sched_runtime = SLICE_NS;
+	(void)syscall(SYS_sched_setattr, 0, &a, 0);
 }

@@ -454,6 +454,38 @@ resumed() {
 	[ "$(sed 's/\x1b\[K//' bars | LC_ALL=C wc -L)" -lt 80 ]
 }
 
+# is_scheduled PID NICE POLICY: as in proc(5)
+is_scheduled() {
+	[ "$(sed 's/.*) //' "/proc/$1/stat" | cut -d ' ' -f 17,39)" = "$2 $3" ]
+}
+
+@test "who moves files lets others go first, who runs a command for them does not" {
+	local normal=0 batch=3 idle=5 base nicer
+	local send=$SENTINEL_BIN/sentinel-sendfile
+
+	base=$(nice)
+	nicer=$((base < 13 ? base + 6 : 19))
+	random 1000000 f
+	start alice "$send" bob f --rate 500K
+	until_true is_scheduled $! "$nicer" "$batch"
+	wait $!
+	start bob "$SENTINEL_BIN/sentinel-pull" -o in --wait 20s --count 2
+	until_true is_scheduled $! "$nicer" "$batch"
+	alice sentinel-send bob -m 'a text' >sent
+	wait $!
+	start alice nice -n 15 "$send" bob f --rate 500K
+	until_true is_scheduled $! 19 "$batch"
+	wait $!
+	start alice chrt --idle 0 "$send" bob f --rate 500K
+	until_true is_scheduled $! "$base" "$idle"
+	wait $!
+	bob sentinel-pull -o in --count 1 -- sh -c 'nice >said'
+	[ "$(cat said)" = "$base" ]
+	start bob "$SENTINEL_BIN/sentinel-pull" -o in --follow >all
+	until_true [ -s all ]
+	is_scheduled $! "$base" "$normal"
+}
+
 @test "--rate is kept" {
 	random 2000000 f
 	before=$(date +%s%N)

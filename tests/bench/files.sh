@@ -102,18 +102,22 @@ chat() {
 	as c "$SENTINEL_TOOLS/oneshot" "$T/floor.key" 600 \
 	    sentinel-send -m 'a message' d >"$T/$1"
 }
+# until $T/stop; to remove a file of 1 GiB stops a disk, too, and is not ours to
+# answer for
 transfers() {
-	while :; do
+	until [ -e "$T/stop" ]; do
 		as a sentinel-sendfile b "$T/f"
-		as b sentinel-pull -o "$T/in"
-		rm -r "$T/in"
+		as b sentinel-pull -o "$(mktemp -d "$T/in.XXXX")"
 	done >/dev/null 2>&1
 }
 chat quiet
 transfers &
-children="$children $!"
+transferring=$!
+children="$children $transferring"
 sleep 1
 chat loaded
+touch "$T/stop"
+wait "$transferring"
 jq -cs 'def by(q): . / q * 100 | round / 100;
     .[0] as $quiet | .[1] | .two_commits_p99_ms as $beside |
     {bench: "chat_beside_files", quiet_median_ms: $quiet.median_ms,

@@ -27,6 +27,8 @@
 
 #define PATIENCE_S 20
 #define SEGMENT    (64 * 1024 * 1024)
+#define MIB        (1024 * 1024)
+#define LARGE      4  /* pieces of 1 MiB */
 #define MANY       64 /* removed segments, more than are kept open */
 
 struct fixture {
@@ -34,10 +36,17 @@ struct fixture {
 	struct chunks *c;
 };
 
-static atomic_bool held;  /* threads cannot close anything */
-static atomic_uint freed; /* by threads */
+static atomic_bool held;       /* threads cannot close anything */
+static atomic_uint freed, cut; /* by threads */
 static sem_t gate;
 static bool threadless;
+
+static void
+pass_gate(void)
+{
+	while (held && sem_wait(&gate) < 0)
+		;
+}
 
 /* What chunks.c calls. */
 int
@@ -45,10 +54,19 @@ close(int fd)
 {
 	if (gettid() != getpid()) {
 		freed++;
-		while (held && sem_wait(&gate) < 0)
-			;
+		pass_gate();
 	}
 	return (int)syscall(SYS_close, fd);
+}
+
+int
+ftruncate(int fd, off_t len)
+{
+	if (gettid() != getpid()) {
+		cut++;
+		pass_gate();
+	}
+	return (int)syscall(SYS_ftruncate, fd, len);
 }
 
 /* What thread.c calls. */
@@ -81,7 +99,7 @@ set_up(void **state)
 	if (!mkdtemp(f->dir) || sem_init(&gate, 0, 0) < 0)
 		return -1;
 	snprintf(f->files, sizeof(f->files), "%s/files", f->dir);
-	freed = 0;
+	freed = cut = 0;
 	held = threadless = false;
 	alarm(PATIENCE_S);
 	*state = f;
@@ -257,6 +275,60 @@ test_compact_waits_for_it(void **state)
 	assert_int_equal(pthread_join(helper, NULL), 0);
 }
 
+/* A segment of LARGE pieces of 1 MiB comes and goes. */
+static void
+pass_large(const struct fixture *f)
+{
+	struct chunks_place places[LARGE];
+	uint8_t *piece = calloc(1, MIB);
+
+	assert_non_null(piece);
+	for (size_t i = 0; i < LARGE; i++)
+		assert_int_equal(chunks_put(f->c, &places[i], piece, MIB), 0);
+	assert_int_equal(chunks_sync(f->c), 0);
+	chunks_keep(f->c);
+	for (size_t i = 0; i < LARGE; i++)
+		assert_int_equal(chunks_drop(f->c, &places[i]), 0);
+	chunks_keep(f->c);
+	free(piece);
+	chunks_rest(f->c);
+	assert_int_equal(count(f->files), 0);
+}
+
+static void
+test_space_is_freed_bit_by_bit(void **state)
+{
+	pass_large(*state);
+	await(is_all_freed);
+	assert_int_equal(cut, LARGE - 1);
+}
+
+static bool
+is_cut(void)
+{
+	return cut == 1;
+}
+
+static void
+test_compact_makes_it_hurry(void **state)
+{
+	const struct fixture *f = *state;
+	pthread_t helper;
+
+	held = true;
+	pass_large(f);
+	await(is_cut);
+	assert_int_equal(pthread_create(&helper, NULL, help, NULL), 0);
+	chunks_compact(f->c);
+	assert_int_equal(removed(), 0);
+	assert_int_equal(cut, 1);
+	assert_int_equal(pthread_join(helper, NULL), 0);
+	/* and no longer than that */
+	pass_large(f);
+	await(is_all_freed);
+	assert_int_equal(cut, LARGE);
+}
+
 static void
 test_without_threads(void **state)
 {
@@ -336,6 +408,8 @@ main(void)
 		T(test_space_is_freed_by_a_thread),
 		T(test_nobody_waits_for_it),
 		T(test_compact_waits_for_it),
+		T(test_space_is_freed_bit_by_bit),
+		T(test_compact_makes_it_hurry),
 		T(test_without_threads),
 		T(test_held),
 		T(test_a_lost_group_changes_nothing),
