@@ -13,6 +13,8 @@
 #include "view/view.h"
 #include "wire/id.h"
 
+#define NICER 10
+
 static struct args {
 	uint64_t wait_ms, count, max_file_size, max_tries;
 	const char *type, *from, *reply_to, *output_dir, *answer;
@@ -152,7 +154,7 @@ pull(struct client *c, struct handover *h, uint64_t *n)
 	if (r < 0)
 		return r;
 	if (args.output_dir && !args.follow && args.operands_n == 0)
-		proc_step_back();
+		proc_step_back(NICER);
 	if (args.output_dir)
 		r = pull_keep_files(p, args.output_dir, args.max_file_size);
 	if (r == 0)

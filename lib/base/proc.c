@@ -12,7 +12,6 @@
 
 #include "base/err.h"
 
-#define NICER     6
 #define NICE_MOST 19
 #define SLICE_NS  100000000
 
@@ -37,7 +36,7 @@ proc_harden(void)
 }
 
 void
-proc_step_back(void)
+proc_step_back(int nicer)
 {
 	struct sched_attr a = { 0 };
 
@@ -45,7 +44,7 @@ proc_step_back(void)
 	    a.sched_policy != SCHED_NORMAL)
 		return;
 	a.sched_policy = SCHED_BATCH;
-	a.sched_nice += NICER;
+	a.sched_nice += nicer;
 	if (a.sched_nice > NICE_MOST)
 		a.sched_nice = NICE_MOST;
 	a.sched_runtime = SLICE_NS;

@@ -460,17 +460,16 @@ is_scheduled() {
 }
 
 @test "who moves files lets others go first, who runs a command for them does not" {
-	local normal=0 batch=3 idle=5 base nicer
+	local normal=0 batch=3 idle=5 base
 	local send=$SENTINEL_BIN/sentinel-sendfile
 
 	base=$(nice)
-	nicer=$((base < 13 ? base + 6 : 19))
 	random 1000000 f
 	start alice "$send" bob f --rate 500K
-	until_true is_scheduled $! "$nicer" "$batch"
+	until_true is_scheduled $! $((base < 13 ? base + 6 : 19)) "$batch"
 	wait $!
 	start bob "$SENTINEL_BIN/sentinel-pull" -o in --wait 20s --count 2
-	until_true is_scheduled $! "$nicer" "$batch"
+	until_true is_scheduled $! $((base < 9 ? base + 10 : 19)) "$batch"
 	alice sentinel-send bob -m 'a text' >sent
 	wait $!
 	start alice nice -n 15 "$send" bob f --rate 500K

@@ -96,10 +96,10 @@ jq -cn --argjson mib "$mib" --argjson scp "$scp" --argjson send "$send" \
      pull_bound_mib_s: ($receiving | round), pull_by_bound: ($pull / $receiving | two),
      send_peak_kib: $sp, pull_peak_kib: $pp, relay_peak_kib: $rp}'
 
-# chat SERIES: 600 messages of c to d, one command each
+# chat SERIES: 1200 messages of c to d, one command each
 chat() {
 	cp "$T/d.key" "$T/floor.key"
-	as c "$SENTINEL_TOOLS/oneshot" "$T/floor.key" 600 \
+	as c "$SENTINEL_TOOLS/oneshot" "$T/floor.key" 1200 \
 	    sentinel-send -m 'a message' d >"$T/$1"
 }
 # until $T/stop; to remove a file of 1 GiB stops a disk, too, and is not ours to
