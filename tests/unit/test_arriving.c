@@ -38,8 +38,8 @@
  * long, in place of the C library's.
  */
 static uint64_t free_blocks;
-static off_t longest;
-static int full; /* errno of what is longer */
+static _Atomic off_t longest;
+static atomic_int full; /* errno of what is longer */
 
 int
 fstatvfs(int fd, struct statvfs *s)

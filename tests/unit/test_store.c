@@ -863,12 +863,12 @@ removed_files(void)
 	return n;
 }
 
-static unsigned held_open; /* removed files, by descriptors of their paths */
+static unsigned held_open; /* files, to be written to */
 
 int
 openat(int dir, const char *name, int flags, ...)
 {
-	held_open += (flags & O_PATH) != 0;
+	held_open += (flags & O_ACCMODE) == O_WRONLY;
 	return (int)syscall(SYS_openat, dir, name, flags, 0600);
 }
 
