@@ -11,7 +11,7 @@
 #include "view/view.h"
 
 #define PEERS_MAX (1 + OPT_LIST_MAX)
-#define NICER     6 /* more, and a sender is slower by a tenth */
+#define NICER     6 /* 10 made a sender slower by a fifth */
 
 static struct args {
 	struct opt_list to;

@@ -23,7 +23,7 @@
 #define HOLES_MAX   1024 /* not given back */
 #define HOLES_ONCE  64   /* given back at a time */
 #define NAME_LEN    20   /* of a segment: decimal digits, padded */
-#define GONE_MAX    4    /* removed segments that wait to be freed */
+#define GONE_MAX    2    /* removed segments that wait to be freed */
 #define FREED_ONCE  (1024 * 1024)
 #define PAUSE_NS    2000000 /* before the next FREED_ONCE */
 
@@ -65,7 +65,7 @@ struct chunks {
 	uint64_t bytes;       /* of all segments */
 	struct thread *closer;
 	struct gone gone, closing;
-	atomic_bool hurry; /* that the space of closing be free */
+	atomic_bool hurry; /* closing has to be free soon */
 	struct {
 		uint64_t number;
 		int fd; /* -1: none */
@@ -253,11 +253,17 @@ free_slowly(void *arg)
 static void
 free_gone(struct chunks *c)
 {
-	if (c->gone.n == 0 ||
-	    (thread_is_begun(c->closer) && !thread_is_over(c->closer)))
+	const bool begun = thread_is_begun(c->closer);
+
+	if (begun && !thread_is_over(c->closer)) {
+		atomic_store(&c->hurry, c->gone.n == GONE_MAX);
 		return;
-	if (thread_is_begun(c->closer))
+	}
+	if (c->gone.n == 0)
+		return;
+	if (begun)
 		thread_end(c->closer);
+	atomic_store(&c->hurry, false);
 	c->closing = c->gone;
 	c->gone.n = 0;
 	if (thread_begin(c->closer, c) < 0)
@@ -662,6 +668,5 @@ chunks_compact(struct chunks *c)
 	atomic_store(&c->hurry, true);
 	if (thread_is_begun(c->closer))
 		thread_end(c->closer);
-	atomic_store(&c->hurry, false);
 	close_gone(&c->gone);
 }

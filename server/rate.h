@@ -3,10 +3,9 @@
  * Token buckets, and a bounded table of them.  A bucket holds only the time
  * at which it will be full again, so that nothing has to refill it.
  *
- * The table forgets the bucket that is nearest to full when it needs room: a
- * client or address that does little loses nothing by it.  Those that are full
- * make room first, so that a few thousand which come and go take no more
- * memory than stand at once in a sixteenth of the table.
+ * Where it needs room the table forgets a bucket that is full, or nearest to
+ * it: a client or address that does little loses nothing by it.  A few thousand
+ * that come and go stay within a sixteenth of the table.
  */
 #ifndef SERVER_RATE_H
 #define SERVER_RATE_H
@@ -53,7 +52,7 @@ enum rate_kind {
 
 struct rate_table;
 
-/* For about so many keys, a power of two; NULL: no memory. */
+/* For about so many keys, at least 16; NULL: no memory. */
 struct rate_table *rate_new(size_t keys);
 void rate_free(struct rate_table *t); /* NULL is fine */
 

@@ -19,7 +19,7 @@
 #include "server/reload.h"
 #include "server/turn.h"
 
-#define DESCRIPTORS_KEPT 32 /* for the store, the listeners and the loop */
+#define DESCRIPTORS_KEPT 36 /* for the store, the listeners and the loop */
 #define TAKES            "Takes connections"
 #define DRAIN_MS         9000
 #define POLL_MS          4000  /* between two looks for what came elsewhere */

@@ -12,6 +12,7 @@
 
 #include "base/err.h"
 
+/* nothing here includes <sched.h>, which has some of these types, too */
 #define NICE_MOST 19
 #define SLICE_NS  100000000
 

@@ -457,33 +457,41 @@ resumed() {
 	[ "$(sed 's/\x1b\[K//' bars | LC_ALL=C wc -L)" -lt 80 ]
 }
 
+# nicer NICE N: that and N, where it can be
+nicer() {
+	echo $(($1 + $2 < 19 ? $1 + $2 : 19))
+}
+
 # is_scheduled PID NICE POLICY: as in proc(5)
 is_scheduled() {
 	[ "$(sed 's/.*) //' "/proc/$1/stat" | cut -d ' ' -f 17,39)" = "$2 $3" ]
 }
 
 @test "who moves files lets others go first, who runs a command for them does not" {
-	local normal=0 batch=3 idle=5 base
-	local send=$SENTINEL_BIN/sentinel-sendfile
+	local other=(chrt --other 0) normal=0 batch=3 idle=5 base
+	local send=$SENTINEL_BIN/sentinel-sendfile pull=$SENTINEL_BIN/sentinel-pull
 
 	base=$(nice)
 	random 1000000 f
-	start alice "$send" bob f --rate 500K
-	until_true is_scheduled $! $((base < 13 ? base + 6 : 19)) "$batch"
+	start alice "${other[@]}" "$send" bob f --rate 500K
+	until_true is_scheduled $! "$(nicer "$base" 6)" "$batch"
 	wait $!
-	start bob "$SENTINEL_BIN/sentinel-pull" -o in --wait 20s --count 2
-	until_true is_scheduled $! $((base < 9 ? base + 10 : 19)) "$batch"
-	alice sentinel-send bob -m 'a text' >sent
-	wait $!
-	start alice nice -n 15 "$send" bob f --rate 500K
-	until_true is_scheduled $! 19 "$batch"
+	start alice "${other[@]}" nice -n 15 "$send" bob f --rate 500K
+	until_true is_scheduled $! "$(nicer "$base" 21)" "$batch"
 	wait $!
 	start alice chrt --idle 0 "$send" bob f --rate 500K
 	until_true is_scheduled $! "$base" "$idle"
 	wait $!
+	take
+	start bob "${other[@]}" "$pull" -o in --wait 20s
+	until_true is_scheduled $! "$(nicer "$base" 10)" "$batch"
+	alice sentinel-send bob -m 'a text' >sent
+	wait $!
+	alice sentinel-send bob -m 'a text' >sent
+	alice sentinel-send bob -m 'a text' >sent
 	bob sentinel-pull -o in --count 1 -- sh -c 'nice >said'
 	[ "$(cat said)" = "$base" ]
-	start bob "$SENTINEL_BIN/sentinel-pull" -o in --follow >all
+	start bob "${other[@]}" "$pull" -o in --follow >all
 	until_true [ -s all ]
 	is_scheduled $! "$base" "$normal"
 }

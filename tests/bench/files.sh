@@ -3,8 +3,8 @@
 # turns with scp of the same file.  Beside the best of each: what hashing,
 # sealing and the channel's records cost together on one core.  Then what one
 # sentinel-send of others takes, at rest and during a transfer, and what two
-# commits of a key file take at these times, which is up to the disk.  Two JSON
-# lines: MiB/s, the most memory in KiB, milliseconds.  Run by make bench, which
+# commits of a key file take at these times, which is up to the disk; what was
+# pulled meanwhile, a few GiB, is removed at the end.  Two JSON lines: MiB/s, the most memory in KiB, milliseconds.  Run by make bench, which
 # sets SENTINEL_BIN, SENTINEL_TOOLS and SENTINEL_BENCH.
 set -eu
 mib=${1:-1024}
@@ -108,7 +108,7 @@ transfers() {
 	until [ -e "$T/stop" ]; do
 		as a sentinel-sendfile b "$T/f"
 		as b sentinel-pull -o "$(mktemp -d "$T/in.XXXX")"
-	done >/dev/null 2>&1
+	done >/dev/null 2>>"$T/log"
 }
 chat quiet
 transfers &

@@ -329,6 +329,24 @@ test_compact_makes_it_hurry(void **state)
 	assert_int_equal(cut, LARGE);
 }
 
+/* More of them come than are freed bit by bit. */
+static void
+test_many_make_it_hurry(void **state)
+{
+	const struct timespec moment = { .tv_nsec = 1000000 };
+	const struct fixture *f = *state;
+
+	held = true;
+	pass_large(f);
+	await(is_cut);
+	pass_large(f);
+	pass_large(f);
+	let_go();
+	for (; removed() > 0; nanosleep(&moment, NULL))
+		chunks_rest(f->c);
+	assert_int_equal(cut, 1 + 2 * (LARGE - 1));
+}
+
 static void
 test_without_threads(void **state)
 {
@@ -410,6 +428,7 @@ main(void)
 		T(test_compact_waits_for_it),
 		T(test_space_is_freed_bit_by_bit),
 		T(test_compact_makes_it_hurry),
+		T(test_many_make_it_hurry),
 		T(test_without_threads),
 		T(test_held),
 		T(test_a_lost_group_changes_nothing),
