@@ -53,8 +53,9 @@ static const struct {
 };
 
 /*
- * Our statements do not change, so one that SQLite cannot make sense of, or
- * a value too big, comes from what stands in the file.
+ * Our statements do not change, and do not try what must not be: one that
+ * SQLite cannot make sense of, a value too big, or one that is there already
+ * comes from what stands in the file.
  */
 static const struct {
 	int result;
@@ -66,6 +67,7 @@ static const struct {
 	{ SQLITE_NOTADB, ERR_CORRUPT },
 	{ SQLITE_ERROR, ERR_CORRUPT },
 	{ SQLITE_TOOBIG, ERR_CORRUPT },
+	{ SQLITE_CONSTRAINT, ERR_CORRUPT },
 	{ SQLITE_FULL, ERR_IO },
 	{ SQLITE_IOERR, ERR_IO },
 	{ SQLITE_READONLY, ERR_IO },
