@@ -107,7 +107,7 @@ keeps_what_is_added(void **state)
 	scratch_begin(s);
 	o = make(1, 1);
 	assert_int_equal(outbox_add(s->kf, &o, (const uint8_t *)"x", 1),
-	    ERR_INTERNAL);
+	    ERR_CORRUPT);
 	keyfile_rollback(s->kf);
 	assert_int_equal(scratch_outbox(s), 2);
 }
