@@ -198,11 +198,11 @@ gives_a_name_once(void **state)
 
 	put(s, &bob);
 	scratch_begin(s);
-	assert_int_equal(peers_put(s->kf, &eve), ERR_INTERNAL);
+	assert_int_equal(peers_put(s->kf, &eve), ERR_CORRUPT);
 	keyfile_rollback(s->kf);
 	eve = make(2, "eve", "b");
 	scratch_begin(s);
-	assert_int_equal(peers_put(s->kf, &eve), ERR_INTERNAL);
+	assert_int_equal(peers_put(s->kf, &eve), ERR_CORRUPT);
 	keyfile_rollback(s->kf);
 	assert_int_equal(peers_find(s->kf, "bob", &p), 0);
 	same(&p, &bob);
