@@ -223,7 +223,7 @@ trial: all $(TOOLS)
 	@scripts/trial '$(T)'
 # what takes too long for every change
 check-slow: export FUZZ_TIME := 20
-check-slow: check-slow-bats check-valgrind mutants check-threads fuzz
+check-slow: mutants check-slow-bats check-valgrind check-threads fuzz
 check-slow-bats: $(slow)
 # files on their way, and the relay
 THREADED := 40_% 41_% 5% 62_% 67_%
