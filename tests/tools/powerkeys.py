@@ -40,6 +40,7 @@ from relay import BIN, MEMORY, Gone, Relay, Wrong
 TOOLS = pathlib.Path(os.environ["SENTINEL_TOOLS"])
 TIMEOUT = 60            # seconds a command
 NOWHERE = "127.0.0.1:1"
+WHOLE = 20              # records from there to the name of a file
 FILE_SIZE = 600000
 ROUNDS = 3
 # of contents: what may be said once under one of them, what must differ
@@ -317,6 +318,16 @@ class Look:
                                      subjects(self.pull(who))]:
                 raise Wrong("what is sent now does not come")
 
+    def let_go(self):
+        """What somebody had sealed is sent when he has surely died: after
+        twice the timeout."""
+        for who in ("alice", "bob"):
+            if self.do(who, "status").records[0]["outbox"]["sealed"]:
+                time.sleep(4.1)
+                self.do(who, "pull", "--timeout", "2")
+                self.pull("alice")
+                self.pull("bob")
+
     def judge(self, who, peer):
         """What was said to somebody: printed before, or now, and how."""
         pulls = [c for c in self.before if c.who == who
@@ -376,6 +387,7 @@ class Look:
         self.received()
         self.shake_hands()
         self.goes_on()
+        self.let_go()
         self.judge("alice", "bob")
         self.judge("bob", "alice")
         self.used_once(contents + self.stage.contents())
@@ -391,7 +403,7 @@ def perform(top, log, data):
     """The play, located in the log, and the disk before it."""
     for name in ("people", "relay"):
         (top / name).mkdir(parents=True)
-    disks = [(Disk(top), Disk(top)) for _ in range(2)]
+    disks = [(Disk(top), Disk(top)) for _ in range(3)]
     stage = Stage(top, log.environment)
     play = Play(stage, data)
     try:
@@ -421,11 +433,14 @@ class Cuts:
 
     def choose(self, count, rng):
         """The relay keeps its power.  A cut before a received file has its
-        name may cost it its number, so that these come last."""
+        name may cost it its number, so that these come last, and before them
+        those just before that, which need it."""
         cuts = choose(self.records, count, rng,
                       lambda r: r.pid != self.relay)
         named = next(n for n, r in enumerate(self.records) if r.op == RENAME)
-        return [[c for c in cuts if c > named], [c for c in cuts if c <= named]]
+        return [[c for c in cuts if first < c <= last] for first, last in (
+            (named, len(self.records)), (named - WHOLE, named),
+            (-1, named - WHOLE))]
 
     def try_all(self, cuts, people, rest, rng):
         for cut in cuts:
