@@ -134,6 +134,16 @@ wait_turn(void *arg, int tries)
 	return 1;
 }
 
+/* Ahead, for it must be possible where there is no memory any more. */
+static int
+prepare_rollback(struct db *db)
+{
+	int rc = sqlite3_prepare_v3(db->sqlite, "ROLLBACK", -1,
+	    SQLITE_PREPARE_PERSISTENT, &db->rollback, NULL);
+
+	return rc == SQLITE_OK ? 0 : db_fault(db, rc);
+}
+
 static int
 set_up(struct db *db, bool in_memory)
 {
@@ -151,7 +161,8 @@ set_up(struct db *db, bool in_memory)
 	for (size_t i = 0; i < ARRAY_LEN(limits); i++)
 		sqlite3_limit(db->sqlite, limits[i].limit, limits[i].value);
 	sqlite3_busy_handler(db->sqlite, wait_turn, db);
-	return db_exec(db, pragmas);
+	r = db_exec(db, pragmas);
+	return r < 0 ? r : prepare_rollback(db);
 }
 
 /* A connection to file, whose errors name path. */
@@ -250,6 +261,7 @@ db_close(struct db *db)
 		return;
 	for (struct query *q = db->queries; q->sql; q++)
 		sqlite3_finalize(q->stmt);
+	sqlite3_finalize(db->rollback);
 	sqlite3_close(db->sqlite);
 	scrub_free(db->scrub);
 	secret_free(db->key);
@@ -288,8 +300,10 @@ db_commit(struct db *db)
 void
 db_rollback(struct db *db)
 {
-	if (!sqlite3_get_autocommit(db->sqlite))
-		sqlite3_exec(db->sqlite, "ROLLBACK", NULL, NULL, NULL);
+	if (!sqlite3_get_autocommit(db->sqlite)) {
+		sqlite3_step(db->rollback);
+		sqlite3_reset(db->rollback);
+	}
 }
 
 int

@@ -24,6 +24,7 @@ struct db {
 	char *path;             /* as the user knows it */
 	uint64_t lock_timeout_ms;
 	uint64_t deadline; /* of the wait for a lock, while there is one */
+	struct sqlite3_stmt *rollback;
 	struct query queries[QUERY_MAX + 1]; /* up to the first without SQL */
 };
 

@@ -107,6 +107,23 @@ names_every_fault(void **state)
 }
 
 static void
+rolls_back_without_memory(void **state)
+{
+	struct scratch *s = *state;
+	struct keyfile_self self;
+
+	scratch_begin(s);
+	assert_int_equal(keyfile_set_name(s->kf, "bob"), 0);
+	sqlite3_hard_heap_limit64(1);
+	assert_int_equal(keyfile_commit(s->kf), ERR_NOMEM);
+	sqlite3_hard_heap_limit64(0);
+	assert_int_equal(keyfile_begin(s->kf), 0);
+	keyfile_rollback(s->kf);
+	assert_int_equal(keyfile_get_self(s->kf, &self), 0);
+	assert_string_equal(self.name, "alice");
+}
+
+static void
 sticks_to_the_first_fault(void **state)
 {
 	struct scratch *s = *state;
@@ -162,6 +179,7 @@ main(void)
 		FRESH(is_set_up),
 		FRESH(runs_no_triggers),
 		FRESH(names_every_fault),
+		FRESH(rolls_back_without_memory),
 		FRESH(sticks_to_the_first_fault),
 		FRESH(reads_texts_without_nul),
 	};
