@@ -221,9 +221,11 @@ cover:
 # what SECURITY.md promises, one by one: make trial T=A6
 trial: all $(TOOLS)
 	@scripts/trial '$(T)'
-# what takes too long for every change
+# what takes too long for every change; all is there before it begins, else the
+# longest, which needs it, would not be the first
 check-slow: export FUZZ_TIME := 20
-check-slow: mutants check-slow-bats check-valgrind check-threads fuzz
+check-slow: all tools
+	$(Q)$(MAKE) mutants check-slow-bats check-valgrind check-threads fuzz
 check-slow-bats: $(slow)
 # files on their way, and the relay
 THREADED := 40_% 41_% 5% 62_% 67_%
