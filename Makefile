@@ -221,15 +221,15 @@ cover:
 # what SECURITY.md promises, one by one: make trial T=A6
 trial: all $(TOOLS)
 	@scripts/trial '$(T)'
-# what takes too long for every change; all is there before it begins, else the
-# longest, which needs it, would not be the first
+# what takes too long for every change; the longest is the first, for what it
+# needs is there by then, and nothing else begins before make has seen that
 check-slow: export FUZZ_TIME := 20
 check-slow: all tools
 	$(Q)$(MAKE) mutants check-slow-bats check-valgrind check-threads fuzz
 check-slow-bats: $(slow)
 # files on their way, and the relay
 THREADED := 40_% 41_% 5% 62_% 67_%
-check-threads:
+check-threads: | $(B)/flags $(B)/list
 	$(Q)$(MAKE) VARIANT=tsan check-unit $(addprefix bats-,$(filter $(THREADED),$(BATS:tests/bats/%.bats=%)))
 # what is pure or parses, and the key file's tables; tests/slow/82_* the commands
 MEMCHECK := valgrind -q --error-exitcode=99 --leak-check=full --errors-for-leak-kinds=definite
@@ -241,7 +241,7 @@ valgrind-%: $(B)/unit/test_%
 
 # --- fuzz, bench, lint ------------------------------------------------------
 FUZZ_TIME ?= 60
-fuzz:
+fuzz: | $(B)/flags $(B)/list
 	$(Q)$(MAKE) VARIANT=fuzz run-fuzz
 fuzzing := $(FUZ_SRC:tests/fuzz/fuzz_%.c=run-fuzz-%)
 run-fuzz: $(fuzzing)
