@@ -23,8 +23,9 @@ whole() {
 }
 
 # traced NAME COMMAND...: what happens to files and the network, in order, one
-# word each: commit (the journal is empty, and durably so), send:SIZE, get,
-# print.  early:SIZE is a send while a file waits for its fdatasync.
+# word each: commit (the file was written, and its journal is empty, durably
+# so), undo (it was not), send:SIZE, get, print.  early:SIZE is a send while a
+# file waits for its fdatasync.
 traced() {
 	local trace=$BATS_TEST_TMPDIR/trace
 
@@ -35,11 +36,14 @@ traced() {
 	awk -F '[(<>]' '
 	{ result = $0; sub(/.* = /, "", result) }
 	/^(pwrite64|ftruncate)\(/ && $3 !~ /\.mark$/ { dirty[$3] = 1 }
+	/^pwrite64\(/ { written[$3 "-journal"] = 1 }
 	/^ftruncate\(/ { emptied = $3 }
 	/^(fsync|fdatasync)\(/ && result == 0 {
 		delete dirty[$3]
 		if (emptied == $3)
-			print "commit"
+			print ($3 in written ? "commit" : "undo")
+		if (emptied == $3)
+			delete written[$3]
 		emptied = ""
 	}
 	/^sendto\(/ {
