@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/ptrace.h>
 #include <sys/socket.h>
@@ -108,6 +109,13 @@ try_code(void)
 	    mprotect(page, 4096, PROT_READ | PROT_EXEC) == 0;
 }
 
+/* One that every file knows: another could type on a terminal. */
+static bool
+try_ioctl(void)
+{
+	return ioctl(STDERR_FILENO, FIOCLEX) == 0;
+}
+
 static bool
 try_signal(void)
 {
@@ -166,6 +174,7 @@ static const struct attempt {
 	{ "list_outside", try_list_outside, false },
 	{ "write_outside", try_write_outside, false },
 	{ "code", try_code, false },
+	{ "ioctl", try_ioctl, false },
 	{ "signal", try_signal, false },
 	{ "io_uring", try_io_uring, false },
 	{ "bpf", try_bpf, false },

@@ -7,7 +7,7 @@ load helper
 # a leak checker, where there is one, is a tracer of its own
 export ASAN_OPTIONS=${ASAN_OPTIONS-}:detect_leaks=0
 
-ALL="bpf,code,connect,exec,fork,io_uring,keyctl,list_outside,listen"
+ALL="bpf,code,connect,exec,fork,io_uring,ioctl,keyctl,list_outside,listen"
 ALL="$ALL,ptrace,read_outside,signal,userfaultfd,write_inside,write_outside"
 
 # contained [OPTION...]: a relay whose sandbox is on
@@ -50,8 +50,8 @@ level() {
 	attempt --sandbox off
 	assert_failure 1
 	found=$(names '.status == "fail"')
-	for name in code connect exec fork listen list_outside read_outside \
-	    signal write_outside; do
+	for name in code connect exec fork ioctl listen list_outside \
+	    read_outside signal write_outside; do
 		[[ ,$found, == *,$name,* ]] || fail "$name is refused anyway"
 	done
 	[ ! -e /dev/shm/sandbox.check ]
@@ -112,6 +112,11 @@ level() {
 	chmod 711 "$BATS_RUN_TMPDIR" "$BATS_RUN_TMPDIR"/test \
 	    "$BATS_TEST_TMPDIR"
 	chown nobody "$home"
+	# root with more groups than it may keep
+	RELAY_PROGRAM=$BATS_TEST_TMPDIR/grouped
+	printf '#!/bin/sh\nexec setpriv --groups 0,1,2 "%s" "$@"\n' \
+	    "$SENTINEL_BIN/sentinel-relay" >"$RELAY_PROGRAM"
+	chmod +x "$RELAY_PROGRAM"
 	RELAY_OPTIONS=(--sandbox on --user nobody)
 	RELAY_STORE=$home/db RELAY_KEY=$home/secret
 	relay_run 127.0.0.1:0
