@@ -776,6 +776,28 @@ strays_of_two(void **state)
 	}
 }
 
+/* Of more than are noted in one commit the rest is met again. */
+static void
+strays_are_capped(void **state)
+{
+	enum { MANY = ARRIVING_STRAYS_MAX + 3 };
+	struct desk *d = *state;
+
+	for (uint8_t i = 1; i <= MANY; i++) {
+		struct parcel p = parcel(&d->stage->bob, i, 3 * CHUNK, "n");
+
+		assert_false(chunk(d, &p, 0));
+	}
+	assert_int_equal(d->a->strays_n, ARRIVING_STRAYS_MAX);
+	assert_int_equal(arriving_commit(d->a), 0);
+	for (uint8_t i = 1; i <= MANY; i++) {
+		struct parcel p = parcel(&d->stage->bob, i, 3 * CHUNK, "n");
+
+		assert_false(chunk(d, &p, 0));
+	}
+	assert_int_equal(d->a->strays_n, MANY - ARRIVING_STRAYS_MAX);
+}
+
 /* More at once than may be open. */
 static void
 many_in_turn(void **state)
@@ -1024,6 +1046,7 @@ main(void)
 		FRESH(name_refused),
 		FRESH(recipients_differ),
 		FRESH(strays_of_two),
+		FRESH(strays_are_capped),
 		FRESH(many_in_turn),
 		FRESH(killed_before_the_name),
 		FRESH(killed_after_the_name),

@@ -926,6 +926,38 @@ held_expire(void **state)
 	inbox_is(st, "undecryptable no_session");
 }
 
+/* 64 answers go out again after a page; here nobody can be called. */
+static void
+resends_are_capped(void **state)
+{
+	enum { MOST = 64, MANY = MOST + 3 };
+	struct stage *st = *state;
+	struct handshake h = { .role = HANDSHAKE_RESPONDER,
+		.stage = HANDSHAKE_OPEN,
+		.sent_len = SHAKE_ANSWER_LEN,
+		.at = clock_wall_ms() };
+	struct stage_message early, m[MANY];
+
+	st->settings.relay = "";
+	stage_shake(st, &st->bob, true);
+	puppet_text(st, &st->bob, &early, "early");
+	stage_begin(st);
+	for (int i = 0; i < MANY; i++) {
+		m[i] = early;
+		memset(m[i].from, i + 1, ID_LEN);
+		memset(h.peer, i + 1, ID_LEN);
+		assert_int_equal(handshake_put(st->kf, &h), 0);
+	}
+	stage_commit(st);
+	assert_int_equal(stage_take(st, m, MANY), 0);
+	stage_message_free(&early);
+	intake_resend(st->intake);
+	assert_int_equal(stage_sql(st, "SELECT count(*) FROM held"), MANY);
+	assert_int_equal(
+	    stage_sql(st, "SELECT count(*) FROM shakes WHERE sent_at > 0"),
+	    MOST);
+}
+
 /* --- what a page forgets --- */
 
 static void
@@ -1044,6 +1076,7 @@ main(void)
 		FRESH(held_are_capped),
 		FRESH(held_in_vain),
 		FRESH(held_expire),
+		FRESH(resends_are_capped),
 		FRESH(a_page_forgets),
 		FRESH(events),
 		FRESH(strangers_are_left),

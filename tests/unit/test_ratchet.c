@@ -502,15 +502,18 @@ test_former_end(void **state)
 	expect(&bob, &alice, &c, RATCHET_UNDECRYPTABLE);
 }
 
-/* Nothing was ever sent with rB, the key of the handshake. */
+/* Nothing was ever sent with rB, the key of the handshake; no chain is no key:
+ * anybody could seal with zeros. */
 static void
 test_no_chain_yet(void **state)
 {
+	struct party liar = bob;
 	struct content c;
 
 	(void)state;
-	seal(&bob, &alice, &c, 0);
-	memcpy(c.at + 12, alice.r.dhr, KEY_LEN);
+	memset(liar.r.cks, 0, KEY_LEN);
+	memcpy(liar.r.dhs_pk, alice.r.dhr, KEY_LEN);
+	seal(&liar, &alice, &c, 0);
 	expect(&alice, &bob, &c, RATCHET_UNDECRYPTABLE);
 	le_put32(c.at + 48, 5000);
 	expect(&alice, &bob, &c, RATCHET_UNDECRYPTABLE);
