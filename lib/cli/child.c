@@ -77,25 +77,63 @@ hold(int *fd, const void *bytes, size_t len)
 }
 
 static bool
-set_environment(const struct child_env *env, size_t n)
+sets(const struct child_env *env, size_t n, const char *entry)
 {
-	bool done = true;
+	for (size_t i = 0; i < n; i++) {
+		const size_t len = strlen(env[i].name);
 
-	for (size_t i = 0; i < n && done; i++)
-		done = setenv(env[i].name, env[i].value, 1) == 0;
-	return done;
+		if (strncmp(entry, env[i].name, len) == 0 && entry[len] == '=')
+			return true;
+	}
+	return false;
+}
+
+/* The first n of the list are its own. */
+static void
+environment_free(char **list, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		free(list[i]);
+	free(list);
+}
+
+/*
+ * What is to be set, then what else this process has: made before there is a
+ * child, which could not say that there is no memory.
+ */
+static char **
+environment_new(const struct child_env *env, size_t n)
+{
+	size_t others = 0, at = n;
+	char **list;
+
+	while (environ[others])
+		others++;
+	list = calloc(n + others + 1, sizeof(*list));
+	if (!list)
+		return NULL;
+	for (size_t i = 0; i < n; i++) {
+		if (asprintf(&list[i], "%s=%s", env[i].name, env[i].value) < 0) {
+			environment_free(list, i);
+			return NULL;
+		}
+	}
+	for (size_t i = 0; i < others; i++) {
+		if (!sets(env, n, environ[i]))
+			list[at++] = environ[i];
+	}
+	return list;
 }
 
 /* In the child; does not come back. */
 static void
-become(char *const argv[], const struct child_env *env, size_t env_n, int input,
-    pid_t parent)
+become(char *const argv[], char *const env[], int input, pid_t parent)
 {
 	/* the parent may be gone before it could be watched */
 	if (prctl(PR_SET_PDEATHSIG, SIGTERM) < 0 || getppid() != parent ||
-	    dup2(input, STDIN_FILENO) < 0 || !set_environment(env, env_n))
+	    dup2(input, STDIN_FILENO) < 0)
 		_exit(NOT_RUN);
-	execvp(argv[0], argv);
+	execvpe(argv[0], argv, env);
 	_exit(errno == ENOENT ? NOT_FOUND : NOT_RUN);
 }
 
@@ -115,22 +153,32 @@ await(pid_t pid, int *status)
 	return 0;
 }
 
+static int
+start(char *const argv[], char *const env[], int input, pid_t *pid)
+{
+	const pid_t parent = getpid();
+
+	*pid = fork();
+	if (*pid == 0)
+		become(argv, env, input, parent);
+	return *pid < 0 ? err_sys(ERR_IO, "a new process") : 0;
+}
+
 int
 child_run(char *const argv[], const struct child_env *env, size_t env_n,
     const void *input, size_t len, int *status)
 {
-	const pid_t parent = getpid();
+	char **list = environment_new(env, env_n);
 	int fd, r;
 	pid_t pid;
 
+	if (!list)
+		return err_set(ERR_NOMEM, "a new process");
 	r = hold(&fd, input, len);
-	if (r < 0)
-		return r;
-	pid = fork();
-	if (pid == 0)
-		become(argv, env, env_n, fd, parent);
-	if (pid < 0)
-		r = err_sys(ERR_IO, "a new process");
-	close(fd);
+	if (r == 0) {
+		r = start(argv, list, fd, &pid);
+		close(fd);
+	}
+	environment_free(list, env_n);
 	return r < 0 ? r : await(pid, status);
 }

@@ -27,7 +27,7 @@ int child_check(const char *name) MUST_USE;
 
 /*
  * Run argv, which ends with a NULL, and wait for it.  127 and 126 are the
- * statuses of one that is not found, or cannot be run.  ERR_IO.
+ * statuses of one that is not found, or cannot be run.  ERR_IO, ERR_NOMEM.
  */
 int child_run(char *const argv[], const struct child_env *env, size_t env_n,
     const void *input, size_t len, int *status) MUST_USE;

@@ -3,7 +3,8 @@
  * For LD_PRELOAD: memory that runs out.  $TEST_MEMORY is a file with three
  * numbers of 8 bytes, which another process may change while this one runs:
  * how often memory was asked for, and the first and the last time that there is
- * none.  The C library's own requests count as well, locked memory as one.
+ * none.  The C library's own requests count as well, locked memory as one; those
+ * of programs that it starts do not.
  */
 #include <dlfcn.h>
 #include <errno.h>
@@ -28,6 +29,7 @@ start(void)
 
 	if (fd < 0)
 		return;
+	unsetenv("LD_PRELOAD");
 	p = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED, fd,
 	    0);
 	close(fd);

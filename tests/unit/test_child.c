@@ -74,6 +74,8 @@ static void
 hands_over_input_and_environment(void **state)
 {
 	(void)state;
+	setenv("TOLD", "another one", 1);
+	setenv("TOLD_BEFORE", "as it was", 1);
 	assert_int_equal(sh("test \"$(cat)\" = 'all of it'"), 0);
 	assert_int_equal(sh("test \"$(wc -c)\" -eq 10"), 0);
 	/* a file, that cannot be changed */
@@ -84,7 +86,9 @@ hands_over_input_and_environment(void **state)
 	assert_int_equal(sh("test \"$TOLD\" = 'a value'"), 0);
 	assert_int_equal(sh("test -z \"$PATH_OF\" -a \"${PATH_OF+set}\" = set"),
 	    0);
-	assert_null(getenv("TOLD"));
+	assert_int_equal(sh("test \"$(env | grep -c '^TOLD=')\" = 1"), 0);
+	assert_int_equal(sh("test \"$TOLD_BEFORE\" = 'as it was'"), 0);
+	assert_string_equal(getenv("TOLD"), "another one");
 }
 
 /* Nothing of ours stays open in it. */
