@@ -3,11 +3,10 @@
 
 #include <assert.h>
 #include <sodium.h>
-#include <string.h>
 
 #include "base/secret.h"
 
-static uint8_t count;
+static uint32_t count;
 
 static const char *
 name(void)
@@ -18,7 +17,11 @@ name(void)
 static void
 fill(void *const out, const size_t len)
 {
-	memset(out, ++count, len);
+	uint8_t *bytes = out;
+
+	count++;
+	for (size_t i = 0; i < len; i++)
+		bytes[i] = (uint8_t)(count >> i % 4 * 8);
 }
 
 static uint32_t
@@ -41,7 +44,7 @@ chance_start(void)
 }
 
 void
-chance_go_on_from(uint8_t n)
+chance_go_on_from(uint32_t n)
 {
 	count = n;
 }

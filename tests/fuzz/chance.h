@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* A counter for chance: each draw is of bytes that are all one more. */
+/* A counter for chance: each draw is the next number, again and again. */
 #ifndef FUZZ_CHANCE_H
 #define FUZZ_CHANCE_H
 
@@ -7,7 +7,7 @@
 
 void chance_start(void); /* libsodium, too */
 
-/* The next draw is of bytes n + 1. */
-void chance_go_on_from(uint8_t n);
+/* The next draw is of n + 1. */
+void chance_go_on_from(uint32_t n);
 
 #endif

@@ -14,7 +14,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "base/clock.h"
+#include "base/secret.h"
 #include "caller.h"
 #include "chance.h"
 #include "must.h"
@@ -27,7 +27,6 @@
 #define STREAM_MAX (1 << 21)
 #define PIECES_MAX 100
 #define OUTPUT     3000 /* answers that wait before requests do */
-#define RELAY_E    40   /* what chance says to the relay */
 
 int LLVMFuzzerTestOneInput(const uint8_t *in, size_t len);
 
@@ -66,7 +65,8 @@ make_handshakes(void)
 	uint8_t e[KEY_LEN];
 
 	caller_make(&people[NOWHERE], NOWHERE, "an");
-	memset(e, RELAY_E, sizeof(e));
+	chance_go_on_from(0);
+	secret_random(e, sizeof(e));
 	transport_begin(&relay, relay_sk);
 	for (int i = UNBOUND; i < FARS; i++) {
 		caller_make(&people[i], (unsigned)i, i == BOUND ? "bo" : "un");
@@ -382,7 +382,7 @@ start(struct run *run)
 	setsockopt(ends[0], SOL_SOCKET, SO_SNDBUF, &least, sizeof(least));
 	run->fd = ends[1];
 	conn_accept(&run->set, ends[0], origin);
-	chance_go_on_from(RELAY_E - 1);
+	chance_go_on_from(0);
 }
 
 static void
