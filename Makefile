@@ -154,10 +154,10 @@ $(B)/replay/%: $(B)/obj/tests/fuzz/%.o $(B)/obj/tests/fuzz/replay.o $(B)/libfuzz
 $(B)/fuzz_%: $(B)/obj/tests/fuzz/fuzz_%.o $(B)/libfuzz.a $(B)/libunit.a $(B)/librelay.a $(B)/libsentinel.a
 	$(call link,-fsanitize=fuzzer)
 # what still.c has in the place of the relay's
-STILL := conn intake relay relay_sqlite store
+STILL := conn intake relay relay_sqlite small store
 $(filter $(addprefix %/fuzz_,$(STILL)),$(FUZZ) $(REPL)): ALL_LDFLAGS += -Wl$(,)--wrap=rate_new
-# what stage.c says goes to cmocka
-$(filter %/fuzz_intake,$(FUZZ) $(REPL)): LIBS += -lcmocka
+# stage.c says with cmocka what is wrong
+$(filter %/fuzz_intake %/fuzz_small,$(FUZZ) $(REPL)): LIBS += -lcmocka
 # and fuzz_conn.c sees each frame that is served
 $(filter %/fuzz_conn,$(FUZZ) $(REPL)): ALL_LDFLAGS += -Wl$(,)--wrap=serve_frame
 $(B)/bench/%: $(B)/obj/tests/bench/%.o $(B)/libbench.a $(B)/librelay.a $(B)/libsentinel.a
