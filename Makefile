@@ -153,8 +153,13 @@ $(B)/replay/%: $(B)/obj/tests/fuzz/%.o $(B)/obj/tests/fuzz/replay.o $(B)/libfuzz
 	$(call link)
 $(B)/fuzz_%: $(B)/obj/tests/fuzz/fuzz_%.o $(B)/libfuzz.a $(B)/libunit.a $(B)/librelay.a $(B)/libsentinel.a
 	$(call link,-fsanitize=fuzzer)
-# what steps.c has in the place of the relay's
-$(filter %/fuzz_relay %/fuzz_relay_sqlite,$(FUZZ) $(REPL)): ALL_LDFLAGS += -Wl$(,)--wrap=rate_new
+# what still.c has in the place of the relay's
+STILL := conn intake relay relay_sqlite small store
+$(filter $(addprefix %/fuzz_,$(STILL)),$(FUZZ) $(REPL)): ALL_LDFLAGS += -Wl$(,)--wrap=rate_new
+# stage.c says with cmocka what is wrong
+$(filter %/fuzz_intake %/fuzz_small,$(FUZZ) $(REPL)): LIBS += -lcmocka
+# and fuzz_conn.c sees each frame that is served
+$(filter %/fuzz_conn,$(FUZZ) $(REPL)): ALL_LDFLAGS += -Wl$(,)--wrap=serve_frame
 $(B)/bench/%: $(B)/obj/tests/bench/%.o $(B)/libbench.a $(B)/librelay.a $(B)/libsentinel.a
 	$(call link,$(PQLIBS))
 $(B)/tools/%: $(B)/obj/tests/tools/%.o $(B)/libsentinel.a

@@ -13,6 +13,7 @@
 
 #define SEEN_EVERY_MS (60ULL * 60 * 1000)
 #define UNCOUNTED_MAX 16 /* rows to be looked at when a mailbox is loaded */
+#define COUNT_MAX     (INT64_MAX / 4) /* sums of such have room as well */
 
 int
 store_sqlite_bytes(struct store_sqlite *s, enum store_sqlite_query q, int i,
@@ -104,10 +105,24 @@ keep(struct store_sqlite *s, struct mailbox **out, const struct mailbox *m)
 	return 0;
 }
 
+/* A number that is no sum of what there can be is damage. */
+static int
+get_count(struct store_sqlite *s, enum store_sqlite_query q, int i, int64_t max,
+    int64_t *out)
+{
+	int64_t n = sql_get_int(s->sql, q, i);
+
+	if (n < 0 || n > max)
+		return sql_damaged(s->sql);
+	*out = n;
+	return 0;
+}
+
 /* What has come since the counters were written. */
 static int
 count_rest(struct store_sqlite *s, struct mailbox *m)
 {
+	int64_t last = 0, bytes = 0;
 	int r;
 
 	sql_set_int(s->sql, QUERY_UNCOUNTED, 1, m->number);
@@ -117,12 +132,33 @@ count_rest(struct store_sqlite *s, struct mailbox *m)
 		return r;
 	m->uncounted = (uint32_t)sql_get_int(s->sql, QUERY_UNCOUNTED, 0);
 	m->messages += m->uncounted;
-	m->message_bytes += sql_get_int(s->sql, QUERY_UNCOUNTED, 1);
-	if (m->uncounted > 0)
-		m->next_message =
-		    (uint32_t)sql_get_int(s->sql, QUERY_UNCOUNTED, 2) + 1;
+	r = get_count(s, QUERY_UNCOUNTED, 1, COUNT_MAX, &bytes);
+	if (r == 0)
+		r = get_count(s, QUERY_UNCOUNTED, 2, UINT32_MAX - 1, &last);
 	sql_settle(s->sql, QUERY_UNCOUNTED);
-	return 0;
+	if (r == 0 && m->uncounted > 0) {
+		m->message_bytes += bytes;
+		m->next_message = (uint32_t)last + 1;
+	}
+	return r;
+}
+
+static int
+get_counters(struct store_sqlite *s, struct mailbox *m)
+{
+	int64_t *const counters[] = { &m->messages, &m->message_bytes,
+		&m->chunks, &m->chunk_bytes, &m->blocks };
+	int64_t next = 0;
+	int r;
+
+	r = get_count(s, QUERY_MAILBOX, 2, UINT32_MAX, &next);
+	if (r < 0)
+		return r;
+	m->next_message = (uint32_t)next;
+	for (size_t i = 0; r == 0 && i < ARRAY_LEN(counters); i++)
+		r = get_count(s, QUERY_MAILBOX, 3 + (int)i, COUNT_MAX,
+		    counters[i]);
+	return r;
 }
 
 static int
@@ -139,16 +175,12 @@ load(struct store_sqlite *s, struct mailbox **out, const uint8_t *id)
 	memcpy(m.id, id, ID_LEN);
 	m.number = sql_get_int(s->sql, QUERY_MAILBOX, 0);
 	m.registered = sql_get_int(s->sql, QUERY_MAILBOX, 1) != 0;
-	m.next_message = (uint32_t)sql_get_int(s->sql, QUERY_MAILBOX, 2);
-	m.messages = sql_get_int(s->sql, QUERY_MAILBOX, 3);
-	m.message_bytes = sql_get_int(s->sql, QUERY_MAILBOX, 4);
-	m.chunks = sql_get_int(s->sql, QUERY_MAILBOX, 5);
-	m.chunk_bytes = sql_get_int(s->sql, QUERY_MAILBOX, 6);
-	m.blocks = sql_get_int(s->sql, QUERY_MAILBOX, 7);
 	m.shared = sql_get_int(s->sql, QUERY_MAILBOX, 8) != 0;
+	r = get_counters(s, &m);
 	counted_bytes = m.message_bytes;
 	sql_settle(s->sql, QUERY_MAILBOX);
-	r = count_rest(s, &m);
+	if (r == 0)
+		r = count_rest(s, &m);
 	if (r == 0)
 		r = keep(s, out, &m);
 	if (r == 0 && m.uncounted > 0 && store_sqlite_census_awaits(s, &m)) {

@@ -95,7 +95,8 @@ sweep(struct store_sqlite *s,
 	for (size_t i = 0; r == 0 && i < o.n; i++)
 		r = store_sqlite_mail_ack(&s->store, o.ids[i], &o.ranges[i],
 		    &n);
-	return r;
+	/* a message to nobody would stand in the way of all behind it */
+	return r > 0 ? sql_damaged(s->sql) : r;
 }
 
 int

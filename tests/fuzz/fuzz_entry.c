@@ -9,18 +9,12 @@
 #include "base/err.h"
 #include "base/le.h"
 #include "client/entry.h"
+#include "must.h"
 
 #define FILES     (INBOX_FILE | INBOX_FILE_OFFER | INBOX_FILE_REFUSED)
 #define FILE_HEAD (8 + 8 + FILEBOX_DIGEST_LEN)
 
 int LLVMFuzzerTestOneInput(const uint8_t *in, size_t len);
-
-static void
-must(bool good)
-{
-	if (!good)
-		abort();
-}
 
 static int
 pack_text(struct buf *out, const struct pull_item *item)

@@ -8,18 +8,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "must.h"
 #include "server/invite.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *in, size_t len);
 
 static const uint8_t key[KEY_LEN] = { 1, 2, 3 };
-
-static void
-must(bool good)
-{
-	if (!good)
-		abort();
-}
 
 static void
 try_text(const uint8_t *in, size_t len)

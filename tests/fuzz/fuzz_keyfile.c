@@ -6,14 +6,13 @@
  */
 #include <assert.h>
 #include <fcntl.h>
-#include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/err.h"
-#include "base/secret.h"
+#include "chance.h"
 #include "state/census.h"
 #include "state/inbox.h"
 #include "state/own.h"
@@ -28,34 +27,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *in, size_t len);
 static char dir[64], path[80];
 static uint8_t whole[FILE_MAX];
 static size_t whole_len;
-
-/* --- always the same: a counter for chance --- */
-
-static uint8_t count;
-
-static const char *
-name(void)
-{
-	return "a counter";
-}
-
-static void
-fill(void *const out, const size_t len)
-{
-	memset(out, ++count, len);
-}
-
-static uint32_t
-draw(void)
-{
-	return ++count;
-}
-
-static struct randombytes_implementation chance = {
-	.implementation_name = name,
-	.random = draw,
-	.buf = fill,
-};
 
 /* --- the file --- */
 
@@ -102,8 +73,7 @@ make_file(void)
 	ssize_t n;
 	int fd;
 
-	assert(randombytes_set_implementation(&chance) == 0);
-	assert(secret_start() == 0);
+	chance_start();
 	snprintf(dir, sizeof(dir), "%s/fuzz_keyfile.XXXXXX",
 	    access(MEMORY, W_OK) == 0 ? MEMORY : "/tmp");
 	assert(mkdtemp(dir) && atexit(clean) == 0);

@@ -5,10 +5,10 @@
  * length, and so many bytes of payload.  Every reply must be a whole frame,
  * and there is one for every request.
  */
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/secret.h"
+#include "must.h"
 #include "server/serve.h"
 #include "server/turn.h"
 #include "wire/frame.h"
@@ -16,13 +16,6 @@
 #define PEOPLE 3
 
 int LLVMFuzzerTestOneInput(const uint8_t *in, size_t len);
-
-static void
-must(bool good)
-{
-	if (!good)
-		abort();
-}
 
 static void
 open_session(struct serve *sv, struct session *ss, uint8_t n)

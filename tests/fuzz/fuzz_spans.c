@@ -4,21 +4,14 @@
  * the key file, which pack to themselves.  Else numbers, added one after the
  * other, beside a plain array.
  */
-#include <stdlib.h>
 #include <string.h>
 
+#include "must.h"
 #include "state/spans.h"
 
 #define NUMBERS 1024
 
 int LLVMFuzzerTestOneInput(const uint8_t *in, size_t len);
-
-static void
-must(bool good)
-{
-	if (!good)
-		abort();
-}
 
 static void
 try_unpack(const uint8_t *in, size_t len)

@@ -9,14 +9,15 @@
 #include "base/clock.h"
 #include "base/secret.h"
 #include "caller.h"
+#include "must.h"
 #include "server/loop.h"
 #include "server/quota.h"
-#include "server/rate.h"
 #include "server/turn.h"
 #include "shadow.h"
+#include "still.h"
 #include "wire/frame.h"
 
-#define START  1700000000000ULL
+#define START  STILL_START
 #define KEYS   2 /* keys that a client may have for its channels */
 #define MINUTE 60000ULL
 
@@ -32,58 +33,6 @@ struct run {
 	struct shadow shadow;
 	bool behind; /* texts are counted by the next sweep */
 };
-
-/* --- the clock, in place of base/clock --- */
-
-static uint64_t elapsed;
-
-uint64_t
-clock_wall_ms(void)
-{
-	return START + elapsed;
-}
-
-uint64_t
-clock_mono_ms(void)
-{
-	return MINUTE + elapsed;
-}
-
-uint64_t
-clock_mono_ns(void)
-{
-	return clock_mono_ms() * 1000000;
-}
-
-uint64_t
-clock_deadline(uint64_t ms)
-{
-	return clock_mono_ms() + ms;
-}
-
-int
-clock_left(uint64_t deadline)
-{
-	return deadline > clock_mono_ms();
-}
-
-void
-clock_sleep(uint64_t ms)
-{
-	elapsed += ms;
-}
-
-/* --- tables for a few, in place of thousands: most of a run was these --- */
-
-struct rate_table *__real_rate_new(size_t keys);
-struct rate_table *__wrap_rate_new(size_t keys);
-
-struct rate_table *
-__wrap_rate_new(size_t keys)
-{
-	(void)keys;
-	return __real_rate_new(64);
-}
 
 /* --- who and what there is --- */
 
@@ -105,15 +54,6 @@ static const struct store_limits limits[] = {
 	{ 1, 1, CLOCK_DAY, 8, 1, 30 * CLOCK_DAY, NONE, 0 },
 	{ NONE, NONE, NONE, NONE, NONE, NONE, 0, 0 }, /* full */
 };
-
-#define must(good) ((good) ? (void)0 : differ(#good, __LINE__))
-
-static _Noreturn void
-differ(const char *what, int line)
-{
-	fprintf(stderr, "steps.c:%d: %s\n", line, what);
-	abort();
-}
 
 static void
 make_people(void)
@@ -536,7 +476,7 @@ pass_time(struct run *run, unsigned n, const uint8_t *in)
 {
 	struct shadow *m = &run->shadow;
 
-	elapsed += pauses[in[2] % ARRAY_LEN(pauses)];
+	still_elapsed += pauses[in[2] % ARRAY_LEN(pauses)];
 	m->wall = clock_wall_ms();
 	m->mono = clock_mono_ms();
 	for (n = 0; n < SHADOW_CHANNELS; n++) {
@@ -645,7 +585,7 @@ begin(struct run *run, const struct steps_store *kind)
 {
 	struct shadow *m = &run->shadow;
 
-	elapsed = 0;
+	still_elapsed = 0;
 	*run = (struct run){ .kind = kind, .limits = limits_default };
 	m->limits = limits[0];
 	m->wall = clock_wall_ms();
