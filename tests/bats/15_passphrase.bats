@@ -495,6 +495,6 @@ conceals() {
 	kill $one
 	wait $one || true
 	[ -s err ]
-	! grep -aE 'staple|something else' seen err out \
+	refute grep -aE 'staple|something else' seen err out \
 	    "$BATS_TEST_TMPDIR/relay.log" "$RELAY_STORE"*
 }
