@@ -28,7 +28,8 @@ refused() {
 	left=$(jq -r .expires_at "$BATS_TEST_TMPDIR/out" | head -1 |
 	    xargs -I{} date -d {} +%s)
 	left=$((left - $(date +%s)))
-	[ "$left" -gt 7000 ] && [ "$left" -le 7200 ]
+	[ "$left" -gt 7000 ]
+	[ "$left" -le 7200 ]
 	for bad in --invite=0 --invite=10001 '--invite=1 --invite-ttl=inf' \
 	    '--invite=1 --invite-ttl=0'; do
 		# shellcheck disable=SC2086
@@ -201,7 +202,8 @@ conf() {
 		    --key "$BATS_TEST_TMPDIR/key" --store sqlite:x
 		assert_failure 2
 		[ "$(jq -r .message <<<"$stderr")" = "$CONF${cases[$line]}" ]
-		[ -z "$output" ] && [ ! -e "$BATS_TEST_TMPDIR/key" ]
+		[ -z "$output" ]
+		[ ! -e "$BATS_TEST_TMPDIR/key" ]
 	done
 	run --separate-stderr sentinel-relay -c /nowhere/x --key k
 	assert_failure 34

@@ -125,12 +125,20 @@ opens() {
 		fault 33 passphrase show --passphrase-file $file
 		jq -r .message <<<"$stderr"
 	done >messages
-	[ "$(sort -u messages | wc -l)" = 1 ]
-	assert_equal "$(sha256sum <"$KEY")" "$before"
+	assert_equal "$(sort -u messages)" "$KEY: not the passphrase"
+	# what can be none is not tried, and told as what it is
 	: >empty
+	head -c 4097 /dev/zero >longer
 	head -c 1000000 /dev/zero >long
 	fault 33 passphrase show --passphrase-file empty
-	fault 33 passphrase show --passphrase-file long
+	assert_equal "$(jq -r .message <<<"$stderr")" \
+	    "$KEY: the passphrase is empty"
+	for file in longer long; do
+		fault 33 passphrase show --passphrase-file $file
+		assert_equal "$(jq -r .message <<<"$stderr")" \
+		    "$KEY: the passphrase has more than 4096 bytes"
+	done
+	assert_equal "$(sha256sum <"$KEY")" "$before"
 }
 
 # --- where it comes from ----------------------------------------------------------
@@ -495,6 +503,6 @@ conceals() {
 	kill $one
 	wait $one || true
 	[ -s err ]
-	! grep -aE 'staple|something else' seen err out \
+	refute grep -aE 'staple|something else' seen err out \
 	    "$BATS_TEST_TMPDIR/relay.log" "$RELAY_STORE"*
 }

@@ -203,17 +203,28 @@ carol'
 }
 
 @test "the stopped relay's database holds no plaintext and no secret key" {
+	local kept
+
 	handshake
+	alice sentinel-send bob -m one
+	bob sentinel-pull --get body
+	bob sentinel-send alice -m two
+	alice sentinel-pull --get body
 	alice sentinel-send bob -m 'a text that must not be found'
+	yes 'a line that must not be found' | head -c 300000 \
+	    >"$BATS_TEST_TMPDIR/file that must not be found"
+	alice sentinel-sendfile bob "$BATS_TEST_TMPDIR/file that must not be found"
 	relay_stop
-	run relay_sql "SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name"
-	assert_line clients
-	assert_line messages
 	run relay_sql 'SELECT count(*) FROM messages'
-	assert_output 1
-	refute grep -qa 'must not be found' "$RELAY_STORE"
-	# the public key is there, whole; nothing else of the identity is
-	run relay_sql "SELECT lower(hex(publicKey)) FROM clients WHERE userName = 'alice'"
-	[ "$output" = "$(alice sentinel-keys show --get public_key_base64 |
-	    base64 -d | od -An -v -tx1 | tr -d ' \n')" ]
+	assert_output 5
+	mapfile -t kept < <(find "$RELAY_STORE"* -type f)
+	[ "$(cat "${kept[@]}" | wc -c)" -gt 300000 ]
+	refute grep -a 'must not be found' "${kept[@]}"
+	# the public key is there; of the two private keys and a signing key of
+	# each, and the four keys of a session, none
+	for person in alice bob; do
+		run "$TOOLS/spilled.py" "$BATS_TEST_TMPDIR/$person.key" \
+		    "${kept[@]}"
+		assert_output '{"secrets": 7, "found": [], "public": true}'
+	done
 }

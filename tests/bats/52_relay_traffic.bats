@@ -126,7 +126,8 @@ crowded() {
 	assert_success
 	served=$(head -1 <<<"$output" | jq '.reasons["0"]')
 	# all of the burst, and what comes in the meantime
-	[ "$served" -ge 18 ] && [ "$served" -lt 100 ]
+	[ "$served" -ge 18 ]
+	[ "$served" -lt 100 ]
 	[ "$(head -1 <<<"$output" | jq '.reasons["8"]')" = $((200 - served)) ]
 	[ "$(head -1 <<<"$output" | jq '.retry_after > 0')" = true ]
 	[ "$(tail -1 <<<"$output" | jq .reason)" = 8 ]
@@ -169,7 +170,8 @@ crowded() {
 	run traffic names 20
 	assert_success
 	taken=$(jq '.reasons["0"]' <<<"$output")
-	[ "$taken" -ge 3 ] && [ "$taken" -lt 20 ]
+	[ "$taken" -ge 3 ]
+	[ "$taken" -lt 20 ]
 	[ "$(jq '.reasons["8"]' <<<"$output")" = $((20 - taken)) ]
 	alice sentinel-register alice
 	[ "$(limits_logged registrations | head -1 | jq -r .source)" = \
@@ -199,7 +201,8 @@ crowded() {
 	[ "$(jq '.["127.0.0.1"] | . > 4 and . <= 8' <<<"$said")" = true ]
 	# a line a second, with what there was
 	lines=$(limits_logged source_unbound | wc -l)
-	[ "$lines" -ge 1 ] && [ "$lines" -lt 20 ]
+	[ "$lines" -ge 1 ]
+	[ "$lines" -lt 20 ]
 }
 
 @test "silent connections of many addresses: no more than there may be" {

@@ -76,3 +76,26 @@ SLACK=20
 	run bob sentinel-pull --get body
 	assert_output text
 }
+
+@test "the store is nobody else's, whatever the umask" {
+	local kept nobody=(setpriv --reuid=65534 --regid=65534 --clear-groups)
+
+	chmod 711 "$BATS_RUN_TMPDIR" "$BATS_RUN_TMPDIR/test" "$BATS_TEST_TMPDIR"
+	umask 000
+	relay_start
+	handshake
+	head -c 300000 /dev/zero >"$BATS_TEST_TMPDIR/file"
+	alice sentinel-sendfile bob "$BATS_TEST_TMPDIR/file"
+	mapfile -t kept < <(find "$RELAY_STORE"* "$RELAY_KEY" -type f)
+	# the database, its log, a segment of files, the relay's key
+	[ ${#kept[@]} -ge 4 ]
+	[ "$(stat -c %a "${kept[@]}" | sort -u)" = 600 ]
+	[ "$(stat -c %a "$RELAY_STORE.files")" = 700 ]
+	[ "$(id -u)" = 0 ] || return 0
+	"${nobody[@]}" cat "$BATS_TEST_TMPDIR/file" >/dev/null
+	for file in "${kept[@]}"; do
+		run "${nobody[@]}" cat "$file"
+		assert_failure
+		assert_output --partial 'Permission denied'
+	done
+}

@@ -83,7 +83,8 @@ assert_error() { # CODE
 	relay_start
 	SENTINEL_KEYFILE=$BATS_TEST_TMPDIR/one.key sentinel-register one \
 	    -k "$BATS_TEST_TMPDIR/two.key"
-	[ -f "$BATS_TEST_TMPDIR/two.key" ] && [ ! -f "$BATS_TEST_TMPDIR/one.key" ]
+	[ -f "$BATS_TEST_TMPDIR/two.key" ]
+	[ ! -f "$BATS_TEST_TMPDIR/one.key" ]
 }
 
 @test "no key file: 30 for every command that needs one" {

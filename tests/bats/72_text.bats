@@ -38,16 +38,6 @@ same_as_jq() {
 	    [at(($paths / "\n")[]), null] | @tsv' <<<"$json")
 }
 
-# fails when a byte on stdin could drive a terminal
-assert_tame() {
-	/usr/bin/python3 -c '
-import re, sys
-found = re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f"
-                  "\u2028-\u202e\u2066-\u2069]",
-                  sys.stdin.buffer.read().decode())
-sys.exit(f"a raw U+{ord(found[0]):04X}" if found else 0)'
-}
-
 @test "--get is what jq makes of the same record, for every command" {
 	handshake
 	alice sentinel-keys alias bob robert >/dev/null

@@ -96,6 +96,57 @@ sql() { # STATEMENT: on the key file of alice
 	[ "$(field .name | wc -l)" = 13 ]
 }
 
+# swap TABLE COLUMN: in the first two rows that have something there
+swap() {
+	local two
+
+	mapfile -t two < <(sql "SELECT hex($2) FROM $1 WHERE $2 IS NOT NULL
+	    LIMIT 2")
+	[ "${two[0]}" != "${two[1]}" ]
+	sql "UPDATE $1 SET $2 = CASE hex($2) WHEN '${two[0]}'
+	    THEN x'${two[1]}' ELSE x'${two[0]}' END
+	    WHERE hex($2) IN ('${two[0]}', '${two[1]}')"
+}
+
+blob() { # UUID
+	echo "x'$(hex "$1")'"
+}
+
+@test "integrity: with a passphrase, nothing of one place serves in another" {
+	local place tag
+
+	handshake
+	handshake alice carol
+	alice sentinel-keys rotate >/dev/null
+	for peer in bob carol; do
+		"$peer" sentinel-send alice -m text >/dev/null
+	done
+	alice sentinel-pull --type key_request
+	alice sentinel-keys passphrase --new-passphrase-file secret >/dev/null
+	export SENTINEL_PASSPHRASE_FILE=secret
+	cp -p alice.key whole
+	for place in 'peers pin' 'sessions state' 'own_keys prekey_sk' \
+	    'inbox record'; do
+		cp whole alice.key
+		swap $place
+		fault 32 keyfile_corrupt check alice
+	done
+	cp whole alice.key
+	sql 'UPDATE own_keys SET static_sk = prekey_sk, prekey_sk = static_sk'
+	fault 32 keyfile_corrupt check alice
+	# nor does a command use it, or a name lead to somebody else
+	cp whole alice.key
+	swap sessions state
+	fault 32 keyfile_corrupt alice sentinel-send bob -m x
+	cp whole alice.key
+	tag=$(sql "SELECT hex(name_tag) FROM peers WHERE id = $(blob "$bob_id")")
+	sql "UPDATE peers SET name_tag = NULL WHERE id = $(blob "$bob_id");
+	    UPDATE peers SET name_tag = x'$tag' WHERE id = $(blob "$carol_id")"
+	fault 32 keyfile_corrupt alice sentinel-send bob -m x
+	cp whole alice.key
+	alice sentinel-send bob -m x
+}
+
 @test "passphrase: there is none" {
 	register alice
 	warns passphrase alice

@@ -4,25 +4,36 @@
 set -eu
 bad=0
 
-# holds_none BINARY PREFIX...
+# modules DIRECTORY...: how the symbols begin that stand there
+modules() {
+	find "$@" -name '*.c' | sed 's|.*/||; s|\.c$|_|'
+}
+
+# holds_none BINARY DIRECTORY...
 holds_none() {
 	bin=$1
 	shift
-	for prefix; do
-		found=$(nm -g --defined-only "$bin" |
-		    awk -v p="$prefix" 'index($3, p) == 1 { print $3; exit }')
-		[ -z "$found" ] || { echo "links: $bin holds $found"; bad=1; }
-	done
+	nm -g --defined-only "$bin" | awk -v bin="$bin" -v modules="$(modules "$@")" '
+	BEGIN { n = split(modules, prefix) }
+	$3 == "main" { seen = 1 }
+	{
+		for (i = 1; i <= n; i++)
+			if (index($3, prefix[i]) == 1) {
+				print "links: " bin " holds " $3
+				exit bad = 1
+			}
+	}
+	END {
+		if (!bad && !seen)
+			print "links: no symbols in " bin
+		exit bad || !seen
+	}' || bad=1
 }
 
 for bin in "$1"/bin/*; do
 	case $bin in
-	*/sentinel-relay)
-		holds_none "$bin" ratchet_ shake_ filebox_ keyfile_ session_ peers_
-		;;
-	*)
-		holds_none "$bin" loop_ store_ serve_ relay_
-		;;
+	*/sentinel-relay) holds_none "$bin" lib/e2e lib/state lib/client ;;
+	*) holds_none "$bin" server ;;
 	esac
 done
 exit $bad

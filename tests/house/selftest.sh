@@ -86,7 +86,7 @@ unit '"${2:-mark}"
 # The list of the trials with a test for one of them, and what cites it.
 trials() {
 	mkdir tests/bats
-	echo '@test "it stands" {' >tests/bats/attack.bats
+	printf '%s\n' '@test "it stands" {' '	[ a ]' '}' >tests/bats/attack.bats
 	sed -n "/^ids='/,/'\$/p" tests/house/trials.sh | grep -oE '[A-I][0-9]+' |
 	    while read -r id; do
 		printf '%s\tslow\twhat is tried\n\t-\tnone\n' "$id"
@@ -162,7 +162,7 @@ finds() {
 }
 
 clean_tree
-for check in layers names pure banned headers docs protocol schemas mutants trials; do
+for check in layers names pure banned headers docs protocol schemas mutants trials asserts; do
 	passes $check
 done
 binary relay relay_run
@@ -191,12 +191,20 @@ write_c lib/crypto/mark.c mark_make '#define LABEL "sentinel-mark-v3"'
 write_c lib/e2e/mark.c mark_make '#define LABEL "sentinel-mark-v3:"'
 finds labels 'sentinel-mark-v3 begins sentinel-mark-v3:' 'a label that begins another'
 
-binary relay ratchet_encrypt
-binary send send_text
-finds links 'sentinel-relay holds ratchet_encrypt' 'a relay that could decrypt'
+for floor in e2e state client; do
+	mkdir -p lib/$floor
+	: >lib/$floor/ratchet.c
+	binary relay ratchet_encrypt
+	binary send send_text
+	finds links 'sentinel-relay holds ratchet_encrypt' "a relay with lib/$floor"
+done
 binary relay relay_run
-binary send store_open
-finds links 'sentinel-send holds store_open' 'a command with a store'
+binary send loop_open
+finds links 'sentinel-send holds loop_open' 'a command with a loop'
+binary relay relay_run
+binary send send_text
+strip b/bin/sentinel-relay
+finds links 'no symbols in b/bin/sentinel-relay' 'that there is nothing to be seen'
 
 for call in malloc free printf time open read clock_gettime buf_new; do
 	write_c lib/crypto/mark.c mark_make "void $call(void);" "$call();"
@@ -295,5 +303,36 @@ echo "make check-bats T='60_gone*'" >>SECURITY.md
 finds trials 'runs no test: bats 60_gone' 'a command that runs nothing'
 echo 'as in J1 and I9' >>SECURITY.md
 finds trials 'no trial I9' 'a trial that is cited and is none'
+for id in B1 P1; do
+	printf '@test "%s: it stays" {\n}\n' $id >>tests/bats/attack.bats
+	finds trials "not listed: $id: it stays of tests/bats/attack.bats" \
+	    "a test named after $id that is not on the list"
+done
+
+# asserts LINE...: what a test begins with
+asserts() {
+	sed -i 1q tests/bats/attack.bats
+	printf '\t%s\n' "$@" '[ z ]' >>tests/bats/attack.bats
+	echo '}' >>tests/bats/attack.bats
+}
+
+for line in '! grep -q x y' '[ a ] && [ b ]' '[[ a && b ]] && [ c ]' \
+    '0) ! test x | grep y ;;' 'grep -q "a || b" x && grep c x'; do
+	asserts "$line"
+	finds asserts 'attack.bats:2: ' "$line"
+done
+asserts '[ a ] &&' '    [ b ]'
+finds asserts 'attack.bats:2: ' 'one of two lines'
+printf '%s\n' '@test "it falls" {' '	! x' '}' >>tests/bats/attack.bats
+finds asserts 'attack.bats:5: ! x' 'one at the end of a test'
+rm tests/bats/attack.bats
+finds asserts 'no tests' 'that there is nothing to be read'
+# shellcheck disable=SC2016
+asserts '! a || fail' '[ a ] && [ b ] || fail' '[[ a && b ]]' \
+    '[ "$(a && b)" = c ]' '[ a ] && break' 'grep "a && b" c'
+printf '%s\n' '}' 'answers() {' '	! grep x y' >>tests/bats/attack.bats
+echo '}' >>tests/bats/attack.bats
+passes asserts
+clean_tree
 
 echo "1..$n"

@@ -1,6 +1,6 @@
 #!/bin/sh
-# trials.sh: tests/trials.txt has each trial once, with tests that there are,
-# and SECURITY.md denies nothing without one.
+# trials.sh: tests/trials.txt has each trial once, with tests that there are and
+# all that bear its name, and SECURITY.md denies nothing without one.
 set -eu
 bad=0
 tab=$(printf '\t')
@@ -10,7 +10,7 @@ complain() {
 }
 
 # The list: one that is gone is missed here.
-ids='A1 A2 A4 A5 A6 A7 A8 A9 A10 A11 A12 A13 A15 A16 A17
+ids='A1 A2 A4 A5 A6 A7 A8 A9 A10 A11 A12 A13 A15 A16 A17 A18 A19
 B1 B2 B3 B5 B6 B7 B8 B10
 C1 C2 C3 C4 C5 C6 C7 C8 C10 C11 C12 C13 C14 C15 C16 C17 C18 C19 C21 C22
 D1 D2 D3 D4 D5 D6 D7 D8 D9 D10 D11 D12 D14
@@ -59,6 +59,7 @@ read_line() {
 		;;
 	*)
 		there_is "$1" "$2" || complain "$trial: no test in $1: $2"
+		printf '%s\t%s\t%s\n' "$trial" "$1" "$2" >>"$work/listed"
 		case $1 in tests/slow/*) ;; *) quick=met ;; esac
 		;;
 	esac
@@ -67,6 +68,7 @@ read_line() {
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 : >"$work/found"
+: >"$work/listed"
 while IFS=$tab read -r first second _; do
 	read_line "$first" "$second"
 done <tests/trials.txt
@@ -79,6 +81,20 @@ done
 for id in $(comm -13 "$work/wanted" "$work/had"); do
 	complain "$id is on no list, or twice"
 done
+
+# A test whose name begins with a trial stands under it; with a promise, under
+# one of the trials
+grep -rE --include='*.bats' '^@test "[A-IP][0-9]+[: ]' tests |
+    sed 's/:@test "\(.*\)" {$/\t\1/' >"$work/named" || :
+awk -F '\t' '
+NR == FNR { under[$1, $2, $3] = listed[$2, $3] = 1; next }
+{ id = $2; sub(/[: ].*/, "", id) }
+!(id ~ /^P/ ? ($1, $2) in listed : (id, $1, $2) in under) {
+	print $2 " of " $1
+}' "$work/listed" "$work/named" >"$work/unlisted"
+while read -r line; do
+	complain "not listed: $line"
+done <"$work/unlisted"
 
 # SECURITY.md cites a test as `file` *name*, a trial as A1, and a command by
 # its target and its files

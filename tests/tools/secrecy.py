@@ -104,9 +104,15 @@ class KeyFile:
 
     def boxes(self):
         """{box: what is in it}: every value that opens where it stands."""
+        return {box: plain for _, box, plain in self.opened()}
+
+    def places(self):
+        """{(table, column, row): what is in the box there}"""
+        return {place: plain for place, _, plain in self.opened()}
+
+    def opened(self):
         db = sqlite3.connect(f"file:{self.path}?mode=ro", uri=True)
         uuid, key = db.execute("SELECT file_uuid, dek_box FROM self").fetchone()
-        opened = {}
         for table, in db.execute(
                 "SELECT name FROM sqlite_schema WHERE type = 'table'"):
             columns = db.execute(f"PRAGMA table_info({table})").fetchall()
@@ -122,9 +128,8 @@ class KeyFile:
                     ) + struct.pack("<H", len(where)) + where.encode()
                     plain = open_box(value, place, key)
                     if plain is not None:
-                        opened[value] = plain
+                        yield (table, name, where), value, plain
         db.close()
-        return opened
 
     def raw(self):
         """All bytes of the file, and of those beside it."""
@@ -253,4 +258,5 @@ def main():
     print(json.dumps(search(talk, log, present)))
 
 
-main()
+if __name__ == "__main__":
+    main()
