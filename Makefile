@@ -156,8 +156,8 @@ $(B)/fuzz_%: $(B)/obj/tests/fuzz/fuzz_%.o $(B)/libfuzz.a $(B)/libunit.a $(B)/lib
 # what still.c has in the place of the relay's
 STILL := conn intake relay relay_sqlite small store
 $(filter $(addprefix %/fuzz_,$(STILL)),$(FUZZ) $(REPL)): ALL_LDFLAGS += -Wl$(,)--wrap=rate_new
-# stage.c says with cmocka what is wrong
-$(filter %/fuzz_intake %/fuzz_small,$(FUZZ) $(REPL)): LIBS += -lcmocka
+# stage.c and scratch.c say with cmocka what is wrong
+$(filter %/fuzz_intake %/fuzz_keyfile %/fuzz_small,$(FUZZ) $(REPL)): LIBS += -lcmocka
 # and fuzz_conn.c sees each frame that is served
 $(filter %/fuzz_conn,$(FUZZ) $(REPL)): ALL_LDFLAGS += -Wl$(,)--wrap=serve_frame
 $(B)/bench/%: $(B)/obj/tests/bench/%.o $(B)/libbench.a $(B)/librelay.a $(B)/libsentinel.a

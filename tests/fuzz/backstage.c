@@ -54,6 +54,7 @@ make_key_file(void)
 void
 backstage_make(struct stage *st)
 {
+	still_elapsed = 0;
 	chance_start();
 	umask(077);
 	snprintf(scratch.dir, sizeof(scratch.dir), "%s/fuzz.XXXXXX",

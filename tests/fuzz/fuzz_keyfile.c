@@ -1,18 +1,21 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * Damage to a key file: each three bytes of an input say where a byte is bent
- * and how, the rest of a file that is always the same.  It is refused, or read
- * as far as it goes; nobody is asked for a passphrase it does not have.
+ * and how, the rest of a file that is always the same; one or two bytes that
+ * are left say that it is of format 1 or 2.  It is refused, or brought up to
+ * this format and read as far as it goes; nobody is asked for a passphrase it
+ * does not have.
  */
 #include <assert.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/err.h"
 #include "chance.h"
+#include "scratch.h"
 #include "state/census.h"
 #include "state/inbox.h"
 #include "state/own.h"
@@ -24,9 +27,12 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *in, size_t len);
 
-static char dir[64], path[80];
-static uint8_t whole[FILE_MAX];
-static size_t whole_len;
+static char dir[64], old_dir[80], path[80];
+static struct scratch old; /* of a former format; it is written to */
+static struct file {
+	uint8_t bytes[FILE_MAX];
+	size_t len;
+} files[3]; /* of this format, 1 and 2 */
 
 /* --- the file --- */
 
@@ -51,42 +57,58 @@ put_rows(struct keyfile *kf)
 }
 
 static void
-write_file(const uint8_t *bytes, size_t len)
-{
-	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
-
-	assert(fd >= 0 && write(fd, bytes, len) == (ssize_t)len);
-	close(fd);
-}
-
-static void
 clean(void)
 {
 	tidy_dir(dir);
 }
 
 static void
-make_file(void)
+keep(struct file *f, const char *from)
+{
+	uint8_t *bytes = scratch_read(from, &f->len);
+
+	assert(f->len > 0 && f->len <= sizeof(f->bytes));
+	memcpy(f->bytes, bytes, f->len);
+	free(bytes);
+}
+
+/* Nothing of what was made of one before is beside it. */
+static void
+clear_old(void)
+{
+	tidy_dir(old_dir);
+	assert(mkdir(old_dir, 0700) == 0);
+}
+
+static void
+make_old(struct file *f, const char *dump)
+{
+	clear_old();
+	scratch_restore(&old, dump);
+	keep(f, old.path);
+}
+
+static void
+make_files(void)
 {
 	struct keyfile *kf;
 	struct addr relay;
-	ssize_t n;
-	int fd;
 
 	chance_start();
+	umask(077);
 	snprintf(dir, sizeof(dir), "%s/fuzz_keyfile.XXXXXX",
 	    access(MEMORY, W_OK) == 0 ? MEMORY : "/tmp");
 	assert(mkdtemp(dir) && atexit(clean) == 0);
 	snprintf(path, sizeof(path), "%s/key", dir);
+	snprintf(old_dir, sizeof(old_dir), "%s/old", dir);
+	snprintf(old.path, sizeof(old.path), "%s/key", old_dir);
 	assert(addr_parse(&relay, "relay.example.org") == 0);
 	assert(keyfile_create(&kf, path, "alice", &relay, NULL, 0) == 0);
 	put_rows(kf);
 	keyfile_close(kf);
-	fd = open(path, O_RDONLY);
-	n = read(fd, whole, sizeof(whole));
-	assert(fd >= 0 && n > 0 && n < FILE_MAX);
-	whole_len = (size_t)n;
-	close(fd);
+	keep(&files[0], path);
+	make_old(&files[1], "keyfile-1-alice.sql");
+	make_old(&files[2], "keyfile-2-alice.sql");
 }
 
 /* --- what commands do with it --- */
@@ -127,17 +149,22 @@ LLVMFuzzerTestOneInput(const uint8_t *in, size_t len)
 {
 	static uint8_t bent[FILE_MAX];
 	const struct keyfile_access nobody = { .lock_timeout_ms = 0 };
+	const struct file *f = &files[len % 3];
+	const char *where = len % 3 == 0 ? path : old.path;
+	const bool bends = len >= 3;
 	struct keyfile *kf;
 	int r;
 
-	if (whole_len == 0)
-		make_file();
-	memcpy(bent, whole, whole_len);
+	if (files[0].len == 0)
+		make_files();
+	memcpy(bent, f->bytes, f->len);
 	for (; len >= 3; in += 3, len -= 3)
-		bent[(in[0] + 256U * in[1]) % whole_len] ^= in[2];
-	write_file(bent, whole_len);
-	r = keyfile_open(&kf, path, &nobody);
+		bent[(in[0] + 256U * in[1]) % f->len] ^= in[2];
+	clear_old();
+	scratch_write(where, bent, f->len);
+	r = keyfile_open(&kf, where, &nobody);
 	judge(r);
+	assert(r == 0 || bends);
 	if (r == 0) {
 		read_all(kf);
 		keyfile_close(kf);
