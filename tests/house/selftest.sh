@@ -299,6 +299,9 @@ echo '- Cannot fly, for good reasons (A1)' >>SECURITY.md
 finds trials 'no test is cited for: - Cannot fly' 'a claim without a test'
 sed -i 's/it stands/it falls/' SECURITY.md
 finds trials 'cites no test: attack: it falls' 'a citation that is wrong'
+# shellcheck disable=SC2016
+echo 'as `tests/house/gone.sh` has it' >>SECURITY.md
+finds trials 'cites no check: tests/house/gone.sh' 'a check that is gone'
 echo "make check-bats T='60_gone*'" >>SECURITY.md
 finds trials 'runs no test: bats 60_gone' 'a command that runs nothing'
 echo 'as in J1 and I9' >>SECURITY.md

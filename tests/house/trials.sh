@@ -96,8 +96,8 @@ while read -r line; do
 	complain "not listed: $line"
 done <"$work/unlisted"
 
-# SECURITY.md cites a test as `file` *name*, a trial as A1, and a command by
-# its target and its files
+# SECURITY.md cites a test as `file` *name*, a check by its path, a trial as
+# A1, and a command by its target and its files
 # shellcheck disable=SC2016
 sed -n 's/^- Cannot/&/p' SECURITY.md | grep -v '` \*' >"$work/bare" || :
 while read -r line; do
@@ -112,6 +112,11 @@ while IFS=$tab read -r file name; do
 	    there_is "tests/unit/$file.c" "$name" ||
 	    complain "SECURITY.md cites no test: $file: $name"
 done <"$work/cited"
+# shellcheck disable=SC2016
+grep -oE '`tests/[^` ]+\.sh`' SECURITY.md | tr -d '`' >"$work/scripts" || :
+while read -r script; do
+	[ -x "$script" ] || complain "SECURITY.md cites no check: $script"
+done <"$work/scripts"
 grep -oE "check-(slow-)?bats T='[^']*'" SECURITY.md |
     sed "s/check-slow-bats/slow/; s/check-bats/bats/; s/ T='/ /; s/'//" >"$work/runs"
 while read -r where glob; do
