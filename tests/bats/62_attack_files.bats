@@ -177,16 +177,29 @@ undecryptable undecryptable" ]
 }
 
 @test "a partial file that was exchanged is neither followed nor waited for" {
-	evil truncated >/dev/null
-	take
-	part=$(echo "$IN"/.sentinel-*.part)
-	[ -f "$part" ]
-	for make in 'ln -s ../outside' mkfifo mkdir; do
-		echo old >"$BATS_TEST_TMPDIR/outside"
-		rm -rf "$part"
+	local outside=$BATS_TEST_TMPDIR/outside part from to pid
+
+	for make in true "ln -sf $outside" "ln -f $outside" mkfifo mkdir; do
+		echo old >"$outside"
+		coproc { evil paused; }
+		from=${COPROC[0]} to=${COPROC[1]} pid=$COPROC_PID
+		read -r -t 30 -u "$from"
+		take
+		part=$(echo "$IN"/.sentinel-*.part)
+		[ -f "$part" ]
+		[ "$make" = true ] || rm "$part"
 		$make "$part"
+		# the rest of it comes
+		echo >&"$to"
+		wait "$pid"
 		timeout 10 "$SENTINEL_BIN/sentinel-pull" \
 		    -k "$BATS_TEST_TMPDIR/bob.key" -o "$IN" >"$ALL" || :
-		[ "$(cat "$BATS_TEST_TMPDIR/outside")" = old ]
+		# a directory is in its way, once
+		bob sentinel-pull -o "$IN" >>"$ALL"
+		[ "$(cat "$outside")" = old ]
+		[ "$make" != true ] || [ "$(said)" = 'file paused.bin' ]
+		[ "$make" = true ] ||
+		    [ "$(said)" = 'file_offer paused.bin part_lost' ]
+		rm -r "$IN"
 	done
 }

@@ -146,6 +146,17 @@ def do_truncated(f):
     f.end()
 
 
+def do_paused(f):
+    """The rest of it after a line has come."""
+    f.manifest()
+    for i in range(f.chunks - 1):
+        f.chunk(i)
+    print("paused", flush=True)
+    input()
+    f.chunk(f.chunks - 1)
+    f.end()
+
+
 def do_no_manifest(f):
     for i in range(f.chunks):
         f.chunk(i)
