@@ -280,6 +280,9 @@ echo 'int mark_make(void) {  return 0; }' >>lib/wire/mark.c
 finds mutants 'mark-7: fits 2 places of lib/wire/mark.c' 'a guard that is there twice'
 mutant mark-41 gone >>tests/mutants/mark.list
 finds mutants 'mark-41: no tests/unit/test_gone.c' 'a mutant whose test is gone'
+mutant mark-41 gone | sed 's/^unit gone$/unit mark\n&/' \
+    >>tests/mutants/mark.list
+finds mutants 'mark-41: no tests/unit/test_gone.c' 'a second test that is gone'
 mutant mark-40 >>tests/mutants/mark.list
 finds mutants 'mark-40: twice' 'a name that is there twice'
 sed -i 5,\$d tests/mutants/mark.list
