@@ -15,29 +15,37 @@
 /* --- memory: a line can ask for many times its length ------------------------
  */
 
+/* What may still be taken, and why there was none: ERR_USAGE, ERR_NOMEM. */
 static size_t allowance = SIZE_MAX;
+static int refused;
 
 static void *
 take_some(size_t n)
 {
+	void *p;
+
 	if (n > allowance) {
+		refused = ERR_USAGE;
 		allowance = 0;
 		return NULL;
 	}
-	if (allowance != SIZE_MAX)
+	p = malloc(n);
+	if (!p)
+		refused = ERR_NOMEM;
+	else if (allowance != SIZE_MAX)
 		allowance -= n;
-	return malloc(n);
+	return p;
 }
 
 static json_t *
-load(const uint8_t *line, size_t len, json_error_t *e, bool *too_much)
+load(const uint8_t *line, size_t len, json_error_t *e)
 {
 	json_t *tree;
 
 	json_set_alloc_funcs(take_some, free);
 	allowance = ORDER_MEMORY_MAX;
+	refused = 0;
 	tree = json_loadb((const char *)line, len, JSON_REJECT_DUPLICATES, e);
-	*too_much = allowance == 0;
 	allowance = SIZE_MAX;
 	return tree;
 }
@@ -200,6 +208,10 @@ judge(const json_error_t *e)
 	};
 	const char *why = "not JSON";
 
+	if (refused == ERR_USAGE)
+		return refuse("too much in one line");
+	if (refused == ERR_NOMEM)
+		return err_set(ERR_NOMEM, "no memory for a line");
 	for (size_t i = 0; i < ARRAY_LEN(faults); i++) {
 		if (faults[i].code == json_error_code(e))
 			why = faults[i].why;
@@ -232,11 +244,8 @@ order_parse(struct order *out, const uint8_t *line, size_t len)
 {
 	struct order o = { .to = NULL };
 	json_error_t e;
-	bool too_much;
-	json_t *tree = load(line, len, &e, &too_much);
-	int r = tree   ? fill(&o, tree)
-	    : too_much ? refuse("too much in one line")
-		       : judge(&e);
+	json_t *tree = load(line, len, &e);
+	int r = tree ? fill(&o, tree) : judge(&e);
 
 	json_decref(tree);
 	if (r < 0)

@@ -36,8 +36,9 @@ struct order {
 };
 
 /*
- * ERR_USAGE: no such object; nothing of the line stands in the error.  Takes
- * a few times the memory of the line, at most ORDER_MEMORY_MAX.
+ * ERR_USAGE: no such object; nothing of the line stands in the error.
+ * ERR_NOMEM.  Takes a few times the memory of the line, at most
+ * ORDER_MEMORY_MAX.
  */
 #define ORDER_MEMORY_MAX (24U << 20)
 int order_parse(struct order *out, const uint8_t *line, size_t len) MUST_USE;

@@ -66,9 +66,7 @@ each(struct batch *b, struct batch_item *items, size_t n,
 
 		if (items[i].status != BATCH_OPEN)
 			continue;
-		r = ended(b);
-		if (r == 0)
-			r = fn(b, &items[i]);
+		r = fn(b, &items[i]);
 		if (r < 0)
 			batch_put_fault(b, &items[i], r, false);
 	}
@@ -108,8 +106,10 @@ static int
 judge(struct batch *b, struct batch_item *it)
 {
 	struct plain m;
-	int r = book_find(b->client, it->who, &it->peer);
+	int r = ended(b);
 
+	if (r == 0)
+		r = book_find(b->client, it->who, &it->peer);
 	it->known = r == 0;
 	if (r == 0 && b->rules->require_verified)
 		r = book_require_verified(&it->peer, it->who);
@@ -270,11 +270,14 @@ send(struct batch *b, struct batch_item *items, size_t n)
 int
 batch_send(struct batch *b, struct batch_item *items, size_t n)
 {
-	int r = 0;
+	int r;
 
 	assert(n <= BATCH_MAX);
 	each(b, items, n, judge);
-	if (count_open(items, n) > 0)
+	r = ended(b);
+	if (r < 0)
+		batch_put_faults(b, items, n, r);
+	else if (count_open(items, n) > 0)
 		r = send(b, items, n);
 	return r < 0 ? r : ended(b);
 }

@@ -37,6 +37,20 @@ accepted - bob - -'
 	[ "$(got carol)" = hello ]
 }
 
+@test "what of the key file cannot be read ends all, before any has gone" {
+	register carol
+	alice sentinel-keys fetch carol
+	sqlite3 "$BATS_TEST_TMPDIR/alice.key" "UPDATE peers SET
+	    pin = zeroblob(length(pin)) WHERE id = x'${carol_id//-/}'"
+	run --separate-stderr alice sentinel-send bob "$carol_id" bob -m hello
+	assert_failure 32
+	[ "$(field '"\(.status) \(.error.code)"' | sort -u)" = \
+	    'failed keyfile_corrupt' ]
+	[ "$(got bob)" = '' ]
+	alice sentinel-send bob -m again
+	[ "$(got bob)" = again ]
+}
+
 # handshake_with NAME: alice is registered already
 handshake_with() {
 	as alice sentinel-keys fetch "$1"

@@ -5,7 +5,7 @@ load helper
 load tools
 
 setup() {
-	relay_start
+	relay_start --metrics 127.0.0.1:0
 }
 
 @test "the id of another client in a header: refused for every code" {
@@ -17,6 +17,9 @@ setup() {
 	[ "$(wc -l <"$BATS_TEST_TMPDIR/answers")" = 8 ]
 	[ "$(jq -c '[.reply, .reason]' "$BATS_TEST_TMPDIR/answers" |
 	    sort -u)" = '[9000,4]' ]
+	[ "$("$TOOLS/metrics.py" \
+	    "$(jq -r .metrics "$BATS_TEST_TMPDIR/relay.ready")" |
+	    grep -c '^requests_total{.*result=denied} 1$')" = 8 ]
 	relay_stop
 	run relay_sql 'SELECT count(*) FROM messages'
 	assert_output 1

@@ -49,7 +49,8 @@ load siege
 	siege $((64 * MIB + 12 * MIB)) slow_readers:100:100
 	siege $BUDGET pipeline:100000:200 \
 	    '.answered + .limited == 100000 and .answered >= 20000'
-	siege $BUDGET never_ack:300 '.answered + .limited == 300'
+	siege $BUDGET never_ack:300 \
+	    '.answered + .limited == 300 and .left == 1000'
 	siege_over
 }
 

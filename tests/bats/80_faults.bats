@@ -9,6 +9,7 @@ load helper
 load tools
 load killed
 load faults
+load starved
 
 @test "P1: power cuts of a relay's store: nothing acknowledged is lost" {
 	power_cuts powerstore --cuts 40
@@ -53,7 +54,7 @@ load faults
 
 @test "E9: no memory for a command: it says so, and nothing is half done" {
 	relay_start
-	each_command 997
+	each_command 1499
 }
 
 @test "E9: no memory for register, send, pull: nothing is lost or repeated" {
@@ -65,11 +66,27 @@ load faults
 	each_pull_messages --memory 997
 }
 
+@test "E9: no memory for a batch, and what waits" {
+	relay_start
+	each_batch --memory 997
+	each_json 1499
+	each_delivery 997
+}
+
+@test "E9: no memory for connect, trust and rotate" {
+	relay_start
+	each_connect 1499
+	restart_people
+	each_trust 997
+	restart_people
+	each_rotate 997
+}
+
 @test "E9: no memory for a file, sent or received" {
 	relay_start
-	each_sendfile 997
+	each_sendfile --memory 1499
 	restart_people
-	each_receive 997
+	each_receive --memory 1499
 }
 
 @test "F5: a key file cut short or with a flipped bit: 32 or 0, and no change" {

@@ -1,19 +1,26 @@
 # shellcheck shell=bash
-# Power cuts, failed allocations, damaged files: the same tests with some of
-# them (tests/bats) and with all (tests/slow).
+# Power cuts, damaged files, short reads: the same tests with some of them
+# (tests/bats) and with all (tests/slow).
 # shellcheck disable=SC2034,SC2153,SC2154
 
 export ASAN_OPTIONS=${ASAN_OPTIONS-}:verify_asan_link_order=0
 
-# a file system in memory, where there is one: a cut costs some files
+# a file system in memory, where there is one: a cut costs some files, and a
+# point half the time
 setup() {
 	MEMORY=$BATS_TEST_TMPDIR
 	[ ! -w /dev/shm ] || MEMORY=$(mktemp -d "/dev/shm/sentinel.XXXXXX")
+	BATS_TEST_TMPDIR=$MEMORY/people
+	mkdir "$BATS_TEST_TMPDIR"
+	export BACKUP=$BATS_TEST_TMPDIR/backup SECRET=$BATS_TEST_TMPDIR/secret
 }
 
 teardown() {
-	[ "$MEMORY" = "$BATS_TEST_TMPDIR" ] || rm -rf "$MEMORY"
-	settle
+	local status=0
+
+	settle || status=$?
+	[[ $MEMORY != /dev/shm/sentinel.* ]] || rm -rf "$MEMORY"
+	return $status
 }
 
 # power_cuts TOOL [OPTION...]: tests/tools/powerstore.py or powerkeys.py
@@ -51,115 +58,6 @@ synced_names() {
 	/^fsync/ && / = 0$/ && $3 == above { synced++; above = "" }
 	END { exit !(made > 0 && made == synced) }
 	' "$1" || fail "$(cat "$1")"
-}
-
-# --- no memory --------------------------------------------------------------
-#
-# With killed.bash; STEP is inject.py's, 1 for each time that memory is asked
-# for.
-
-# relay_starved [OPTION...]: tests/tools/starved.py
-relay_starved() {
-	"$ROOT/tests/tools/starved.py" "$@" "$MEMORY" 3>&- \
-	    >"$BATS_TEST_TMPDIR/points"
-	sed 's/^/# /' "$BATS_TEST_TMPDIR/points" >&3
-}
-
-# other people, and a relay that knows nobody
-restart_people() {
-	relay_stop
-	rm -rf "$RELAY_STORE"* "$BATS_TEST_TMPDIR"/*.key* "$BATS_TEST_TMPDIR"/in
-	relay_restart
-}
-
-# what is done can be told, and done again
-after_any() {
-	case $STATUS in
-	0) ;;
-	*)	no_memory ;;
-	esac
-	alice sentinel-status >/dev/null
-	# shellcheck disable=SC2086
-	alice $AGAIN >/dev/null || [ $? = 20 ]
-}
-
-# each_command STEP [COMMAND...]: those that do not talk to a peer, or these
-each_command() {
-	local step=$1 command number commands=("${@:2}")
-
-	POINT_FUNCTIONS=(after_any)
-	handshake
-	number=$(alice sentinel-keys fingerprint bob --get safety_number)
-	save alice bob
-	[ $# -gt 1 ] || commands=('status' 'status --check' 'clients'
-	    "keys fetch $bob_id" 'keys list' 'keys show bob'
-	    'keys fingerprint bob' "keys verify bob $number"
-	    'keys alias bob robert' 'keys block bob' 'keys unblock bob'
-	    'keys forget bob')
-	for command in "${commands[@]}"; do
-		export AGAIN="sentinel-$command"
-		# shellcheck disable=SC2086
-		at_each_call --memory "$step" 'restore alice bob' after_any \
-		    $AGAIN -k "$BATS_TEST_TMPDIR/alice.key"
-	done
-}
-
-before_sendfile() {
-	restore alice bob
-	rm -rf "$BATS_TEST_TMPDIR/in"
-}
-
-# one file at least, each whole, no part of one, and nothing waits
-whole_files() {
-	local file
-
-	bob sentinel-pull -o "$BATS_TEST_TMPDIR/in" >/dev/null
-	[ -z "$(at_relay)" ]
-	[ -z "$(find "$BATS_TEST_TMPDIR/in" -name '.*' -type f)" ]
-	cmp "$BATS_TEST_TMPDIR/data" "$BATS_TEST_TMPDIR/in/data"
-	for file in "$BATS_TEST_TMPDIR"/in/*; do
-		cmp "$BATS_TEST_TMPDIR/data" "$file"
-	done
-}
-
-after_sendfile() {
-	[ "$STATUS" = 0 ] || no_memory
-	age alice
-	alice sentinel-sendfile bob "$BATS_TEST_TMPDIR/data" >/dev/null
-	whole_files
-}
-
-# each_sendfile STEP: what breaks off is sent by the same command
-each_sendfile() {
-	POINT_FUNCTIONS=(before_sendfile whole_files after_sendfile)
-	handshake
-	head -c 600000 /dev/urandom >"$BATS_TEST_TMPDIR/data"
-	save alice bob
-	at_each_call --memory "$1" before_sendfile after_sendfile \
-	    sentinel-sendfile bob "$BATS_TEST_TMPDIR/data" \
-	    -k "$BATS_TEST_TMPDIR/alice.key"
-}
-
-before_receive() {
-	before_sendfile
-	alice sentinel-sendfile bob "$BATS_TEST_TMPDIR/data" >/dev/null
-}
-
-after_receive() {
-	[ "$STATUS" = 0 ] || no_memory
-	whole_files
-	[ "$(echo "$BATS_TEST_TMPDIR"/in/*)" = "$BATS_TEST_TMPDIR/in/data" ]
-}
-
-# each_receive STEP: what breaks off is taken by the next pull, once
-each_receive() {
-	POINT_FUNCTIONS=(before_sendfile before_receive whole_files after_receive)
-	handshake
-	head -c 600000 /dev/urandom >"$BATS_TEST_TMPDIR/data"
-	save alice bob
-	at_each_call --memory "$1" before_receive after_receive \
-	    sentinel-pull -o "$BATS_TEST_TMPDIR/in" \
-	    -k "$BATS_TEST_TMPDIR/bob.key"
 }
 
 # --- damaged files ----------------------------------------------------------

@@ -425,7 +425,7 @@ after_batch() {
 	local left sure
 
 	case $STATUS in
-	0 | -9) ended ;;
+	0 | 1 | -9) ended ;;
 	34)	[ "$(tail -n 1 "$ERR" | jq -r .code)" = io ] ;;
 	*)	false ;;
 	esac

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * For LD_PRELOAD: memory that runs out.  $TEST_MEMORY is a file with three
+ * For LD_PRELOAD: memory that runs out.  $TEST_MEMORY is a file with four
  * numbers of 8 bytes, which another process may change while this one runs:
- * how often memory was asked for, and the first and the last time that there is
- * none.  The C library's own requests count as well, locked memory as one; those
- * of programs that it starts do not.
+ * how often memory was asked for, the first and the last time that there is
+ * none, and the process that this is about: 0 becomes the first that comes, so
+ * programs that it starts have memory.  The C library's own requests count as
+ * well, locked memory as one.
  */
 #include <dlfcn.h>
 #include <errno.h>
@@ -17,25 +18,29 @@
 #include <unistd.h>
 
 static struct {
-	_Atomic uint64_t asked, first, last;
+	_Atomic uint64_t asked, first, last, process;
 } * shared;
 
 __attribute__((constructor)) static void
 start(void)
 {
+	const uint64_t self = (uint64_t)getpid();
 	const char *path = getenv("TEST_MEMORY");
 	int fd = path ? open(path, O_RDWR | O_CLOEXEC) : -1;
+	uint64_t process = 0;
 	void *p;
 
 	if (fd < 0)
 		return;
-	unsetenv("LD_PRELOAD");
 	p = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED, fd,
 	    0);
 	close(fd);
 	if (p == MAP_FAILED)
 		abort();
 	shared = p;
+	if (!atomic_compare_exchange_strong(&shared->process, &process, self) &&
+	    process != self)
+		shared = NULL;
 }
 
 static bool

@@ -77,37 +77,6 @@ pour(struct plug *p, const struct caller *who, const struct letter *l,
 	return good;
 }
 
-/* In pages, each acknowledged: how many there were. */
-static unsigned
-pull_all(const struct siege *sg, unsigned of)
-{
-	const struct caller *who = plug_person(sg, of);
-	unsigned sum = 0, before;
-	struct plug p;
-
-	MUST(plug_open(&p, sg, of, who));
-	do {
-		uint8_t range[BODY_RANGE_LEN];
-		struct frame_reply head;
-		struct body_message m;
-		const uint8_t *in;
-		size_t len;
-
-		before = sum;
-		MUST(plug_put(&p, who, CODE_PULL, NULL, 0) &&
-		    plug_get(&p, &head, &in));
-		for (len = head.size; len > 0; sum++)
-			MUST(body_unpack_message(&m, &in, &len) == 0);
-		if (sum == before)
-			break;
-		body_pack_range(range, &(struct body_range){ 1, m.id });
-		MUST(plug_ask(&p, who, CODE_ACK, range, sizeof(range)) ==
-		    CODE_ACK + CODE_REPLY);
-	} while (sum > before);
-	plug_close(&p);
-	return sum;
-}
-
 /* --- no attack: much mail, all of it pulled, so that caches are full
  * ------------ */
 
@@ -123,7 +92,7 @@ prepare_rest(struct siege *sg)
 	MUST(pour(&p, who,
 	    letter_to_victim(sg, MESSAGE_RATCHET, CONTENT_MAX_LEN), sg->n, &a));
 	plug_close(&p);
-	MUST(pull_all(sg, VICTIM) == sg->n);
+	MUST(plug_drain(sg, VICTIM) == sg->n);
 }
 
 static void
@@ -203,7 +172,7 @@ flood_many(struct siege *sg)
 		plug_close(&p);
 	}
 	tell_answers(sg, &a);
-	siege_tell(sg, "pulled", pull_all(sg, VICTIM));
+	siege_tell(sg, "pulled", plug_drain(sg, VICTIM));
 }
 
 /* --- C14: registrations

@@ -293,3 +293,47 @@ plug_empty(const struct siege *sg, unsigned n)
 	MUST(answer == CODE_ACK + CODE_REPLY);
 	plug_close(&p);
 }
+
+/* How many wait, of one page; in last, the number of the last one. */
+static unsigned
+pull_page(struct plug *p, const struct caller *who, uint32_t *last)
+{
+	struct frame_reply head;
+	struct body_message m;
+	const uint8_t *in;
+	unsigned n = 0;
+	size_t len;
+
+	do {
+		MUST(plug_put(p, who, CODE_PULL, NULL, 0) &&
+		    plug_get(p, &head, &in));
+	} while (head.code == CODE_ERROR &&
+	    le_get16(in) == REASON_RATE_LIMITED);
+	MUST(head.code == CODE_PULL + CODE_REPLY);
+	for (len = head.size; len > 0; n++) {
+		MUST(body_unpack_message(&m, &in, &len) == 0);
+		*last = m.id;
+	}
+	return n;
+}
+
+unsigned
+plug_drain(const struct siege *sg, unsigned n)
+{
+	const struct caller *who = plug_person(sg, n);
+	unsigned sum = 0, more;
+	uint32_t last;
+	struct plug p;
+
+	MUST(plug_open(&p, sg, n, who));
+	while ((more = pull_page(&p, who, &last)) > 0) {
+		uint8_t range[BODY_RANGE_LEN];
+
+		sum += more;
+		body_pack_range(range, &(struct body_range){ 1, last });
+		MUST(plug_ask(&p, who, CODE_ACK, range, sizeof(range)) ==
+		    CODE_ACK + CODE_REPLY);
+	}
+	plug_close(&p);
+	return sum;
+}

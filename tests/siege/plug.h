@@ -67,6 +67,8 @@ void plug_reset(struct plug *p); /* with a RST */
 const struct caller *plug_person(const struct siege *sg, unsigned n);
 /* Acknowledge all that is in the mailbox of the n-th. */
 void plug_empty(const struct siege *sg, unsigned n);
+/* Pull it in pages, each acknowledged: how many there were. */
+unsigned plug_drain(const struct siege *sg, unsigned n);
 /* Register any other; answers as plug_ask. */
 unsigned plug_register(const struct siege *sg, unsigned source,
     const struct caller *who);

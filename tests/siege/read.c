@@ -234,7 +234,7 @@ never_ack(struct siege *sg)
 	siege_tell(sg, "others", a.others);
 	siege_tell(sg, "bytes", bytes);
 	plug_close(&p);
-	plug_empty(sg, 1);
+	siege_tell(sg, "left", plug_drain(sg, 1));
 }
 
 const struct attack read_attacks[] = {

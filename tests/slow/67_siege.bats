@@ -73,7 +73,8 @@ load ../bats/siege
 	relay_start
 	siege $BUDGET rest
 	siege $BUDGET pipeline:100000 '.answered + .limited == 100000'
-	siege $BUDGET never_ack:1000 '.answered + .limited == 1000'
+	siege $BUDGET never_ack:1000 \
+	    '.answered + .limited == 1000 and .left == 1000'
 	siege_over
 }
 

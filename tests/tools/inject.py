@@ -29,7 +29,7 @@ status 1.
 With --memory nothing is traced.  There is no memory the first time that COMMAND
 asks for some, and then every STEPth, until it asks no more often (memory.c in
 tests/preload): once, and in a run of its own from then on.  POINT is then "memory 3"
-or "memory 3 on", and STATUS must be 0 or 1.
+or "memory 3 on", and STATUS must be 0, 1 or, of many, 3.
 """
 import argparse
 import collections
@@ -44,7 +44,7 @@ TRIES = 8               # to reach a point
 TIMEOUT = 60            # seconds a run
 ARRIVAL = {"recvfrom", "poll", "ppoll"}
 NEVER = "never reached"
-ASKED = struct.Struct("=QQQ")   # how often, first and last time of failure
+ASKED = struct.Struct("=QQQQ")  # how often, first and last failure, process
 EVER = 2**64 - 1
 CALL = re.compile(r"^(\w+)\(", re.MULTILINE)
 HIT = re.compile(r"\(INJECTED\)$|\+\+\+ killed by SIGKILL", re.MULTILINE)
@@ -152,7 +152,7 @@ class Memory(Injector):
         command = [a.replace("{run}", str(self.run))
                    for a in self.args.command]
         with open(self.shared, "wb") as shared:
-            shared.write(ASKED.pack(0, first, last))
+            shared.write(ASKED.pack(0, first, last, 0))
         library = os.path.join(os.environ["SENTINEL_TOOLS"], "memory.so")
         with open(self.out, "wb") as out, open(self.err, "wb") as err, \
                 open(self.args.stdin, "rb") as given:
@@ -173,7 +173,7 @@ class Memory(Injector):
             return True     # where a sanitizer itself has no memory to go on
         on = " on" if last == EVER else ""
         trouble = self.after(f"memory {first}{on}", status)
-        if status not in (0, 1) or asked < first and status != 0:
+        if status not in (0, 1, 3) or asked < first and status != 0:
             trouble = f"ended with {status}"
         if trouble:
             sys.exit(f"memory {first}{on}: {trouble}{said}")

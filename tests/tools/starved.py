@@ -31,7 +31,7 @@ from relay import BUSY, PATIENCE, Gone, Person, Relay, Wrong
 
 INTERNAL = 11
 TEXT, PIECE = 3, 4
-ASKED = struct.Struct("=QQQ")   # how often, first and last time of failure
+ASKED = struct.Struct("=QQQQ")  # how often, first and last failure, process
 EVER = 2**64 - 1
 BEFORE = [(TEXT, b"first" * 50), (PIECE, b"piece" * 4000), (TEXT, b"last")]
 
@@ -49,12 +49,12 @@ class Memory:
                        f"{os.environ['SENTINEL_TOOLS']}/memory.so"]
 
     def ends(self, first, last):
-        ASKED.pack_into(self.map, 0, 0, first, last)
+        ASKED.pack_into(self.map, 0, 0, first, last, 0)
 
     def is_back(self):
         """How often there was a request in between."""
-        asked, _, _ = ASKED.unpack_from(self.map)
-        ASKED.pack_into(self.map, 0, 0, EVER, EVER)
+        asked, *_ = ASKED.unpack_from(self.map)
+        ASKED.pack_into(self.map, 0, 0, EVER, EVER, 0)
         return asked
 
 
@@ -268,6 +268,8 @@ def serve(relay, memory, step):
                             ) from e
             told[kind.__name__] = told.get(kind.__name__, 0) + first // step
     relay.stop()
+    if not all(told.values()):
+        raise Wrong(f"for nothing is there any memory asked: {told}")
     return told
 
 
