@@ -26,7 +26,7 @@ format(char line[static LINE_SIZE], uint64_t cluster, uint32_t timeline)
 
 /* Nothing but what format has written; ERR_CORRUPT. */
 static int
-parse(struct pg_fence *f, const char *line)
+parse(struct pg_fence *f, const char *line, size_t len)
 {
 	char again[LINE_SIZE], *end = NULL;
 	const bool ours = strncmp(line, PREFIX, strlen(PREFIX)) == 0;
@@ -36,7 +36,8 @@ parse(struct pg_fence *f, const char *line)
 	    ours && *end == ':' ? strtoul(end + 1, NULL, 16) : 0;
 
 	format(again, cluster, (uint32_t)timeline);
-	if (timeline == 0 || strcmp(line, again) != 0) {
+	if (timeline == 0 || len != strlen(again) ||
+	    memcmp(line, again, len) != 0) {
 		(void)err_set(ERR_CORRUPT, "%s: not a timeline of PostgreSQL",
 		    f->path);
 		err_path(f->path);
@@ -57,7 +58,7 @@ read_line(struct pg_fence *f, int fd)
 	if (r == 0)
 		memcpy(line, buf_peek(b), buf_len(b));
 	if (r == 0 || r == ERR_USAGE) /* too long */
-		r = parse(f, line);
+		r = parse(f, line, buf_len(b));
 	buf_free(b);
 	return r;
 }

@@ -5,7 +5,7 @@
  * said comes in any order, again, bent, cut, of another type or from another
  * sender, while we answer, and begin anew in between.  Each text is read once
  * at most, from whom it is, and none that nobody said; the key file stays
- * whole.
+ * whole.  The same of the names of files that are announced.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -40,6 +40,7 @@ struct run {
 	struct text {
 		unsigned whose;
 		size_t said; /* where it stands there */
+		bool names_file;
 		bool read, came;
 	} texts[TEXTS_MAX];
 	bool fair; /* so far: what came is to be read */
@@ -120,18 +121,23 @@ owner(const struct run *run, const uint8_t *id)
 	return i;
 }
 
+/* A text, or the name of a file that is offered. */
 static void
-check_text(struct run *run, const struct pull_item *item)
+check_text(struct run *run, const struct pull_item *item, const char *bytes,
+    size_t len)
 {
-	unsigned n = UINT32_MAX;
 	char text[16] = { 0 };
+	struct text *t;
+	unsigned n = 0;
 
-	must(item->text.text_len < sizeof(text));
-	memcpy(text, item->text.text, item->text.text_len);
+	must(len < sizeof(text));
+	memcpy(text, bytes, len);
 	must(sscanf(text, "text %u", &n) == 1 && n < run->texts_n);
-	must(run->texts[n].whose == owner(run, item->row.peer));
-	must(!run->texts[n].read);
-	run->texts[n].read = true;
+	t = &run->texts[n];
+	must(t->whose == owner(run, item->row.peer));
+	must(t->names_file == (item->row.kind == INBOX_FILE_OFFER));
+	must(!t->read);
+	t->read = true;
 }
 
 static void
@@ -143,7 +149,10 @@ check_row(struct run *run, const struct inbox *row)
 	must(record && inbox_read(stage.kf, row->n, record) == 0);
 	must(entry_unpack(&item, buf_peek(record), buf_len(record)) == 0);
 	if (row->kind == INBOX_MESSAGE)
-		check_text(run, &item);
+		check_text(run, &item, (const char *)item.text.text,
+		    item.text.text_len);
+	if (row->kind == INBOX_FILE_OFFER)
+		check_text(run, &item, item.file.name, strlen(item.file.name));
 	must(inbox_set(stage.kf, row->n, INBOX_DONE) == 0);
 	buf_free(record);
 }
@@ -191,6 +200,15 @@ has_session(const struct puppet *p)
 	return memcmp(p->session.sid, none, sizeof(none)) != 0;
 }
 
+/* One that nobody has said yet. */
+static void
+make_text(struct run *run, char text[static 16], unsigned whose)
+{
+	snprintf(text, 16, "text %u", run->texts_n);
+	run->texts[run->texts_n++] =
+	    (struct text){ .whose = whose, .said = run->said_n };
+}
+
 static void
 say(struct run *run, const uint8_t *in)
 {
@@ -200,9 +218,7 @@ say(struct run *run, const uint8_t *in)
 	if (!has_session(&run->people[who]))
 		return;
 	run->people[who].seq += in[2] % 16 == 15 ? in[3] : 0;
-	snprintf(text, sizeof(text), "text %u", run->texts_n);
-	run->texts[run->texts_n++] =
-	    (struct text){ .whose = who, .said = run->said_n };
+	make_text(run, text, who);
 	puppet_text(&stage, &run->people[who], next_said(run), text);
 }
 
@@ -217,6 +233,50 @@ say_anything(struct run *run, const uint8_t *in)
 	if (has_session(&run->people[who]) && in[2] % 16 != PLAIN_TEXT)
 		puppet_say(&stage, &run->people[who], next_said(run),
 		    in[2] % 16, body, in[2] / 16 * 4);
+}
+
+/* A file is announced, the same one again, or with another size. */
+static void
+announce(struct run *run, const uint8_t *in)
+{
+	static const uint64_t sizes[] = { 5000, 0, 1, PLAIN_SIZE_UNKNOWN,
+		FILE_SIZE_MAX };
+	unsigned who = in[1] % PEOPLE;
+	struct plain_manifest m = { .file_id = { in[2] % 4 },
+		.size = sizes[in[2] / 4 % ARRAY_LEN(sizes)],
+		.chunk_size = in[3] % 2 ? CHUNK_MIN : CHUNK_MAX };
+	uint8_t body[PLAIN_MANIFEST_MAX];
+	char name[16];
+	size_t len;
+
+	if (!has_session(&run->people[who]))
+		return;
+	make_text(run, name, who);
+	run->texts[run->texts_n - 1].names_file = true;
+	m.name = (const uint8_t *)name;
+	m.name_len = (uint16_t)strlen(name);
+	plain_pack_manifest(body, &len, &m);
+	puppet_say(&stage, &run->people[who], next_said(run), PLAIN_MANIFEST,
+	    body, len);
+}
+
+/* And its end, or a piece of it that is none. */
+static void
+end_file(struct run *run, const uint8_t *in)
+{
+	struct plain_end e = { .file_id = { in[2] % 4 },
+		.size = in[3] * 100,
+		.chunks = in[3] % 4 };
+	struct puppet *p = &run->people[in[1] % PEOPLE];
+	uint8_t body[PLAIN_END_LEN];
+
+	plain_pack_end(body, &e);
+	if (in[2] >= 128)
+		stage_message(next_said(run), p, MESSAGE_CHUNK, body,
+		    sizeof(body));
+	else if (has_session(p))
+		puppet_say(&stage, p, next_said(run), PLAIN_END, body,
+		    sizeof(body));
 }
 
 static void
@@ -378,6 +438,8 @@ static const struct step {
 	{ begin_anew, true },
 	{ say_anything, false },
 	{ let_days_go_by, false },
+	{ announce, false },
+	{ end_file, false },
 };
 
 int
