@@ -176,17 +176,38 @@ undecryptable undecryptable" ]
 	[ -p "$IN/honest-2.bin" ]
 }
 
-@test "a partial file that was exchanged is neither followed nor waited for" {
-	evil truncated >/dev/null
+begun() {
 	take
-	part=$(echo "$IN"/.sentinel-*.part)
-	[ -f "$part" ]
-	for make in 'ln -s ../outside' mkfifo mkdir; do
-		echo old >"$BATS_TEST_TMPDIR/outside"
-		rm -rf "$part"
-		$make "$part"
+	[ -f "$(echo "$IN"/.sentinel-*.part)" ]
+}
+
+@test "a partial file that was exchanged is neither followed nor waited for" {
+	local outside=$BATS_TEST_TMPDIR/outside make part
+
+	for make in 'ln -s ../outside' mkfifo mkdir 'ln ../outside'; do
+		rm -rf "$IN" "$outside"
+		mkfifo "$BATS_TEST_TMPDIR/go"
+		evil held_back <"$BATS_TEST_TMPDIR/go" >/dev/null &
+		STARTED+=($!)
+		exec 9>"$BATS_TEST_TMPDIR/go"
+		rm "$BATS_TEST_TMPDIR/go"
+		until_true begun
+		part=$(echo "$IN"/.sentinel-*.part)
+		rm "$part"
+		echo old >"$outside"
+		(cd "$IN" && case $make in
+		'ln ../outside') ln ../outside "$part" ;;
+		*) $make "$part" ;;
+		esac)
+		# now the rest of it comes
+		echo >&9
+		exec 9>&-
+		wait $!
 		timeout 10 "$SENTINEL_BIN/sentinel-pull" \
-		    -k "$BATS_TEST_TMPDIR/bob.key" -o "$IN" >"$ALL" || :
-		[ "$(cat "$BATS_TEST_TMPDIR/outside")" = old ]
+		    -k "$BATS_TEST_TMPDIR/bob.key" -o "$IN" >"$ALL" 2>"$ALL.err" || :
+		[ "$make $(said)" = 'mkdir ' ] ||
+		    [ "$(said)" = 'file_offer held_back.bin part_lost' ]
+		[ "$(find "$IN" ! -name '.*')" = "$IN" ]
+		[ "$(cat "$outside")" = old ]
 	done
 }

@@ -146,6 +146,16 @@ def do_truncated(f):
     f.end()
 
 
+def do_held_back(f):
+    """The rest when there is a line on standard input."""
+    f.manifest()
+    for i in range(f.chunks - 1):
+        f.chunk(i)
+    input()
+    f.chunk(f.chunks - 1)
+    f.end()
+
+
 def do_no_manifest(f):
     for i in range(f.chunks):
         f.chunk(i)
