@@ -7,7 +7,8 @@ them.  The same seed (a word) is the same identity.
   forge.py after UUID                         a seed whose id is a later one
   forge.py register ADDRESS SEED NAME DATE    at a relay
   forge.py reply SEED NAME DATE [ODDITY]      the payload of a 2102, in hex
-  forge.py strangers N                        N of them, all valid
+  forge.py strangers N [UUID]                 N of them, all valid; or signed as
+                                              if that were the id of each
 
 DATE is in seconds from now, or @ and the milliseconds of unix time.  The
 oddities: other-prekey (signed as it should be), signed-name, signed-date,
@@ -77,7 +78,10 @@ def main():
         print(reply(identity(*rest[:3]), *rest[3:]))
     elif act == "strangers":
         for n in range(int(rest[0])):
-            print(reply(identity(f"stranger {n}", "bob")))
+            stranger = identity(f"stranger {n}", "bob")
+            if rest[1:]:
+                stranger.id = uuid.UUID(rest[1]).bytes
+            print(reply(stranger))
 
 
 if __name__ == "__main__":
