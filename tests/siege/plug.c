@@ -307,8 +307,8 @@ pull_page(struct plug *p, const struct caller *who, uint32_t *last)
 	do {
 		MUST(plug_put(p, who, CODE_PULL, NULL, 0) &&
 		    plug_get(p, &head, &in));
-	} while (head.code == CODE_ERROR &&
-	    le_get16(in) == REASON_RATE_LIMITED);
+	} while (
+	    head.code == CODE_ERROR && le_get16(in) == REASON_RATE_LIMITED);
 	MUST(head.code == CODE_PULL + CODE_REPLY);
 	for (len = head.size; len > 0; n++) {
 		MUST(body_unpack_message(&m, &in, &len) == 0);

@@ -9,6 +9,8 @@ JSON for each file: scenario, id, file_id, name in hex.  The scenarios:
 
   honest      the chunks in order
   NAME        one of the functions below whose name begins with do_
+  mixed       two files in turn
+  truncated   a file that ends before its first chunk, its second, and so on
   names       a file of one byte for each of NAMES
 """
 import argparse
@@ -137,13 +139,6 @@ def do_no_end(f):
     f.manifest()
     for i in range(f.chunks):
         f.chunk(i)
-
-
-def do_truncated(f):
-    f.manifest()
-    for i in range(f.chunks - 1):
-        f.chunk(i)
-    f.end()
 
 
 def do_paused(f):
@@ -298,6 +293,20 @@ def mixed(client, peer):
     return [a, b]
 
 
+def truncated(client, peer):
+    """A file that ends before each of its chunks."""
+    found = []
+    for n in range(6):
+        f = File(client, peer, os.urandom(5 * CHUNK + 100),
+                 b"truncated-%d.bin" % n)
+        f.manifest()
+        for i in range(n):
+            f.chunk(i)
+        f.end()
+        found.append(f)
+    return found
+
+
 def names(client, peer):
     found = []
     for name in NAMES:
@@ -309,6 +318,8 @@ def names(client, peer):
 def scenario(client, peer, what):
     if what == "mixed":
         return mixed(client, peer)
+    if what == "truncated":
+        return truncated(client, peer)
     if what == "names":
         return names(client, peer)
     f = File(client, peer, random.Random(what).randbytes(5 * CHUNK + 100),
