@@ -918,6 +918,39 @@ test_a_piece_that_is_damaged(void **state)
 }
 
 static void
+test_a_counter_that_is_damaged(void **state)
+{
+	static const char *const damages[] = {
+		"nextMessage = -1",
+		"nextMessage = 4294967296",
+		"messages = -1",
+		"messageBytes = 2305843009213693952",
+		"chunks = -1",
+		"chunkBytes = 2305843009213693952",
+		"blocks = -1",
+	};
+	struct fixture *f = *state;
+	char sql[80];
+
+	enrol_all(f->st);
+	settle(f->st);
+	for (size_t i = 0; i < ARRAY_LEN(damages); i++) {
+		snprintf(sql, sizeof(sql), "UPDATE mailboxes SET %s",
+		    damages[i]);
+		change(f, sql);
+		assert_int_equal(put(f->st, &alice, &bob, 3, "x"), ERR_IO);
+		change(f,
+		    "UPDATE mailboxes SET nextMessage = 1, messages = 0,"
+		    " messageBytes = 0, chunks = 0, chunkBytes = 0, blocks = 0");
+	}
+	assert_int_equal(put(f->st, &alice, &bob, 3, "x"), 0);
+	settle(f->st);
+	/* what is not in the counters yet */
+	change(f, "UPDATE messages SET ID = 4294967295");
+	assert_int_equal(put(f->st, &alice, &bob, 3, "x"), ERR_IO);
+}
+
+static void
 test_no_space_for_a_piece(void **state)
 {
 	struct fixture *f = *state;
@@ -1003,6 +1036,7 @@ main(void)
 		ON(SQLITE, test_orphans_go_at_the_start),
 		ON(SQLITE, test_files_that_go_leave_nothing_open),
 		ON(SQLITE, test_a_piece_that_is_damaged),
+		ON(SQLITE, test_a_counter_that_is_damaged),
 		ON(SQLITE, test_no_space_for_a_piece),
 		ON(SQLITE, test_a_store_of_version_1),
 	};
