@@ -113,8 +113,9 @@ environment_new(const struct child_env *env, size_t n)
 	if (!list)
 		return NULL;
 	for (size_t i = 0; i < n; i++) {
-		if (asprintf(&list[i], "%s=%s", env[i].name, env[i].value) <
-		    0) {
+		const struct child_env *e = &env[i];
+
+		if (asprintf(&list[i], "%s=%s", e->name, e->value) < 0) {
 			environment_free(list, i);
 			return NULL;
 		}
