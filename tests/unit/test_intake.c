@@ -149,7 +149,7 @@ any_order(void **state)
 	static const size_t order[] = { 4, 0, 3, 1, 7, 2, 6, 5 };
 	struct stage *st = *state;
 	struct stage_message m[8], shuffled[8];
-	char text[8];
+	char text[12];
 
 	stage_shake(st, &st->bob, true);
 	for (int i = 0; i < 8; i++) {
@@ -752,7 +752,7 @@ former_sessions_decrypt(void **state)
 	struct stage *st = *state;
 	struct puppet was[6];
 	struct stage_message m;
-	char text[8];
+	char text[12];
 
 	for (int i = 0; i < 6; i++) {
 		stage_shake(st, &st->bob, i % 2 == 0);
@@ -861,7 +861,7 @@ held_are_capped(void **state)
 	uint8_t finish[SHAKE_FINISH_LEN], other[SHAKE_FINISH_LEN];
 	struct stage_message m[66], carols;
 	struct puppet carol;
-	char text[8];
+	char text[12];
 
 	puppet_make(&carol, 3, "carol");
 	stage_pin(st, &carol);
