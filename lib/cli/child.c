@@ -182,5 +182,5 @@ child_run(char *const argv[], const struct child_env *env, size_t env_n,
 		close(fd);
 	}
 	environment_free(list, env_n);
-	return r < 0 ? r : await(pid, status);
+	return r == 0 ? await(pid, status) : r;
 }

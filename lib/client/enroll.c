@@ -261,7 +261,8 @@ enroll_read_invite(char out[static INVITE_LEN + 1], const char *file)
 	r = file_read(fd, text, sizeof(text), FILE_HERE, &len, file);
 	if (!piped)
 		close(fd);
-	while (len > 0 && memchr(" \t\r\n", text[len - 1], 4))
+	while (len > 0 && text[len - 1] != '\0' &&
+	    strchr(" \t\r\n", text[len - 1]))
 		len--;
 	if (r == 0 && (len != INVITE_LEN || memchr(text, '\0', len)))
 		r = err_set(ERR_USAGE, "%s: an invite has %d characters", file,

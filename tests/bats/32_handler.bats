@@ -266,7 +266,7 @@ null'
 	say one
 	for n in 1 2 3; do
 		run bob sentinel-pull --max-tries 2 -- \
-		    sh -c 'echo >>"$LOG"; kill -KILL $PPID; sleep 60'
+		    sh -c 'echo >>"$LOG"; kill -KILL $PPID; exec sleep 60'
 	done
 	[ "$(wc -l <"$LOG")" = 2 ]
 	run bob sentinel-pull --dead --get body

@@ -20,7 +20,7 @@ load starved
 }
 
 @test "E8: power cuts of two key files: nothing told is lost, no key used twice" {
-	power_cuts powerkeys --cuts 40
+	power_cuts powerkeys --cuts 15
 }
 
 @test "E8: control: SQLite with synchronous=NORMAL loses what was told" {

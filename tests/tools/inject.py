@@ -169,11 +169,13 @@ class Memory(Injector):
         status, asked = self.execute(first, last)
         with open(self.err, encoding="utf-8", errors="replace") as err:
             said = err.read()
-        if status == 99 and "AsanThread::ThreadStart" in said:
-            return True     # where a sanitizer itself has no memory to go on
+        # a sanitizer itself has no memory to go on: as if it were killed
+        killed = status == 99 and "AsanThread::ThreadStart" in said
+        status = -9 if killed else status
         on = " on" if last == EVER else ""
         trouble = self.after(f"memory {first}{on}", status)
-        if status not in (0, 1, 3) or asked < first and status != 0:
+        if not killed and (status not in (0, 1, 3) or
+                           asked < first and status != 0):
             trouble = f"ended with {status}"
         if trouble:
             sys.exit(f"memory {first}{on}: {trouble}{said}")
