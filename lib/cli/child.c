@@ -166,21 +166,30 @@ start(char *const argv[], char *const env[], int input, pid_t *pid)
 	return *pid < 0 ? err_sys(ERR_IO, "a new process") : 0;
 }
 
+static int
+run(char *const argv[], char *const env[], const void *input, size_t len,
+    int *status)
+{
+	int fd, r = hold(&fd, input, len);
+	pid_t pid;
+
+	if (r < 0)
+		return r;
+	r = start(argv, env, fd, &pid);
+	close(fd);
+	return r < 0 ? r : await(pid, status);
+}
+
 int
 child_run(char *const argv[], const struct child_env *env, size_t env_n,
     const void *input, size_t len, int *status)
 {
 	char **list = environment_new(env, env_n);
-	int fd, r;
-	pid_t pid;
+	int r;
 
 	if (!list)
 		return err_set(ERR_NOMEM, "a new process");
-	r = hold(&fd, input, len);
-	if (r == 0) {
-		r = start(argv, list, fd, &pid);
-		close(fd);
-	}
+	r = run(argv, list, input, len, status);
 	environment_free(list, env_n);
-	return r == 0 ? await(pid, status) : r;
+	return r;
 }
