@@ -360,7 +360,11 @@ before_pull_handled() {
 
 # each record was handed over, the first before the second was
 after_pull_handled() {
+	local lock=$BATS_TEST_TMPDIR/bob.key.pull
+
 	ended
+	# the child of who was killed has it until it is another program
+	[ ! -e "$lock" ] || flock -w 10 "$lock" true
 	as bob sentinel-pull -- sh -c 'cat >>"$HANDLED"'
 	[ "$(jq -r .body "$HANDLED" | awk '!seen[$0]++' | xargs)" = 'one two' ]
 	[ "$(rows bob 'SELECT count(*), count(record) FROM inbox')" = '4|0' ]
