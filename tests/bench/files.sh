@@ -4,8 +4,9 @@
 # sealing and the channel's records cost together on one core.  Then what one
 # sentinel-send of others takes, at rest and during a transfer, and what two
 # commits of a key file take at these times, which is up to the disk; what was
-# pulled meanwhile, a few GiB, is removed at the end.  Two JSON lines: MiB/s, the most memory in KiB, milliseconds.  Run by make bench, which
-# sets SENTINEL_BIN, SENTINEL_TOOLS and SENTINEL_BENCH.
+# pulled meanwhile, a few GiB, is removed at the end.  Two JSON lines: MiB/s,
+# the most memory in KiB, milliseconds.  Run by make bench, which sets
+# SENTINEL_BIN, SENTINEL_TOOLS and SENTINEL_BENCH.
 set -eu
 mib=${1:-1024}
 rounds=3
