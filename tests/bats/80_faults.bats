@@ -20,7 +20,7 @@ load starved
 }
 
 @test "E8: power cuts of two key files: nothing told is lost, no key used twice" {
-	power_cuts powerkeys --cuts 15
+	power_cuts powerkeys --cuts 40
 }
 
 @test "E8: control: SQLite with synchronous=NORMAL loses what was told" {
@@ -54,7 +54,7 @@ load starved
 
 @test "E9: no memory for a command: it says so, and nothing is half done" {
 	relay_start
-	each_command 1499
+	each_command 997
 }
 
 @test "E9: no memory for register, send, pull: nothing is lost or repeated" {
@@ -84,9 +84,9 @@ load starved
 
 @test "E9: no memory for a file, sent or received" {
 	relay_start
-	each_sendfile --memory 1499
+	each_sendfile --memory 997
 	restart_people
-	each_receive --memory 1499
+	each_receive --memory 997
 }
 
 @test "F5: a key file cut short or with a flipped bit: 32 or 0, and no change" {

@@ -38,7 +38,7 @@ load ../bats/starved
 
 @test "E9: no memory at many places of a command" {
 	relay_start
-	each_command 7
+	each_command 5
 }
 
 @test "E9: no memory for register" {
@@ -100,11 +100,11 @@ load ../bats/starved
 
 @test "E9: no memory for a file, sent or received" {
 	relay_start
-	each_sendfile --memory 41
+	each_sendfile --memory 23
 	each_stdin 127
 	each_offer 199
 	restart_people
-	each_receive --memory 83
+	each_receive --memory 23
 }
 
 @test "E9: no memory for trust and rotate" {
