@@ -12,7 +12,7 @@ CALLS=$CALLS,pwrite64/6,fcntl/18
 FEW=write,ftruncate,sendto,recvfrom,fdatasync/2,pwrite64/8,fcntl/27
 
 setup() {
-	relay_start
+	relay_start --registration-burst 100000
 }
 
 @test "kill -9 of register" {

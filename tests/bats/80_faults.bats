@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # What fails beneath: the power, the memory, the disk, the bytes of the key
-# file.  tests/slow/80_faults.bats takes many more of each.
+# file.  tests/slow/80_faults.bats and 80_starved.bats take many more of each.
 #
 # Of the same rows stand elsewhere: E1, E2, C17, C18, F15 in 53_relay_crash, E4,
 # E5 in 61_killed, F8 in 62_commit_first, B6 in 65_outbox.

@@ -23,18 +23,22 @@ save() {
 	local name
 
 	for name; do
-		cp -p "$BATS_TEST_TMPDIR/$name.key" "$BATS_TEST_TMPDIR/$name.saved"
+		mkdir -p "$BATS_TEST_TMPDIR/saved.$name"
+		cp -p "$BATS_TEST_TMPDIR/$name.key" "$BATS_TEST_TMPDIR/saved.$name"
 	done
 }
 
+# restore NAME...: two programs however many there are, for they cost most of
+# the time of a point
 restore() {
-	local name
+	local name old=() new=()
 
 	for name; do
-		rm -f "$BATS_TEST_TMPDIR/$name.key-journal" \
-		    "$BATS_TEST_TMPDIR/$name.key.mark"
-		cp -p "$BATS_TEST_TMPDIR/$name.saved" "$BATS_TEST_TMPDIR/$name.key"
+		old+=("$BATS_TEST_TMPDIR/$name.key"{-journal,.mark})
+		new+=("$BATS_TEST_TMPDIR/saved.$name/$name.key")
 	done
+	rm -f "${old[@]}"
+	cp -p "${new[@]}" "$BATS_TEST_TMPDIR"
 }
 
 # "TYPE HEX" of all that waits at the running relay, which lends its store to

@@ -6,7 +6,7 @@ load ../bats/tools
 load ../bats/killed
 
 setup() {
-	relay_start
+	relay_start --registration-burst 100000
 }
 
 @test "kill -9 of register" {
