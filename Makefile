@@ -226,15 +226,17 @@ cover:
 # what SECURITY.md promises, one by one: make trial T=A6
 trial: all $(TOOLS)
 	@scripts/trial '$(T)'
-# what takes too long for every change; the longest are the first, for what
-# they need is there by then, and nothing else begins before make has seen that
-check-slow: export FUZZ_TIME := 20
+# what takes too long for every change, and what takes longest first
+check-slow: export FUZZ_TIME := 10
 check-slow: all tools
-	$(Q)$(MAKE) mutants check-slow-bats check-valgrind check-threads fuzz
+	$(Q)$(MAKE) mutants check-slow-bats check-valgrind check-rest
+# other builds, which need nothing of this one, and so would be the first
+check-rest: all tools
+	$(Q)$(MAKE) check-threads fuzz
 check-slow-bats: $(filter slow-61% slow-80%,$(slow)) $(slow)
 # files on their way, and the relay
-THREADED := 40_% 41_% 5% 62_% 67_%
-check-threads: | $(B)/flags $(B)/list
+THREADED := 40_% 41_% 50_% 52_% 53_% 57_% 58_% 62_% 67_%
+check-threads:
 	$(Q)$(MAKE) VARIANT=tsan check-unit $(addprefix bats-,$(filter $(THREADED),$(BATS:tests/bats/%.bats=%)))
 # what is pure or parses, and the key file's tables; tests/slow/82_* the commands
 MEMCHECK := valgrind -q --error-exitcode=99 --leak-check=full --errors-for-leak-kinds=definite
@@ -246,7 +248,7 @@ valgrind-%: $(B)/unit/test_%
 
 # --- fuzz, bench, lint ------------------------------------------------------
 FUZZ_TIME ?= 60
-fuzz: | $(B)/flags $(B)/list
+fuzz:
 	$(Q)$(MAKE) VARIANT=fuzz run-fuzz
 fuzzing := $(FUZ_SRC:tests/fuzz/fuzz_%.c=run-fuzz-%)
 run-fuzz: $(fuzzing)
@@ -336,7 +338,7 @@ help:
 	@echo 'check       house rules, unit tests, fuzz corpora, bats      check-{house,unit,replay,bats}'
 	@echo 'asan tsan cover debug    the same tests in another variant'
 	@echo 'mutants     guards taken away one at a time: a test must fail for each'
-	@echo 'check-slow  check-slow-bats, check-valgrind, mutants, check-threads (a part of tsan), and every fuzz target for 20 seconds'
+	@echo 'check-slow  check-slow-bats, check-valgrind, mutants, check-threads (a part of tsan), and every fuzz target for 10 seconds'
 	@echo 'trial       the tests of one trial of tests/trials.txt: make trial T=A6'
 	@echo 'lint        one by one: $(LINTS:%=lint-%)'
 	@echo 'generated   completions and sentinel-json(5), made again from their tables'
@@ -345,7 +347,7 @@ help:
 	@echo 'VARIANT=release|debug|asan|tsan|cover  WERROR=1  V=1  CC= CFLAGS= LDFLAGS= PREFIX= DESTDIR= BUILD='
 	@echo 'T=GLOB      only the tests of that name: make check-unit T=frame, make fuzz T=id'
 
-.PHONY: all tools check check-house check-unit check-replay check-bats check-slow check-slow-bats check-valgrind check-threads trial $(house) $(unit) \
+.PHONY: all tools check check-house check-unit check-replay check-bats check-slow check-slow-bats check-valgrind check-rest check-threads trial $(house) $(unit) \
         $(replay) $(bats) $(slow) asan tsan cover debug mutants fuzz run-fuzz $(fuzzing) bench format lint \
         lint-each analyze-each $(LINTS:%=lint-%) install uninstall generated session dist deb clean help FORCE
 .DELETE_ON_ERROR:

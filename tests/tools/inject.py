@@ -94,9 +94,14 @@ class Shell:
 
 
 class Injector:
+    """Most points change no file: BEFORE has nothing to restore then, and AFTER
+    is not asked twice about the same end."""
+
     def __init__(self, args):
         self.args = args
         self.run = 0
+        self.found, self.untouched = b"", False
+        self.passed = set()
         self.directory = tempfile.TemporaryDirectory()
         base = os.path.join(self.directory.name, "")
         self.out, self.err, self.trace = base + "o", base + "e", base + "t"
@@ -107,11 +112,26 @@ class Injector:
                             "TRACE": self.trace}
         self.shell = Shell(base + "s", self.environment)
 
+    def files(self):
+        """A digest of all files of the test, the relay's as well."""
+        digest = hashlib.blake2b()
+        for path in sorted(Path(os.environ["BATS_TEST_TMPDIR"]).rglob("*")):
+            if VARIES.search(path.name):
+                continue
+            with contextlib.suppress(FileNotFoundError):
+                digest.update(f"{path} {path.stat().st_mode}".encode())
+                if path.is_file():
+                    digest.update(path.read_bytes())
+        return digest.digest()
+
     def start_over(self):
+        if self.untouched:
+            return
         self.run += 1
         trouble = self.shell.run(self.args.before, RUN=str(self.run))
         if trouble:
             sys.exit(f"before the command: {trouble}")
+        self.found = self.files()
 
     def spawn(self, *tracer, **more):
         """The status of the command, from the start."""
@@ -136,9 +156,25 @@ class Injector:
         with open(self.trace, encoding="ascii", errors="replace") as f:
             return status, f.read()
 
+    def is_untouched(self):
+        """No file has changed, and nothing was sent that may yet change one.
+        Of a call that failed AFTER asks for more."""
+        return not self.args.error and \
+            b"sendto(" not in Path(self.trace).read_bytes() and \
+            self.files() == self.found
+
     def after(self, point, status):
-        return self.shell.run(self.args.after, RUN=str(self.run), POINT=point,
-                              STATUS=str(status))
+        """None when it went well, else what was wrong."""
+        end = status, Path(self.out).read_bytes(), Path(self.err).read_bytes()
+        self.untouched = self.is_untouched()
+        if self.untouched and end in self.passed:
+            return None
+        untouched, self.untouched = self.untouched, False
+        trouble = self.shell.run(self.args.after, RUN=str(self.run),
+                                 POINT=point, STATUS=str(status))
+        if untouched and not trouble:
+            self.passed.add(end)
+        return trouble
 
     def record(self):
         """The system calls of the command, in order, by name."""
@@ -179,16 +215,10 @@ class Injector:
 
 
 class Memory(Injector):
-    """The same for requests of memory, which are not system calls.
-
-    There are many, and most of them change no file.  What a run has left as it
-    found it is not restored, and AFTER is not asked twice about the same end.
-    """
+    """The same for requests of memory, which are not system calls."""
 
     def __init__(self, args):
         super().__init__(args)
-        self.found, self.left = b"", None
-        self.passed = set()
         self.shared = os.path.join(self.directory.name, "m")
         with open(self.trace, "wb"):
             pass
@@ -201,35 +231,6 @@ class Memory(Injector):
         status = self.spawn(LD_PRELOAD=library, TEST_MEMORY=self.shared)
         with open(self.shared, "rb") as shared:
             return status, ASKED.unpack(shared.read())[0]
-
-    def files(self):
-        """A digest of all files of the test, the relay's as well."""
-        digest = hashlib.blake2b()
-        for path in sorted(Path(os.environ["BATS_TEST_TMPDIR"]).rglob("*")):
-            if VARIES.search(path.name):
-                continue
-            with contextlib.suppress(FileNotFoundError):
-                digest.update(f"{path} {path.stat().st_mode}".encode())
-                if path.is_file():
-                    digest.update(path.read_bytes())
-        return digest.digest()
-
-    def start_over(self):
-        if self.left != self.found:
-            super().start_over()
-            self.found = self.files()
-
-    def after(self, point, status):
-        end = status, Path(self.out).read_bytes(), Path(self.err).read_bytes()
-        self.left = self.files()
-        same = self.left == self.found
-        if same and end in self.passed:
-            return None
-        self.left = None
-        trouble = super().after(point, status)
-        if same and not trouble:
-            self.passed.add(end)
-        return trouble
 
     def play(self, first, last):
         """Whether it asked that often."""
