@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# tests/bats/61_killed.bats with every system call.
+# tests/bats/61_killed.bats with every system call (tests/tools/inject.py).
 
 load ../bats/helper
 load ../bats/tools

@@ -18,7 +18,9 @@ succeed, also after the undisturbed command.  AFTER finds in its environment
   TRACE     a file with its sendto calls and those of that name (strace -y)
 
 and both find RUN, which also stands for {run} in COMMAND.  With --calls only
-these calls count, of the /STEP ones the first and then every STEPth.
+these calls count, of the /STEP ones the first and then every STEPth.  Without
+it a kill before a call counts for the kill after it as well, where the call
+changes nothing that outlives the process (INWARD).
 
 A point that a run did not reach is tried again, for timing moves a few.  How
 often a command waits for a stream and reads from it depends on the pieces in
@@ -53,6 +55,13 @@ ASKED = struct.Struct("=QQQQ")  # how often, first and last failure, process
 EVER = 2**64 - 1
 CALL = re.compile(r"^(\w+)\(", re.MULTILINE)
 HIT = re.compile(r"\(INJECTED\)$|\+\+\+ killed by SIGKILL", re.MULTILINE)
+# what changes nothing outside of the process
+INWARD = frozenset("""access arch_prctl brk clock_gettime clock_nanosleep
+    faccessat2 fcntl flock fstat getcwd getegid geteuid getgid getpid
+    getrandom getsockopt gettid getuid lseek madvise mlock mlock2 mmap
+    mprotect munlock munmap newfstatat poll ppoll prctl pread64 prlimit64
+    read recvfrom rseq rt_sigaction rt_sigprocmask set_robust_list
+    set_tid_address setsockopt socket statx uname""".split())
 VARIES = re.compile(r"\.log$|-shm$")
 # a bash for each line costs more than most lines do: one forks for each
 SHELL = """
@@ -194,11 +203,14 @@ class Injector:
         calls = self.record()
         least &= collections.Counter(calls)
         seen = collections.Counter()
-        for name in calls:
+        for before, name in zip([None, *calls], calls):
             seen[name] += 1
-            step = steps.get(name, 0 if steps else 1)
-            if step and name != "execve" and seen[name] <= least[name] \
-                    and (seen[name] - 1) % step == 0:
+            if steps:
+                step = steps.get(name)
+                wanted = step and (seen[name] - 1) % step == 0
+            else:
+                wanted = self.args.error or before not in INWARD
+            if wanted and name != "execve" and seen[name] <= least[name]:
                 yield name, seen[name]
 
     def try_point(self, fault, name, number):
