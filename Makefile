@@ -229,13 +229,13 @@ trial: all $(TOOLS)
 # what takes too long for every change, and what takes longest first
 check-slow: export FUZZ_TIME := 10
 check-slow: all tools
-	$(Q)$(MAKE) mutants check-slow-bats check-valgrind check-rest
+	$(Q)$(MAKE) check-slow-bats check-valgrind check-rest
 # other builds, which need nothing of this one, and so would be the first
 check-rest: all tools
 	$(Q)$(MAKE) check-threads fuzz
 check-slow-bats: $(filter slow-61% slow-80%,$(slow)) $(slow)
-# files on their way, and the relay
-THREADED := 40_% 41_% 50_% 52_% 53_% 57_% 58_% 62_% 67_%
+# files on their way, and what the relay has threads for
+THREADED := 40_% 41_% 5% 62_% 67_%
 check-threads:
 	$(Q)$(MAKE) VARIANT=tsan check-unit $(addprefix bats-,$(filter $(THREADED),$(BATS:tests/bats/%.bats=%)))
 # what is pure or parses, and the key file's tables; tests/slow/82_* the commands
@@ -338,7 +338,7 @@ help:
 	@echo 'check       house rules, unit tests, fuzz corpora, bats      check-{house,unit,replay,bats}'
 	@echo 'asan tsan cover debug    the same tests in another variant'
 	@echo 'mutants     guards taken away one at a time: a test must fail for each'
-	@echo 'check-slow  check-slow-bats, check-valgrind, mutants, check-threads (a part of tsan), and every fuzz target for 10 seconds'
+	@echo 'check-slow  check-slow-bats, check-valgrind, check-threads (a part of tsan), and every fuzz target for 10 seconds'
 	@echo 'trial       the tests of one trial of tests/trials.txt: make trial T=A6'
 	@echo 'lint        one by one: $(LINTS:%=lint-%)'
 	@echo 'generated   completions and sentinel-json(5), made again from their tables'

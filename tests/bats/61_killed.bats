@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # Killed at its system calls, a command leaves a key file that opens and is
-# completed by repeating it.  tests/slow/61_killed.bats takes every call.
+# completed by repeating it.  tests/slow/61_killed.bats takes every call that is
+# to be told from the one before.
 
 load helper
 load tools

@@ -355,8 +355,6 @@ each_pull_messages() {
 	    sentinel-pull -k "$BATS_TEST_TMPDIR/bob.key"
 }
 
-export HANDLED=$BATS_TEST_TMPDIR/handled
-
 before_pull_handled() {
 	before_pull_messages
 	rm -f "$HANDLED"
@@ -376,6 +374,7 @@ after_pull_handled() {
 }
 
 each_pull_handled() {
+	export HANDLED=$BATS_TEST_TMPDIR/handled
 	POINT_FUNCTIONS=(before_pull_messages before_pull_handled
 	    after_pull_handled)
 	handshake_until 8

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * For LD_PRELOAD: memory that runs out.  $TEST_MEMORY is a file with four
- * numbers of 8 bytes, which another process may change while this one runs:
- * how often memory was asked for, the first and the last time that there is
- * none, and the process that this is about: 0 becomes the first that comes, so
- * programs that it starts have memory.  The C library's own requests count as
- * well, locked memory as one.
+ * For LD_PRELOAD: memory that runs out.  $TEST_MEMORY is a file with numbers of
+ * 8 bytes, which another process may change while this one runs: how often
+ * memory was asked for, the first and the last time that there is none, the
+ * process that this is about (0 becomes the first that comes, so programs that
+ * it starts have memory), and how often that one sent.  The C library's own
+ * requests count as well, locked memory as one.
  */
 #include <dlfcn.h>
 #include <errno.h>
@@ -15,10 +15,12 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 static struct {
-	_Atomic uint64_t asked, first, last, process;
+	_Atomic uint64_t asked, first, last, process, sent;
 } * shared;
 
 __attribute__((constructor)) static void
@@ -113,6 +115,14 @@ aligned_alloc(size_t boundary, size_t len)
 
 	NEXT(next);
 	return is_out() ? NULL : next(boundary, len);
+}
+
+ssize_t
+send(int fd, const void *bytes, size_t len, int flags)
+{
+	if (shared)
+		atomic_fetch_add(&shared->sent, 1);
+	return syscall(SYS_sendto, fd, bytes, len, flags, NULL, 0);
 }
 
 void *sodium_malloc(size_t len);

@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
-# tests/bats/61_killed.bats with every system call (tests/tools/inject.py).
+# tests/bats/61_killed.bats with every system call that is to be told from the one
+# before (tests/tools/inject.py).
 
 load ../bats/helper
 load ../bats/tools

@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# tests/bats/80_faults.bats with many more of each.
+# tests/bats/80_faults.bats with many more of each; memory: 80_starved.bats.
 
 load ../bats/helper
 load ../bats/tools

@@ -45,23 +45,27 @@ import struct
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 TRIES = 8               # to reach a point
 TIMEOUT = 60            # seconds a run
 ARRIVAL = {"recvfrom", "poll", "ppoll"}
 NEVER = "never reached"
-ASKED = struct.Struct("=QQQQ")  # how often, first and last failure, process
+# how often, first and last failure, process, how much was sent
+ASKED = struct.Struct("=QQQQQ")
 EVER = 2**64 - 1
+SETTLE = 0.03           # seconds, for what a relay writes that nobody awaits
 CALL = re.compile(r"^(\w+)\(", re.MULTILINE)
 HIT = re.compile(r"\(INJECTED\)$|\+\+\+ killed by SIGKILL", re.MULTILINE)
-# what changes nothing outside of the process
-INWARD = frozenset("""access arch_prctl brk clock_gettime clock_nanosleep
-    faccessat2 fcntl flock fstat getcwd getegid geteuid getgid getpid
-    getrandom getsockopt gettid getuid lseek madvise mlock mlock2 mmap
-    mprotect munlock munmap newfstatat poll ppoll prctl pread64 prlimit64
-    read recvfrom rseq rt_sigaction rt_sigprocmask set_robust_list
-    set_tid_address setsockopt socket statx uname""".split())
+# what changes nothing outside of the process, and waits for nobody
+INWARD = frozenset("""access arch_prctl brk clock_gettime faccessat2 fcntl
+    flock fstat getcwd getegid geteuid getgid getpid getrandom getsockopt
+    gettid getuid lseek madvise mlock mlock2 mmap mprotect munlock munmap
+    newfstatat prctl pread64 prlimit64 read rseq rt_sigaction
+    rt_sigprocmask set_robust_list set_tid_address setsockopt socket statx
+    uname""".split())
+# the relay's log, and what SQLite shares in memory
 VARIES = re.compile(r"\.log$|-shm$")
 # a bash for each line costs more than most lines do: one forks for each
 SHELL = """
@@ -103,8 +107,11 @@ class Shell:
 
 
 class Injector:
-    """Most points change no file: BEFORE has nothing to restore then, and AFTER
-    is not asked twice about the same end."""
+    """Runs a command once for each point.
+
+    Most points change no file: BEFORE has nothing to restore then, and AFTER
+    is not asked twice about the same end.
+    """
 
     def __init__(self, args):
         self.args = args
@@ -122,7 +129,8 @@ class Injector:
         self.shell = Shell(base + "s", self.environment)
 
     def files(self):
-        """A digest of all files of the test, the relay's as well."""
+        """A digest of all files of the test, the relay's as well, but for
+        those that vary."""
         digest = hashlib.blake2b()
         for path in sorted(Path(os.environ["BATS_TEST_TMPDIR"]).rglob("*")):
             if VARIES.search(path.name):
@@ -152,6 +160,7 @@ class Injector:
                 subprocess.Popen([*tracer, *command], stdin=given, stdout=out,
                                  stderr=err,
                                  env={**self.environment, **more}) as process:
+            # wait(TIMEOUT) would look each 50 ms
             ended = os.pidfd_open(process.pid)
             if not select.select([ended], [], [], TIMEOUT)[0]:
                 process.kill()
@@ -167,7 +176,7 @@ class Injector:
 
     def is_untouched(self):
         """No file has changed, and nothing was sent that may yet change one.
-        Of a call that failed AFTER asks for more."""
+        After a call that failed AFTER reads TRACE as well."""
         return not self.args.error and \
             b"sendto(" not in Path(self.trace).read_bytes() and \
             self.files() == self.found
@@ -203,15 +212,17 @@ class Injector:
         calls = self.record()
         least &= collections.Counter(calls)
         seen = collections.Counter()
-        for before, name in zip([None, *calls], calls):
+        due = True
+        for name in calls:
             seen[name] += 1
+            wanted = self.args.error or due
             if steps:
                 step = steps.get(name)
                 wanted = step and (seen[name] - 1) % step == 0
-            else:
-                wanted = self.args.error or before not in INWARD
             if wanted and name != "execve" and seen[name] <= least[name]:
                 yield name, seen[name]
+                due = False
+            due = due or name not in INWARD
 
     def try_point(self, fault, name, number):
         """None when it went well, else what was wrong."""
@@ -238,11 +249,14 @@ class Memory(Injector):
     def execute(self, first, last):
         """The status of a run from the start, and how often it asked."""
         with open(self.shared, "wb") as shared:
-            shared.write(ASKED.pack(0, first, last, 0))
+            shared.write(ASKED.pack(0, first, last, 0, 0))
         library = os.path.join(os.environ["SENTINEL_TOOLS"], "memory.so")
         status = self.spawn(LD_PRELOAD=library, TEST_MEMORY=self.shared)
         with open(self.shared, "rb") as shared:
-            return status, ASKED.unpack(shared.read())[0]
+            asked, *_, sent = ASKED.unpack(shared.read())
+        if sent:
+            time.sleep(SETTLE)
+        return status, asked
 
     def play(self, first, last):
         """Whether it asked that often."""

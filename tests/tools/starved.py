@@ -31,7 +31,8 @@ from relay import BUSY, PATIENCE, Gone, Person, Relay, Wrong
 
 INTERNAL = 11
 TEXT, PIECE = 3, 4
-ASKED = struct.Struct("=QQQQ")  # how often, first and last failure, process
+# how often, first and last failure, process, how much was sent
+ASKED = struct.Struct("=QQQQQ")
 EVER = 2**64 - 1
 BEFORE = [(TEXT, b"first" * 50), (PIECE, b"piece" * 4000), (TEXT, b"last")]
 
@@ -49,12 +50,12 @@ class Memory:
                        f"{os.environ['SENTINEL_TOOLS']}/memory.so"]
 
     def ends(self, first, last):
-        ASKED.pack_into(self.map, 0, 0, first, last, 0)
+        ASKED.pack_into(self.map, 0, 0, first, last, 0, 0)
 
     def is_back(self):
         """How often there was a request in between."""
         asked, *_ = ASKED.unpack_from(self.map)
-        ASKED.pack_into(self.map, 0, 0, EVER, EVER, 0)
+        ASKED.pack_into(self.map, 0, 0, EVER, EVER, 0, 0)
         return asked
 
 
