@@ -26,11 +26,11 @@ stopping() {
 	[ "$(grep -c '"event":"stopping"' "$BATS_TEST_TMPDIR/relay.log")" = "$1" ]
 }
 
-# lasts PID N: whether it is still there after N looks, 20 ms apart
+# lasts PID N: whether it is still there after N tenths of a second
 lasts() {
-	local n
+	local end=$((${EPOCHREALTIME/[.,]/} + $2 * 100000))
 
-	for ((n = 0; n < $2; n++)); do
+	while ((${EPOCHREALTIME/[.,]/} < end)); do
 		case $(cut -d ' ' -f 3 "/proc/$1/stat" 2>/dev/null) in
 		Z|'') return 1 ;;
 		esac
