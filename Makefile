@@ -227,7 +227,7 @@ cover:
 trial: all $(TOOLS)
 	@scripts/trial '$(T)'
 # what takes too long for every change, and what takes longest first
-check-slow: export FUZZ_TIME := 10
+check-slow: export FUZZ_TIME := 20
 check-slow: all tools
 	$(Q)$(MAKE) check-slow-bats check-valgrind check-rest
 # other builds, which need nothing of this one, and so would be the first
@@ -338,7 +338,7 @@ help:
 	@echo 'check       house rules, unit tests, fuzz corpora, bats      check-{house,unit,replay,bats}'
 	@echo 'asan tsan cover debug    the same tests in another variant'
 	@echo 'mutants     guards taken away one at a time: a test must fail for each'
-	@echo 'check-slow  check-slow-bats, check-valgrind, check-threads (a part of tsan), and every fuzz target for 10 seconds'
+	@echo 'check-slow  check-slow-bats, check-valgrind, check-threads (a part of tsan), and every fuzz target for 20 seconds'
 	@echo 'trial       the tests of one trial of tests/trials.txt: make trial T=A6'
 	@echo 'lint        one by one: $(LINTS:%=lint-%)'
 	@echo 'generated   completions and sentinel-json(5), made again from their tables'

@@ -107,10 +107,10 @@ next'
 	kill "$pid"
 	until_true stopping 1
 	# who takes his answer is given a second
-	lasts "$pid" 15 || fail 'the first one has ended it'
+	lasts "$pid" 20 || fail 'the first one has ended it'
 	kill "$pid"
 	until_true stopping 2
-	if lasts "$pid" 50; then
+	if lasts "$pid" 20; then
 		kill -KILL "$pid"
 		fail 'it goes on'
 	fi

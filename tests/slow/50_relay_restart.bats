@@ -13,7 +13,7 @@ load ../bats/drain
 	kill "$pid"
 	until_true stopping 1
 	# nine seconds, and what a busy machine adds
-	if lasts "$pid" 300; then
+	if lasts "$pid" 200; then
 		kill -KILL "$pid"
 		fail 'it goes on'
 	fi
