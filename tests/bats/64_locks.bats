@@ -170,6 +170,10 @@ after'
 
 # all_of N COMMAND...: so many at once, {} is which; all of them succeed
 all_of() {
+	# a sanitizer makes everything slower, whatever is waited for too
+	case $SENTINEL_BIN in
+	*/asan/* | */tsan/*) export SENTINEL_LOCK_TIMEOUT=60 ;;
+	esac
 	seq "$1" | xargs -P "$1" -I '{}' "${@:2}"
 }
 

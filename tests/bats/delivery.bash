@@ -56,7 +56,9 @@ killed_pulls() { # N
 	local n
 
 	for n in $(seq "$1"); do
-		pull >"$BATS_TEST_TMPDIR/read.$n" &
+		# itself, not a shell that waits for it
+		as bob exec "$SENTINEL_BIN/sentinel-pull" \
+		    >"$BATS_TEST_TMPDIR/read.$n" &
 		sleep "0.0$((RANDOM % 60 + 10))"
 		kill -KILL $! 2>/dev/null || :
 		wait $! || :
