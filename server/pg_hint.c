@@ -52,9 +52,8 @@ on_down(void *arg)
 	h->under_way = 0;
 }
 
-/* The ids of a notice. */
-static void
-take_hints(struct pg_hint *h, const char *text)
+void
+pg_hint_take(struct pg_hint *h, const char *text)
 {
 	const struct store *st = &h->link.pg->store;
 	char hex[TEXT_HEX_SIZE(ID_LEN)];
@@ -86,7 +85,7 @@ on_input(void *arg)
 	if (h->under_way == 0)
 		h->link.due = CLOCK_NEVER;
 	while ((notice = PQnotifies(h->link.c))) {
-		take_hints(h, notice->extra);
+		pg_hint_take(h, notice->extra);
 		PQfreemem(notice);
 	}
 }

@@ -29,6 +29,9 @@ void pg_hint_add(struct pg_hint *h, int32_t relay,
     const uint8_t id[static ID_LEN]);
 void pg_hint_flush(struct pg_hint *h);
 
+/* What a notice says: mail of the store for each id, up to what is not one. */
+void pg_hint_take(struct pg_hint *h, const char *text);
+
 /*
  * Any other statement that nobody waits for, nor asks about; its connection is
  * up.

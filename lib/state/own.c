@@ -9,7 +9,10 @@
 #include "crypto/noise.h"
 #include "state/db.h"
 
-#define SELECT "SELECT n, state, issued_at, static_sk, prekey_sk FROM own_keys "
+#define IS_SOUND \
+	"(state IN (1, 2) AND expires_at = 0 OR state = 3 AND expires_at > 0) "
+#define COLUMNS "n, state, " IS_SOUND ", issued_at, static_sk, prekey_sk "
+#define SELECT  "SELECT " COLUMNS "FROM own_keys "
 
 static struct colbox_place
 place(const char *column, int64_t n)
@@ -28,6 +31,8 @@ read_row(struct query *q, struct own *o)
 	const struct colbox_place prekey_sk = place("prekey_sk", n);
 
 	o->state = (enum own_state)query_get_enum(q, OWN_NEXT, OWN_FORMER);
+	if (!query_get_bool(q))
+		query_spoil(q, "state and end of a key pair");
 	o->issued_at = query_get_u64(q);
 	query_get_box(q, &static_sk, o->static_sk, KEY_LEN);
 	query_get_box(q, &prekey_sk, o->prekey_sk, KEY_LEN);
@@ -51,10 +56,12 @@ fetch(struct query *q, struct own *out, bool *found)
 	return r;
 }
 
+/* One that is damaged comes first: it may be the one that is looked for. */
 int
 own_get(struct keyfile *kf, enum own_state state, struct own *out, bool *found)
 {
-	struct query *q = query_of(keyfile_db(kf), SELECT "WHERE state = ?1");
+	struct query *q = query_of(keyfile_db(kf),
+	    SELECT "WHERE state = ?1 OR NOT " IS_SOUND "ORDER BY state = ?1");
 
 	query_bind_u64(q, state);
 	return fetch(q, out, found);

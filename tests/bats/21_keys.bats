@@ -314,7 +314,8 @@ carol requested' ]
 	# the first one is older at the relay now; a date it knows is not newer
 	bob sentinel-keys fetch alice >/dev/null
 	sqlite3 "$BATS_TEST_TMPDIR/old.key" \
-	    'UPDATE own_keys SET state = 1, issued_at = 1000 WHERE state = 3'
+	    'UPDATE own_keys SET state = 1, issued_at = 1000, expires_at = 0
+	    WHERE state = 3'
 	run as old sentinel-clients --get name
 	assert_output bob
 	run sqlite3 "$BATS_TEST_TMPDIR/old.key" \

@@ -3,6 +3,7 @@
 
 load helper
 load tools
+load files
 
 setup() {
 	relay_start
@@ -25,11 +26,6 @@ take() {
 check_sums() {
 	jq -r 'select(.type == "file") | "\(.blake2b)  \(.path)"' all |
 	    b2sum -c --quiet
-}
-
-# no part is left
-no_parts() {
-	[ "$(find in -name '.*.part')" = '' ]
 }
 
 # So many MiB of pieces are at the relay.
@@ -403,20 +399,11 @@ resumed() {
 }
 
 @test "the relay restarts, both sides go on by themselves" {
-	random 33554432 f
-	start alice sentinel-sendfile bob f --rate 24M
-	one=$!
-	start bob sentinel-pull -w 60 -n 1 --type file -o in
-	two=$!
-	for i in 1 2 3; do
-		sleep 0.3
-		relay_kill
-		relay_restart
-	done
-	wait $one
-	wait $two
-	cmp f in/f
-	no_parts
+	proxy_start
+	random 67108864 f
+	through_restarts 0.3 32M
+	# for each of them a window again, of 32 chunks, and what is around them
+	until_true proxy_total 67108864 $((67108864 + 5 * 33 * 262144))
 }
 
 @test "a crash between the name and the word: told, not received again" {

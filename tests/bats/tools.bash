@@ -33,6 +33,15 @@ proxy_passed() {
 	sed -n "$(($1 + 1))p" "$PROXY_LOG"
 }
 
+# proxy_total LEAST MOST: the connections that have ended, more than five, have
+# passed so many bytes together, each way
+proxy_total() {
+	awk -v least="$1" -v most="$2" '
+	NR > 1 { up += $1; down += $2 }
+	END { exit !(NR > 6 && up >= least && up <= most && down >= least &&
+	    down <= most) }' "$PROXY_LOG"
+}
+
 proxy_stop() {
 	kill "$PROXY_PID"
 	wait "$PROXY_PID" 2>/dev/null || :

@@ -161,6 +161,7 @@ static const struct {
 	{ field, NULL },
 	{ small_relay_timeline, "" },
 	{ small_relay_servers, NULL },
+	{ small_relay_notice, NULL },
 };
 
 static void

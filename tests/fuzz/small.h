@@ -11,5 +11,6 @@
 void small_relay_key(const char *file, const char *in, size_t len);
 void small_relay_timeline(const char *file, const char *in, size_t len);
 void small_relay_servers(const char *file, const char *text, size_t len);
+void small_relay_notice(const char *file, const char *text, size_t len);
 
 #endif

@@ -8,6 +8,7 @@
 #include "must.h"
 #include "server/relaykey.h"
 #ifdef WITH_LIBPQ
+#include "server/pg.h"
 #include "server/pg_fence.h"
 #include "server/pg_hosts.h"
 #include "server/pg_lib.h"
@@ -105,6 +106,39 @@ small_relay_servers(const char *file, const char *text, size_t len)
 	must(out.ports_n <= SANDBOX_PORTS && out.dirs_n <= SANDBOX_DIRS);
 }
 
+struct notice {
+	const char *text;
+	unsigned n;
+};
+
+static void
+on_mail(void *arg, const uint8_t *id)
+{
+	struct notice *seen = arg;
+	const char *at = seen->text + 2 * ID_LEN * seen->n++;
+
+	for (size_t i = 0; i < ID_LEN; i++) {
+		const char digits[] = { at[2 * i], at[2 * i + 1], '\0' };
+
+		must(strtoul(digits, NULL, 16) == id[i]);
+	}
+}
+
+void
+small_relay_notice(const char *file, const char *text, size_t len)
+{
+	static struct pg pg;
+	struct pg_hint h = { .link.pg = &pg };
+	struct notice seen = { .text = text };
+
+	(void)file;
+	(void)len;
+	pg.store.mail = on_mail;
+	pg.store.told_arg = &seen;
+	pg_hint_take(&h, text);
+	must(seen.n == strspn(text, "0123456789abcdefABCDEF") / (2 * ID_LEN));
+}
+
 #else
 
 void
@@ -117,6 +151,14 @@ small_relay_timeline(const char *file, const char *in, size_t len)
 
 void
 small_relay_servers(const char *file, const char *text, size_t len)
+{
+	(void)file;
+	(void)text;
+	(void)len;
+}
+
+void
+small_relay_notice(const char *file, const char *text, size_t len)
 {
 	(void)file;
 	(void)text;

@@ -3,7 +3,8 @@
  * For LD_PRELOAD: reads and writes are short, and often interrupted.  None
  * takes more than $TEST_SHORT bytes, which is no less than what a signalfd is
  * read with; every seventh is interrupted first, and every fifth of those on a
- * socket that does not wait has to.
+ * socket that does not wait has to.  The buffers of a socket, and of those that
+ * it accepts, are the smallest there are.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -86,6 +87,21 @@ send(int fd, const void *bytes, size_t len, int flags)
 	return is_disturbed(fd, true)
 	    ? -1
 	    : syscall(SYS_sendto, fd, bytes, some(len), flags, NULL, 0);
+}
+
+int
+socket(int domain, int type, int protocol)
+{
+	const int fd = (int)syscall(SYS_socket, domain, type, protocol);
+	const int least = 0;
+
+	if (fd >= 0) {
+		(void)setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &least,
+		    sizeof(least));
+		(void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &least,
+		    sizeof(least));
+	}
+	return fd;
 }
 
 /* as SQLite calls them */

@@ -3,6 +3,7 @@
 
 load ../bats/helper
 load ../bats/tools
+load ../bats/files
 
 setup() {
 	relay_start
@@ -39,6 +40,13 @@ kill_within() {
 	# at most a window of 64 chunks again for each kill
 	ids=$(relay_sql 'SELECT max(nextMessage) FROM mailboxes')
 	[ "$ids" -le $((chunks + 20 * 64 + 40)) ]
+}
+
+@test "the relay restarts five times: at most a twentieth more than the file" {
+	proxy_start
+	head -c 268435456 /dev/urandom >f
+	through_restarts 2 16M
+	until_true proxy_total 268435456 $((268435456 / 20 * 21))
 }
 
 @test "5 GiB to a sleeping recipient, no more memory than for a little" {

@@ -269,8 +269,9 @@ def main():
     parser.add_argument("--record")
     args = parser.parse_intermixed_args()
     host, port = args.target.rsplit(":", 1)
+    # as one piece, for others end at the same time
     proxy = Proxy((host, int(port)), lambda connection: print(
-        *map(len, connection.seen), flush=True))
+        "{} {}\n".format(*map(len, connection.seen)), end="", flush=True))
     proxy.mangle(*args.modes, only=args.only, record=args.record)
     print(proxy.port, flush=True)
     signal.pause()

@@ -243,6 +243,34 @@ refuses_swapped_columns(void **state)
 	assert_int_equal(own_get(s->kf, OWN_NEXT, &o, &found), ERR_CORRUPT);
 }
 
+/* Else it would seem that there is no current pair. */
+static void
+refuses_a_state_that_is_damaged(void **state)
+{
+	static const char *const damages[] = {
+		"UPDATE own_keys SET state = 3",
+		"UPDATE own_keys SET state = 0",
+		"UPDATE own_keys SET state = 6",
+		"UPDATE own_keys SET state = 2, expires_at = 1",
+		"UPDATE own_keys SET state = 3, expires_at = -1",
+	};
+	struct scratch *s = *state;
+	struct own o;
+	bool found;
+
+	date(s, NOW);
+	confirm(s, NOW);
+	for (size_t i = 0; i < ARRAY_LEN(damages); i++) {
+		scratch_close(s);
+		scratch_sql(s, damages[i]);
+		scratch_reopen(s);
+		assert_int_equal(own_get(s->kf, OWN_CURRENT, &o, &found),
+		    ERR_CORRUPT);
+		assert_int_equal(own_get(s->kf, OWN_NEXT, &o, &found),
+		    ERR_CORRUPT);
+	}
+}
+
 #define FRESH(test) \
 	cmocka_unit_test_setup_teardown(test, scratch_setup, scratch_teardown)
 
@@ -258,6 +286,7 @@ main(void)
 		FRESH(keeps_one_that_was_refused),
 		FRESH(signs_its_bundle),
 		FRESH(refuses_swapped_columns),
+		FRESH(refuses_a_state_that_is_damaged),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
