@@ -9,6 +9,7 @@
 #include "crypto/noise.h"
 #include "state/db.h"
 
+/* A former pair has an end, the current and the next one have none. */
 #define IS_SOUND \
 	"(state IN (1, 2) AND expires_at = 0 OR state = 3 AND expires_at > 0) "
 #define COLUMNS "n, state, " IS_SOUND ", issued_at, static_sk, prekey_sk "
