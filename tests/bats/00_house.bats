@@ -50,7 +50,20 @@ tap() {
 	assert_success
 }
 
-@test "a record that fits no schema fails the test that saw it" {
+@test "a record that fits no schema fails the file whose test saw it" {
+	local dir=$BATS_TEST_TMPDIR/tests
+
+	mkdir -p "$dir/bats"
+	ln -s "$ROOT/tests/tools" "$dir"
+	printf '%s\n' "load $ROOT/tests/bats/helper" '@test x {' \
+	    'echo [] >"$WITNESS_DIR/x"' '}' >"$dir/bats/x.bats"
+	run bats --formatter tap "$dir/bats/x.bats"
+	assert_failure
+	assert_output --partial 'not ok'
+	assert_output --partial 'records/1/x:1: no object'
+}
+
+@test "a record that fits no schema is told" {
 	command_is 'echo "{\"v\":1,\"type\":\"nonsense\"}"'
 	sentinel-send
 	run check_records

@@ -274,16 +274,18 @@ bob_knows() {
 }
 
 @test "bounded memory and time whatever standard input holds" {
-	local in=$BATS_TEST_TMPDIR/in limit=65536
+	local in=$BATS_TEST_TMPDIR/in limit=65536 seconds=3
 
-	case $SENTINEL_BIN in */asan/* | */tsan/*) limit=500000 ;; esac
+	case $SENTINEL_BIN in
+	*/asan/* | */tsan/*) limit=500000 seconds=12 ;;
+	esac
 	for make in "b'x' * 100000000" "b'[' * 6000000" \
 	    "b'{\"to\":[' + b'\"a\",' * 1500000 + b'\"\"]}'" \
 	    "b'{\"ref\":[' + b'{},' * 1500000 + b'0]}'" \
 	    "(b'[' + b'{},' * 9000 + b'0]\n') * 200" \
 	    "b'\n' * 3000"; do
 		python3 -c "import sys; sys.stdout.buffer.write($make)" >"$in"
-		run --separate-stderr as alice prlimit --cpu=3 \
+		run --separate-stderr as alice prlimit --cpu=$seconds \
 		    "$SENTINEL_TOOLS/peak" "$SENTINEL_BIN/sentinel-send" -b <"$in"
 		assert_failure 2
 		[ "$(tail -n 1 <<<"$stderr")" -lt "$limit" ] ||

@@ -7,6 +7,7 @@ load tools
 load killed
 
 setup() {
+	in_memory
 	relay_start
 }
 

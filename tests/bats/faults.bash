@@ -1,26 +1,13 @@
 # shellcheck shell=bash
 # Power cuts, damaged files, short reads: the same tests with some of them
-# (tests/bats) and with all (tests/slow).
+# (tests/bats) and with all (tests/slow).  With killed.bash.
 # shellcheck disable=SC2034,SC2153,SC2154
 
 export ASAN_OPTIONS=${ASAN_OPTIONS-}:verify_asan_link_order=0
 
-# a file system in memory, where there is one: a cut costs some files, and a
-# point half the time
 setup() {
-	MEMORY=$BATS_TEST_TMPDIR
-	[ ! -w /dev/shm ] || MEMORY=$(mktemp -d "/dev/shm/sentinel.XXXXXX")
-	BATS_TEST_TMPDIR=$MEMORY/people
-	mkdir "$BATS_TEST_TMPDIR"
+	in_memory
 	export BACKUP=$BATS_TEST_TMPDIR/backup SECRET=$BATS_TEST_TMPDIR/secret
-}
-
-teardown() {
-	local status=0
-
-	settle || status=$?
-	[[ $MEMORY != /dev/shm/sentinel.* ]] || rm -rf "$MEMORY"
-	return $status
 }
 
 # power_cuts TOOL [OPTION...]: tests/tools/powerstore.py or powerkeys.py

@@ -7,6 +7,7 @@ load ../bats/tools
 load ../bats/killed
 
 setup() {
+	in_memory
 	relay_start --registration-burst 100000
 }
 

@@ -3,8 +3,8 @@
 """Kill or fail a command at each of its system calls in turn, for tests.
 
   inject.py [--error ERRNO,...] [--calls CALL[/STEP],...] [--stdin FILE]
-            BEFORE AFTER COMMAND...
-  inject.py --memory STEP [--stdin FILE] BEFORE AFTER COMMAND...
+            [--drain LINE] BEFORE AFTER COMMAND...
+  inject.py --memory STEP [--stdin FILE] [--drain LINE] BEFORE AFTER COMMAND...
 
 Records the system calls of COMMAND under strace(1), then runs it once for
 each of them.  It is killed when it enters that call; with --error the call is
@@ -17,7 +17,15 @@ succeed, also after the undisturbed command.  AFTER finds in its environment
   OUT, ERR  files with what it printed
   TRACE     a file with its sendto calls and those of that name (strace -y)
 
-and both find RUN, which also stands for {run} in COMMAND.  With --calls only
+and both find RUN, which also stands for {run} in COMMAND.
+
+A command has a hundred calls between two commits, and what it leaves behind is
+the same at each.  So with --drain AFTER is asked once about equal remains
+(remains.py) that the command ended with in the same way; of the others what
+waits at the relay goes with LINE, as AFTER would have it go.  Where a journal
+is to be played back AFTER is always asked.
+
+With --calls only
 these calls count, of the /STEP ones the first and then every STEPth.  Without
 it a kill before a call counts for the kill after it as well, where the call
 changes nothing that outlives the process (INWARD).
@@ -35,8 +43,6 @@ or "memory 3 on", and STATUS must be 0, 1 or, of many, 3.
 """
 import argparse
 import collections
-import contextlib
-import hashlib
 import os
 import re
 import select
@@ -47,6 +53,8 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+
+from remains import Remains, plain
 
 TRIES = 8               # to reach a point
 TIMEOUT = 60            # seconds a run
@@ -65,8 +73,9 @@ INWARD = frozenset("""access arch_prctl brk clock_gettime faccessat2 fcntl
     newfstatat prctl pread64 prlimit64 read rseq rt_sigaction
     rt_sigprocmask set_robust_list set_tid_address setsockopt socket statx
     uname""".split())
-# the relay's log, and what SQLite shares in memory
-VARIES = re.compile(r"\.log$|-shm$")
+# a call's name, file and result
+NUMBER = re.compile(rb"socket:|\d+")
+RESULT = re.compile(rb"^(\w+)\(\d+<([^>]*)>.* = (-?\d+.*)$", re.MULTILINE)
 # a bash for each line costs more than most lines do: one forks for each
 SHELL = """
 while IFS= read -r line; do
@@ -116,8 +125,9 @@ class Injector:
     def __init__(self, args):
         self.args = args
         self.run = 0
-        self.found, self.untouched = b"", False
+        self.found, self.untouched = None, False
         self.passed = set()
+        self.asked = 0
         self.directory = tempfile.TemporaryDirectory()
         base = os.path.join(self.directory.name, "")
         self.out, self.err, self.trace = base + "o", base + "e", base + "t"
@@ -128,18 +138,8 @@ class Injector:
                             "TRACE": self.trace}
         self.shell = Shell(base + "s", self.environment)
 
-    def files(self):
-        """A digest of all files of the test, the relay's as well, but for
-        those that vary."""
-        digest = hashlib.blake2b()
-        for path in sorted(Path(os.environ["BATS_TEST_TMPDIR"]).rglob("*")):
-            if VARIES.search(path.name):
-                continue
-            with contextlib.suppress(FileNotFoundError):
-                digest.update(f"{path} {path.stat().st_mode}".encode())
-                if path.is_file():
-                    digest.update(path.read_bytes())
-        return digest.digest()
+    def remains(self):
+        return Remains(os.environ["BATS_TEST_TMPDIR"])
 
     def start_over(self):
         if self.untouched:
@@ -148,7 +148,7 @@ class Injector:
         trouble = self.shell.run(self.args.before, RUN=str(self.run))
         if trouble:
             sys.exit(f"before the command: {trouble}")
-        self.found = self.files()
+        self.found = self.remains()
 
     def spawn(self, *tracer, **more):
         """The status of the command, from the start."""
@@ -174,23 +174,37 @@ class Injector:
         with open(self.trace, encoding="ascii", errors="replace") as f:
             return status, f.read()
 
-    def is_untouched(self):
-        """No file has changed, and nothing was sent that may yet change one.
-        After a call that failed AFTER reads TRACE as well."""
-        return not self.args.error and \
-            b"sendto(" not in Path(self.trace).read_bytes() and \
-            self.files() == self.found
+    def end(self, status, trace):
+        """How the command ended, as far as AFTER can tell."""
+        out, err = Path(self.out).read_bytes(), Path(self.err).read_bytes()
+        for argument in self.args.command:
+            given = argument.replace("{run}", str(self.run))
+            out = out.replace(given.encode(), argument.encode())
+        failed = trace.find(b"(INJECTED)")
+        begin = trace.rfind(b"\n", 0, failed) + 1 if failed >= 0 else len(trace)
+        calls = [(name, NUMBER.sub(b"#", path.rpartition(b"/")[2]), result)
+                 for name, path, result in RESULT.findall(trace, begin)]
+        return status, plain(out), plain(err), tuple(calls)
 
     def after(self, point, status):
         """None when it went well, else what was wrong."""
-        end = status, Path(self.out).read_bytes(), Path(self.err).read_bytes()
-        self.untouched = self.is_untouched()
-        if self.untouched and end in self.passed:
+        trace = Path(self.trace).read_bytes()
+        sent = b"sendto(" in trace
+        if sent:
+            time.sleep(SETTLE)
+        remains = self.remains()
+        changes = remains.changes(self.found)
+        end = self.end(status, trace), changes
+        self.untouched = changes == () and not sent
+        if end in self.passed and self.untouched:
             return None
-        untouched, self.untouched = self.untouched, False
+        if end in self.passed and self.args.drain:
+            return self.shell.run(self.args.drain) if remains.waits() else None
+        self.asked += 1
+        self.untouched = False
         trouble = self.shell.run(self.args.after, RUN=str(self.run),
                                  POINT=point, STATUS=str(status))
-        if untouched and not trouble:
+        if changes is not None and not trouble:
             self.passed.add(end)
         return trouble
 
@@ -290,6 +304,7 @@ def arguments():
     parser.add_argument("--calls")
     parser.add_argument("--memory", type=int)
     parser.add_argument("--stdin", default=os.devnull)
+    parser.add_argument("--drain")
     parser.add_argument("before")
     parser.add_argument("after")
     parser.add_argument("command", nargs=argparse.REMAINDER)
@@ -299,7 +314,8 @@ def arguments():
 def main():
     args = arguments()
     if args.memory:
-        print(f"{Memory(args).play_all()} points")
+        memory = Memory(args)
+        print(f"{memory.play_all()} points, {memory.asked} asked")
         return
     injector = Injector(args)
     faults = [f"error={e}" for e in filter(None, args.error.split(","))]
@@ -313,7 +329,7 @@ def main():
                 sys.exit(f"{name} {number}, {fault}: {trouble}")
             else:
                 met += 1
-    print(f"{met} points, {absent} absent")
+    print(f"{met} points, {absent} absent, {injector.asked} asked")
     sys.exit(met <= absent)
 
 
