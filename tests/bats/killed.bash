@@ -26,13 +26,14 @@ teardown() {
 	return $bad
 }
 
-# at_each_call [OPTION...] BEFORE AFTER COMMAND...
+# at_each_call [OPTION...] BEFORE AFTER COMMAND...: with an empty DRAIN AFTER is
+# asked each time
 at_each_call() {
 	export RELAY_STORE alice_id bob_id
 	export -f as alice bob restore unlocked drain expect at_relay same_bytes finish got ended \
 	    no_memory \
 	    rows age "${POINT_FUNCTIONS[@]}"
-	"$ROOT/tests/tools/inject.py" --drain drain "$@" 3>&- \
+	"$ROOT/tests/tools/inject.py" --drain "${DRAIN-drain}" "$@" 3>&- \
 	    >"$BATS_TEST_TMPDIR/points"
 	sed 's/^/# /' "$BATS_TEST_TMPDIR/points" >&3
 }

@@ -14,7 +14,7 @@ relay_starved() {
 # other people, and a relay that knows nobody
 restart_people() {
 	relay_stop
-	rm -rf "$RELAY_STORE"* "$BATS_TEST_TMPDIR"/*.key* "$BATS_TEST_TMPDIR"/in
+	rm -rf "$RELAY_STORE"* "$BATS_TEST_TMPDIR"/{*.key*,saved.*,in}
 	relay_restart
 }
 
@@ -114,8 +114,10 @@ after_rotate() {
 	finish 11
 }
 
-# each_rotate STEP [--static]
+# each_rotate STEP [--static]: a point begins with what the one before has left
 each_rotate() {
+	local DRAIN=
+
 	POINT_FUNCTIONS=(after_revival after_rotate)
 	export STATIC=${2-}
 	handshake
