@@ -76,7 +76,7 @@ struct conn_set {
 	size_t unbound_n;
 	uint64_t buffers; /* memory of them all */
 	bool was_short;   /* of that, in this turn */
-	uint64_t most;    /* of buffers, since the last trim */
+	bool untrimmed;   /* something has come or gone since the last trim */
 	struct loop_timer trim;
 	struct conn_list unbound; /* the oldest first */
 	struct conn_list bound;
@@ -150,7 +150,7 @@ bool conn_limit_may_grow(const struct conn_set *cs);
 struct conn *conn_limit_hoarder(struct conn_set *cs);
 
 /*
- * Once a turn: what the connections have given back, when it is much, is
+ * Once a turn: what connections, and the store for them, have given back is
  * handed to the system a second later.
  */
 int conn_limit_start(struct conn_set *cs) MUST_USE;

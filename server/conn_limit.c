@@ -7,8 +7,7 @@
 #include "server/conn.h"
 #include "server/notice.h"
 
-#define TRIM_LEAST (1024 * 1024)
-#define TRIM_MS    1000
+#define TRIM_MS 1000
 
 static bool
 is_from(const struct conn *c, const uint8_t origin[static ORIGIN_LEN])
@@ -89,9 +88,7 @@ conn_limit_count(struct conn *c)
 	cs->buffers += now;
 	cs->buffers -= c->counted;
 	c->counted = now;
-	/* answers may be out before the turn is over */
-	if (cs->buffers > cs->most)
-		cs->most = cs->buffers;
+	cs->untrimmed = true;
 	if (!conn_limit_may_grow(cs))
 		cs->was_short = true;
 }
@@ -144,7 +141,7 @@ on_trim(void *arg)
 	struct conn_set *cs = arg;
 
 	malloc_trim(0);
-	cs->most = cs->buffers;
+	cs->untrimmed = false;
 }
 
 int
@@ -157,7 +154,7 @@ conn_limit_start(struct conn_set *cs)
 void
 conn_limit_trim(struct conn_set *cs)
 {
-	if (cs->most - cs->buffers >= TRIM_LEAST && cs->trim.at == CLOCK_NEVER)
+	if (cs->untrimmed && cs->trim.at == CLOCK_NEVER)
 		loop_timer_set(cs->loop, &cs->trim,
 		    loop_now(cs->loop) + TRIM_MS);
 }

@@ -20,10 +20,15 @@ struct entry {
 	struct bucket buckets[RATE_KINDS];
 };
 
-/* The near sets come first, and take whoever finds a full bucket there. */
+/*
+ * The near sets come first, and take whoever finds a full bucket there.  A far
+ * one that was never taken is not even looked at: some kernels give a page to
+ * whoever reads it.
+ */
 struct rate_table {
 	uint64_t salt;
 	size_t near_n, far_n;
+	bool *taken; /* of the far ones; behind them */
 	struct entry sets[][WAYS];
 };
 
@@ -70,13 +75,15 @@ rate_take(struct bucket *b, const struct rate *r, uint64_t now_ms, uint64_t n)
 struct rate_table *
 rate_new(size_t keys)
 {
+	const size_t sets = keys / WAYS, near = (sets + NEAR - 1) / NEAR;
 	struct rate_table *t =
-	    calloc(1, sizeof(*t) + keys * sizeof(struct entry));
+	    calloc(1, sizeof(*t) + sets * sizeof(t->sets[0]) + (sets - near));
 
 	if (!t)
 		return NULL;
-	t->near_n = (keys / WAYS + NEAR - 1) / NEAR;
-	t->far_n = keys / WAYS - t->near_n;
+	t->near_n = near;
+	t->far_n = sets - near;
+	t->taken = (bool *)(t->sets + sets);
 	secret_random(&t->salt, sizeof(t->salt));
 	return t;
 }
@@ -126,16 +133,21 @@ rate_find(struct rate_table *t, const uint8_t key[static RATE_KEY_LEN],
     uint64_t now_ms)
 {
 	uint64_t hash = idhash(key, t->salt);
-	struct entry *near, *far;
+	size_t i = hash / t->near_n % t->far_n;
+	struct entry *near = place_of(t->sets[hash % t->near_n], key);
+	struct entry *far = t->sets[t->near_n + i];
 
-	near = place_of(t->sets[hash % t->near_n], key);
 	if (is_of(near, key))
 		return near->buckets;
-	far = place_of(t->sets[t->near_n + hash / t->near_n % t->far_n], key);
-	if (is_of(far, key))
-		return far->buckets;
-	if (full_at(near) > now_ms * NS_PER_MS)
+	if (t->taken[i]) {
+		far = place_of(far, key);
+		if (is_of(far, key))
+			return far->buckets;
+	}
+	if (full_at(near) > now_ms * NS_PER_MS) {
 		near = far;
+		t->taken[i] = true;
+	}
 	*near = (struct entry){ 0 };
 	memcpy(near->key, key, RATE_KEY_LEN);
 	return near->buckets;
