@@ -233,7 +233,7 @@ check-slow: all tools
 # other builds, which need nothing of this one, and so would be the first
 check-rest: all tools
 	$(Q)$(MAKE) check-threads fuzz
-check-slow-bats: $(filter slow-60_attack_cuts slow-62_commit% slow-80%,$(slow)) $(slow)
+check-slow-bats: $(filter slow-60_attack_cuts slow-62% slow-80%,$(slow)) $(slow)
 # files on their way, and what the relay has threads for
 THREADED := 40_% 41_% 5% 62_% 67_%
 check-threads:
