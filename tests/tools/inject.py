@@ -22,13 +22,12 @@ and both find RUN, which also stands for {run} in COMMAND.
 A command has a hundred calls between two commits, and what it leaves behind is
 the same at each.  So with --drain AFTER is asked once about equal remains
 (remains.py) that the command ended with in the same way; of the others what
-waits at the relay goes with LINE, as AFTER would have it go.  Where a journal
-is to be played back AFTER is always asked.
+waits at the relay goes with LINE, as AFTER would have it go.  A journal that is
+to be undone is undone in a copy, and what is left then counts.
 
-With --calls only
-these calls count, of the /STEP ones the first and then every STEPth.  Without
-it a kill before a call counts for the kill after it as well, where the call
-changes nothing that outlives the process (INWARD).
+With --calls only these calls count, of the /STEP ones the first and then every
+STEPth.  Without it a kill before a call counts for the kill after it as well,
+where the call changes nothing that outlives the process (INWARD).
 
 A point that a run did not reach is tried again, for timing moves a few.  How
 often a command waits for a stream and reads from it depends on the pieces in
@@ -73,8 +72,8 @@ INWARD = frozenset("""access arch_prctl brk clock_gettime faccessat2 fcntl
     newfstatat prctl pread64 prlimit64 read rseq rt_sigaction
     rt_sigprocmask set_robust_list set_tid_address setsockopt socket statx
     uname""".split())
+NUMBER = re.compile(rb"socket:|\d+")      # of a file that has no other name
 # a call's name, file and result
-NUMBER = re.compile(rb"socket:|\d+")
 RESULT = re.compile(rb"^(\w+)\(\d+<([^>]*)>.* = (-?\d+.*)$", re.MULTILINE)
 # a bash for each line costs more than most lines do: one forks for each
 SHELL = """
