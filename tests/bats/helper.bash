@@ -8,14 +8,13 @@
 # one, for a test that must be alone with it.
 
 bats_require_minimum_version 1.5.0
-# the libraries ask for each of their files where they are, in each test
-# shellcheck disable=SC2317
-dirname() { printf '%s\n' "${1%/*}"; }
-bats_load_library bats-support
-bats_load_library bats-assert
-unset -f dirname
+# as their load.bash does, which begins a process for each of their files
+for library in "$BATS_LIB_PATH"/bats-{support,assert}/src/*.bash; do
+	# shellcheck disable=SC1090
+	source "$library"
+done
 
-ROOT=$(cd "$BATS_TEST_DIRNAME/../.." && pwd)
+ROOT=${BATS_TEST_DIRNAME%/tests/*}
 : "${SENTINEL_BIN:=$ROOT/build/release/bin}"
 : "${SENTINEL_TOOLS:=$ROOT/build/release/tools}"
 WITNESS_DIR=$BATS_FILE_TMPDIR/records/${BATS_TEST_NUMBER:-0}
@@ -67,9 +66,10 @@ relay_run() {
 	done
 	[ -n "$line" ] || fail "no relay: $(cat "$BATS_TEST_TMPDIR/relay.log")"
 	echo "$line" >>"$WITNESS_DIR/sentinel-relay.$RELAY_PID.1"
-	IFS=$'\t' read -r RELAY_LISTEN SENTINEL_RELAY < <(jq -r \
-	    '[.listen[0], .address] | @tsv' <<<"$line")
-	export SENTINEL_RELAY
+	[[ $line =~ \"listen\":\[\"([^\"]*)\" ]]
+	RELAY_LISTEN=${BASH_REMATCH[1]}
+	[[ $line =~ \"address\":\"([^\"]*)\" ]]
+	export SENTINEL_RELAY=${BASH_REMATCH[1]}
 }
 
 # End it the way an administrator does; it must end well.
@@ -189,8 +189,8 @@ fault() {
 	run --separate-stderr "$@"
 	assert_equal "$status" "$expected"
 	# shellcheck disable=SC2154
-	assert_equal "$(tail -n 1 <<<"$stderr" |
-	    jq -r '"\(.type) \(.code) \(.exit_code)"')" "error $code $expected"
+	assert_equal "$(jq -r '"\(.type) \(.code) \(.exit_code)"' \
+	    <<<"${stderr##*$'\n'}")" "error $code $expected"
 }
 
 # field JQ: of the record or records in $output

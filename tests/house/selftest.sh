@@ -11,8 +11,14 @@ n=0
 # A tree that breaks no rule, in the current directory, and its build in b.
 clean_tree() {
 	rm -rf "${work:?}/tree"
-	mkdir "$work/tree"
+	cp -Rp "$work/clean" "$work/tree"
 	cd "$work/tree"
+}
+
+# What clean_tree makes copies of.
+make_tree() {
+	mkdir "$work/clean"
+	cd "$work/clean"
 	mkdir -p lib/base lib/wire lib/crypto lib/e2e lib/cli server cmd man tests/unit b/bin
 	cp -R "$top/tests/house" tests/
 	mkdir tests/mutants
@@ -35,7 +41,9 @@ clean_tree() {
 	done >tests/mutants/mark.list
 	trials
 	protocol
+	touch -d @0 b/made
 	objects
+	touch b/made
 }
 
 # A request, a reason and a limit, and the pages of them; a record.
@@ -110,8 +118,9 @@ write_c() {
 	    "${3:-}" "$2" "$2" "${4:-}" >"$1"
 }
 
+# those of what has changed since
 objects() {
-	find lib server cmd -name '*.c' | while read -r f; do
+	find lib server cmd -name '*.c' -newer b/made | while read -r f; do
 		mkdir -p "b/obj/${f%/*}"
 		$CC -Ilib -I. -w -fno-builtin -c -o "b/obj/${f%.c}.o" "$f"
 	done
@@ -161,6 +170,7 @@ finds() {
 	clean_tree
 }
 
+make_tree
 clean_tree
 for check in layers names pure banned headers docs protocol schemas mutants trials asserts; do
 	passes $check
