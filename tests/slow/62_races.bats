@@ -3,8 +3,10 @@
 
 load ../bats/helper
 load ../bats/tools
+load ../bats/killed
 
 setup() {
+	in_memory
 	relay_start
 	handshake
 }
