@@ -197,7 +197,8 @@ slow   := $(SLOW:tests/slow/%.bats=slow-%)
 check-house: $(house)
 check-unit: $(unit)
 check-replay: $(replay)
-check-bats: $(bats)
+# what takes longest first
+check-bats: $(filter bats-61_killed bats-80_faults,$(bats)) $(bats)
 $(house): house-%: all
 	@CC='$(CC)' $(call TAP,house.$*,$(if $(filter selftest,$*),,-1) tests/house/$*.sh $(B))
 $(unit): unit-%: $(B)/unit/%
@@ -226,14 +227,14 @@ cover:
 # what SECURITY.md promises, one by one: make trial T=A6
 trial: all $(TOOLS)
 	@scripts/trial '$(T)'
-# what takes too long for every change, and what takes longest first
+# what takes too long for every change
 check-slow: export FUZZ_TIME := 20
 check-slow: all tools
 	$(Q)$(MAKE) check-slow-bats check-valgrind check-rest
 # other builds, which need nothing of this one, and so would be the first
 check-rest: all tools
 	$(Q)$(MAKE) check-threads fuzz
-check-slow-bats: $(filter slow-60_attack_cuts slow-62% slow-80%,$(slow)) $(slow)
+check-slow-bats: $(filter slow-60_attack_cuts slow-61% slow-62% slow-80%,$(slow)) $(slow)
 # files on their way, and what the relay has threads for
 THREADED := 40_% 41_% 5% 62_% 67_%
 check-threads:
