@@ -158,10 +158,8 @@ register() {
 }
 
 # handshake [A B]: the ten steps, by default between alice and bob.
-# Sets A_id and B_id.  Without witnesses, and nobody looks for leaks, which takes
-# longer than the command: tests/bats/20_handshake.bats has both.
+# Sets A_id and B_id.  Without witnesses: tests/bats/20_handshake.bats has them.
 handshake() {
-	local -x ASAN_OPTIONS=${ASAN_OPTIONS-}:detect_leaks=0
 	local PATH=${PATH/"$BATS_RUN_TMPDIR/bin"/"$SENTINEL_BIN"}
 	local a=${1:-alice} b=${2:-bob} a_id b_id
 
