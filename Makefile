@@ -91,6 +91,8 @@ VAR_debug   := -O0 -g3
 # what these bring along makes calls of its own: the relay's sandbox is off there
 OPEN        := -DSANDBOX='"off"'
 VAR_asan    := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer $(OPEN)
+# shared, gcc's UBSan has 6 MB of tables, which the leak checker of each process reads
+LINK_asan   := $(if $(findstring clang,$(CC)),,-static-libubsan)
 VAR_tsan    := -O1 -g -fsanitize=thread $(OPEN)
 VAR_cover   := -O0 -g --coverage $(OPEN)
 VAR_fuzz    := -O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
@@ -99,6 +101,7 @@ $(if $(VAR_$(VARIANT)),,$(error VARIANT=$(VARIANT): use release, debug, asan, ts
 ALL_CFLAGS  := $(STD) $(WARN) $(if $(WERROR),-Werror) $(CFLAGS) $(VAR_$(VARIANT)) \
                $(shell $(PKG_CONFIG) --cflags $(NEED) 2>/dev/null) -MMD -MP
 ALL_LDFLAGS := $(LDFLAGS) -Wl,--as-needed $(filter -fsanitize=% --coverage,$(VAR_$(VARIANT))) \
+               $(LINK_$(VARIANT)) \
                $(if $(filter release,$(VARIANT)),$(HARDLD))
 , := ,
 MAKEFLAGS += --no-print-directory
@@ -187,7 +190,7 @@ export SENTINEL_BIN = $(abspath $(B)/bin)
 export SENTINEL_TOOLS = $(abspath $(B)/tools)
 export SENTINEL_BENCH = $(abspath $(B)/bench)
 export ASAN_OPTIONS ?= exitcode=99:strict_string_checks=1:detect_stack_use_after_return=1
-export UBSAN_OPTIONS ?= print_stacktrace=1
+export UBSAN_OPTIONS ?= exitcode=99:print_stacktrace=1
 
 house  := $(HOUSE:%=house-%)
 unit   := $(UNT_SRC:tests/unit/%.c=unit-%)
@@ -236,9 +239,10 @@ check-rest: all tools
 	$(Q)$(MAKE) check-threads fuzz
 check-slow-bats: $(filter slow-60_attack_cuts slow-61% slow-62% slow-80%,$(slow)) $(slow)
 # files on their way, and what the relay has threads for
-THREADED := 40_% 41_% 5% 62_% 67_%
+THREADED_UNITS := arriving chunks err file relay source thread worker figures pg_% store%
+THREADED_BATS  := 40_% 41_% 5% 62_% 67_%
 check-threads:
-	$(Q)$(MAKE) VARIANT=tsan check-unit $(addprefix bats-,$(filter $(THREADED),$(BATS:tests/bats/%.bats=%)))
+	$(Q)$(MAKE) VARIANT=tsan $(filter $(THREADED_UNITS:%=unit-test_%),$(unit)) $(filter $(THREADED_BATS:%=bats-%),$(bats))
 # what is pure or parses, and the key file's tables; tests/slow/82_* the commands
 MEMCHECK := valgrind -q --error-exitcode=99 --leak-check=full --errors-for-leak-kinds=definite
 WATCHED  := addr body frame id plain hkdf ident noise filebox ratchet shake colbox \
