@@ -369,12 +369,12 @@ def flips(args, directory, snapshots):
     streams = [(index, way, len(stream))
                for index, snapshot in enumerate(snapshots)
                for way, stream in zip(("up", "down"), snapshot.streams)]
-    sessions = [{index: (f"{way}:flip:{drawn.randrange(size)}:"
-                         f"{drawn.randrange(8)}",)}
-                for index, way, size in drawn.choices(
-                    streams, [size for _, _, size in streams], k=args.count)]
+    cases = [(index, (f"{way}:flip:{drawn.randrange(size)}:"
+                      f"{drawn.randrange(8)}",))
+             for index, way, size in drawn.choices(
+                 streams, [size for _, _, size in streams], k=args.count)]
     return {"seed": args.seed, **play_all(
-        sessions, FLIPPED, directory, snapshots, args.jobs)}
+        list(share(cases)), FLIPPED, directory, snapshots, args.jobs)}
 
 
 def doubt(args, directory, snapshots):
