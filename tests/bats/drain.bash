@@ -15,10 +15,18 @@ glutton_start() {
 	: >"$BATS_TEST_TMPDIR/relay.log"
 }
 
-# owes ADDR: more than a MiB, as its metrics there say
+buffered() {
+	"$TOOLS/metrics.py" "$1" buffers_bytes | grep -o '[0-9]*$'
+}
+
+# owes ADDR: more than a MiB, as its metrics there say, and the system takes
+# none of it any more
 owes() {
-	[ "$("$TOOLS/metrics.py" "$1" buffers_bytes |
-	    grep -o '[0-9]*$')" -gt 1048576 ]
+	local bytes
+
+	bytes=$(buffered "$1")
+	[ "$bytes" -gt 1048576 ] && sleep 0.3 &&
+	    [ "$(buffered "$1")" = "$bytes" ]
 }
 
 # stopping N: it was told to, N times
