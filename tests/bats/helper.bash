@@ -193,6 +193,8 @@ fault() {
 	# shellcheck disable=SC2154
 	record=${stderr##*$'\n'}
 	[[ $record =~ $error ]] || fail "no error record: $stderr"
+	# of one that had no witness as well, the schema sees the rest
+	echo "$record" >>"$WITNESS_DIR/fault"
 	assert_equal "${BASH_REMATCH[1]} ${BASH_REMATCH[2]}" "$code $expected"
 }
 
