@@ -169,6 +169,11 @@ $(B)/tools/%: $(B)/obj/tests/tools/%.o $(B)/libsentinel.a
 	$(call link)
 $(B)/tools/siege: $(call obj,$(SIE_SRC)) $(B)/libunit.a $(B)/libsentinel.a
 	$(call link)
+# before each command of a test, so it has to begin fast: no sanitizer, no libraries
+$(B)/tools/witness: tests/tools/witness.c $(B)/flags
+	@mkdir -p $(@D)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(STD) $(WARN) $(if $(WERROR),-Werror) $(CFLAGS) -static -o $@ $<
 # the relay's own main, with two functions in between
 $(B)/tools/evilrelay: $(B)/obj/tests/tools/evilrelay.o $(B)/obj/cmd/sentinel-relay.o $(B)/librelay.a $(B)/libsentinel.a
 	$(call link,-Wl$(,)--wrap=turn_reply$(,)--wrap=store_put)
