@@ -21,6 +21,21 @@ WITNESS_DIR=$BATS_FILE_TMPDIR/records/${BATS_TEST_NUMBER:-0}
 export ROOT SENTINEL_BIN SENTINEL_TOOLS WITNESS_DIR
 mkdir -p "$WITNESS_DIR"
 
+# bats notes before each command where that stands, which takes longer than
+# most of them do; one that fails knows its place as well
+if [ "${BATS_TRACE_LEVEL:-0}" = 0 ]; then
+	bats_debug_trap() {
+		trap - DEBUG
+	}
+
+	bats_error_trap() {
+		bats_check_status_from_trap
+		bats_capture_stack_trace
+		# shellcheck disable=SC2034
+		BATS_DEBUG_LAST_STACK_TRACE_IS_VALID=1
+	}
+fi
+
 # a test has its own home and nobody's settings
 export HOME=${BATS_TEST_TMPDIR:-$BATS_FILE_TMPDIR}
 unset SENTINEL_KEYFILE SENTINEL_IDENTITY SENTINEL_RELAY SENTINEL_TIMEOUT
