@@ -13,7 +13,6 @@ CALLS=$CALLS,pwrite64/6,fcntl/18
 FEW=write,ftruncate,sendto,recvfrom,fdatasync/2,pwrite64/8,fcntl/27
 
 setup() {
-	in_memory
 	relay_start --registration-burst 100000
 }
 

@@ -7,7 +7,6 @@ load tools
 load killed
 
 setup() {
-	in_memory
 	relay_start
 }
 

@@ -6,13 +6,13 @@
 export ASAN_OPTIONS=${ASAN_OPTIONS-}:verify_asan_link_order=0
 
 setup() {
-	in_memory
 	export BACKUP=$BATS_TEST_TMPDIR/backup SECRET=$BATS_TEST_TMPDIR/secret
 }
 
 # power_cuts TOOL [OPTION...]: tests/tools/powerstore.py or powerkeys.py
 power_cuts() {
-	"$ROOT/tests/tools/$1.py" "${@:2}" "$MEMORY" 3>&- \
+	mkdir "$BATS_TEST_TMPDIR/machine"
+	"$ROOT/tests/tools/$1.py" "${@:2}" "$BATS_TEST_TMPDIR/machine" 3>&- \
 	    >"$BATS_TEST_TMPDIR/cuts" 2>"$BATS_TEST_TMPDIR/troubles" || {
 		status=$?
 		cat "$BATS_TEST_TMPDIR/cuts" "$BATS_TEST_TMPDIR/troubles"

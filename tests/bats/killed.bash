@@ -9,23 +9,6 @@
 PATH=$SENTINEL_BIN:$PATH
 export BATS_TEST_TMPDIR
 
-# The test goes on in a file system in memory, where there is one: a point
-# takes half the time there, and a power cut many files.
-in_memory() {
-	MEMORY=$BATS_TEST_TMPDIR
-	[ ! -w /dev/shm ] || MEMORY=$(mktemp -d "/dev/shm/sentinel.XXXXXX")
-	BATS_TEST_TMPDIR=$MEMORY/people
-	mkdir "$BATS_TEST_TMPDIR"
-}
-
-teardown() {
-	local bad=0
-
-	settle || bad=1
-	[[ $MEMORY != /dev/shm/sentinel.* ]] || rm -rf "$MEMORY"
-	return $bad
-}
-
 # at_each_call [OPTION...] BEFORE AFTER COMMAND...: with an empty DRAIN AFTER is
 # asked each time
 at_each_call() {

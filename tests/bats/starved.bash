@@ -6,7 +6,8 @@
 
 # relay_starved [OPTION...]: tests/tools/starved.py
 relay_starved() {
-	"$ROOT/tests/tools/starved.py" "$@" "$MEMORY" 3>&- \
+	mkdir "$BATS_TEST_TMPDIR/machine"
+	"$ROOT/tests/tools/starved.py" "$@" "$BATS_TEST_TMPDIR/machine" 3>&- \
 	    >"$BATS_TEST_TMPDIR/points"
 	sed 's/^/# /' "$BATS_TEST_TMPDIR/points" >&3
 }

@@ -7,7 +7,6 @@ load ../bats/tools
 load ../bats/killed
 
 setup() {
-	in_memory
 	relay_start --registration-burst 100000
 }
 

@@ -9,7 +9,6 @@ DISK='--error ENOSPC,EIO --calls pwrite64,write,fdatasync,fsync,ftruncate'
 WAIT='--error EINTR,EAGAIN --calls sendto,recvfrom'
 
 setup() {
-	in_memory
 	relay_start
 }
 

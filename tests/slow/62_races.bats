@@ -3,10 +3,8 @@
 
 load ../bats/helper
 load ../bats/tools
-load ../bats/killed
 
 setup() {
-	in_memory
 	relay_start
 	handshake
 }

@@ -35,7 +35,7 @@ import subprocess
 import sys
 import tempfile
 
-from relay import FULL, MEMORY, Gone, Person, Relay, Wrong
+from relay import FULL, Gone, Person, Relay, Wrong
 
 ALL = "all"             # threads
 TRIES = 8               # to reach a point
@@ -443,8 +443,7 @@ def main():
     os.environ["ASAN_OPTIONS"] = (
         os.environ.get("ASAN_OPTIONS", "") + ":detect_leaks=0")
     told = {}
-    with tempfile.TemporaryDirectory(
-            dir=MEMORY if os.access(MEMORY, os.W_OK) else None) as directory:
+    with tempfile.TemporaryDirectory() as directory:
         try:
             for request in REQUESTS:
                 if request.name in args.request.split(","):

@@ -43,7 +43,6 @@ from proxy import Proxy, records
 BIN = pathlib.Path(os.environ["SENTINEL_BIN"])
 TIMEOUT = 2                     # seconds, of each network operation;
 IMPATIENT = 0.5                 # where most of them run into it
-MEMORY = "/dev/shm"             # nothing here need survive the machine
 PATIENCE = 3                    # beyond it a command hangs,
 SETTLED = 20                    # or a connection
 CUT = (10,)                     # how it may fail when its stream ends,
@@ -554,8 +553,7 @@ def main():
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
     args = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
-    with tempfile.TemporaryDirectory(
-            dir=MEMORY if os.access(MEMORY, os.W_OK) else None) as directory:
+    with tempfile.TemporaryDirectory() as directory:
         directory = pathlib.Path(directory)
         tally = ACTS[args.act](args, directory, rehearse(directory))
     print(json.dumps(tally))

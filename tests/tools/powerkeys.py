@@ -35,7 +35,7 @@ import time
 
 from power import (PRINT, RENAME, SEND, Attic, Chance, Disk, Log, choose,
                    generator)
-from relay import BIN, MEMORY, Gone, Relay, Wrong
+from relay import BIN, Gone, Relay, Wrong
 
 TOOLS = pathlib.Path(os.environ["SENTINEL_TOOLS"])
 TIMEOUT = 60            # seconds a command
@@ -244,8 +244,7 @@ class Look:
         path = self.stage.key(who)
         if not path.exists():
             return
-        with tempfile.TemporaryDirectory(
-                dir=MEMORY if os.access(MEMORY, os.W_OK) else None) as copy:
+        with tempfile.TemporaryDirectory() as copy:
             for file in path.parent.glob(path.name + "*"):
                 shutil.copy(file, copy)
             with sqlite3.connect(f"{copy}/{path.name}") as db:

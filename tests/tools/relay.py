@@ -19,7 +19,6 @@ import time
 from sentinel import REQUEST, VERSION, Fault, Identity, connect
 
 BIN = pathlib.Path(os.environ["SENTINEL_BIN"])
-MEMORY = "/dev/shm"             # for what need not survive the machine
 PATIENCE = 20                   # seconds, for what will surely come
 ITEM = struct.Struct("<16sIBI")         # of a 2104: from, id, type, size
 PAGE = 2**20
@@ -95,8 +94,7 @@ class Relay:
 
     def check_store(self):
         """Of a copy, for a look would finish what the crash has left."""
-        with tempfile.TemporaryDirectory(
-                dir=MEMORY if os.access(MEMORY, os.W_OK) else None) as copy:
+        with tempfile.TemporaryDirectory() as copy:
             for path in self.disk.glob("relay.db*"):
                 if path.is_file():
                     shutil.copy(path, copy)
