@@ -208,9 +208,9 @@ replay := $(FUZ_SRC:tests/fuzz/fuzz_%.c=replay-%)
 bats   := $(BATS:tests/bats/%.bats=bats-%)
 slow   := $(SLOW:tests/slow/%.bats=slow-%)
 check-house: $(house)
-check-unit: $(unit)
 check-replay: $(replay)
 # what takes longest first
+check-unit: $(filter unit-test_store%,$(unit)) $(unit)
 check-bats: $(filter bats-61_killed bats-80_faults,$(bats)) $(bats)
 $(house): house-%: all
 	@CC='$(CC)' $(call TAP,house.$*,$(if $(filter selftest,$*),,-1) tests/house/$*.sh $(B))
