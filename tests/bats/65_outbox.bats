@@ -297,6 +297,25 @@ say() {
 1 two' ]
 }
 
+@test "what is sealed is its sender's until twice the timeout has passed" {
+	handshake
+	coprocess "$SENTINEL_BIN/sentinel-send" -b
+	[ "$(say one)" = 'accepted ' ]
+	kill -STOP "$RELAY_PID"
+	echo '{"to":"bob","body":"two"}' >&"$SEND"
+	until_true eval '[ "$(outbox)" = "0 1 0" ]'
+	kill -KILL "$WRITER"
+	kill -CONT "$RELAY_PID"
+	later 30
+	alice sentinel-pull --timeout 20
+	[ "$(outbox)" = '0 1 0' ]
+	later 41
+	alice sentinel-pull --timeout 20
+	[ "$(outbox)" = '0 0 0' ]
+	[ "$(got bob)" = '0 one
+1 two' ]
+}
+
 @test "while the relay is away a batch of any length fails in one timeout" {
 	handshake
 	relay_stop
