@@ -103,7 +103,7 @@ manager_connect(struct manager *m)
 {
 	const char *where = getenv("NOTIFY_SOCKET");
 	struct sockaddr_un to;
-	socklen_t len;
+	socklen_t len = 0;
 	int fd, r;
 
 	m->fd = -1;
