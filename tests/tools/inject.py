@@ -1,4 +1,4 @@
-#!/usr/bin/python3
+#!/usr/bin/python3 -B
 # SPDX-License-Identifier: ISC
 """Kill or fail a command at each of its system calls in turn, for tests.
 

@@ -1,4 +1,4 @@
-#!/usr/bin/python3
+#!/usr/bin/python3 -B
 """The metrics of a relay, read strictly.
 
 metrics.py ADDR:PORT           fetch them, check every line, print the series
