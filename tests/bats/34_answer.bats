@@ -27,7 +27,7 @@ verify() { # A B
 	answers none request_received
 	answers verified request_received
 	answers known request_received
-	[ -z "$(bob sentinel-keys list)" ]
+	silent bob sentinel-keys list
 	answers any key_sent
 	[ "$(bob sentinel-keys list --get name,verified)" = 'alice	false' ]
 	run bob sentinel-pull --get type,session,from.known

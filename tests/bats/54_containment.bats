@@ -125,7 +125,7 @@ level() {
 	[ "$(status Uid)" = "$id	$id	$id	$id" ]
 	id=$(id -g nobody)
 	[ "$(status Gid)" = "$id	$id	$id	$id" ]
-	[ -z "$(status Groups | tr -d ' ')" ]
+	[[ $(status Groups) != *[0-9]* ]]
 	# its memory is not for others of that user
 	[ "$(stat -c %U "/proc/$RELAY_PID/environ")" = root ]
 	[ "$(status CapPrm)" = 0000000000000000 ]

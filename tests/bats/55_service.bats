@@ -49,7 +49,7 @@ SYSTEM=$ROOT/share/systemd/system
 	    --store sqlite:db --key secret
 	assert_success
 	MAKEFLAGS='' "${make[@]}" uninstall 3>&-
-	[ -z "$(find "$root" -type f)" ]
+	silent find "$root" -type f
 }
 
 @test "a Debian package has each file that is installed" {

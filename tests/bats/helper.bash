@@ -207,6 +207,14 @@ fault() {
 	assert_equal "${BASH_REMATCH[1]} ${BASH_REMATCH[2]}" "$code $expected"
 }
 
+# silent COMMAND...: it ends well, and prints nothing
+silent() {
+	local printed
+
+	printed=$("$@")
+	[ -z "$printed" ]
+}
+
 # field JQ: of the record or records in $output
 field() {
 	# shellcheck disable=SC2154

@@ -455,7 +455,7 @@ after_several() {
 		*) false ;;
 		esac
 	done
-	[ -z "$(at_relay)" ]
+	silent at_relay
 }
 
 each_several() {

@@ -3,6 +3,8 @@
 # over "! command", and over the first half of "[ a ] && [ b ]": the test goes
 # on as if nothing had been asked.  Such a line may end a function that answers
 # a question (whoever calls it sees the status), or have an "||" behind it.
+# And a command that failed has printed nothing, so [ -z "$(command)" ] is true
+# of it as well: "silent command" is not.
 set -eu
 # shellcheck disable=SC2046
 awk -v q="'" '
@@ -15,6 +17,8 @@ function bare(s) {
 	return s
 }
 function is_mute(s) {
+	if (s ~ /^\[ -z "\$\(/)
+		return 1
 	s = bare(s)
 	return s !~ /\|\||&& *(break|continue|return)/ && s ~ /^! |&&[ \t]/
 }

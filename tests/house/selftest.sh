@@ -332,8 +332,10 @@ asserts() {
 	echo '}' >>tests/bats/attack.bats
 }
 
+# shellcheck disable=SC2016
 for line in '! grep -q x y' '[ a ] && [ b ]' '[[ a && b ]] && [ c ]' \
-    '0) ! test x | grep y ;;' 'grep -q "a || b" x && grep c x'; do
+    '0) ! test x | grep y ;;' 'grep -q "a || b" x && grep c x' \
+    '[ -z "$(a)" ]'; do
 	asserts "$line"
 	finds asserts 'attack.bats:2: ' "$line"
 done

@@ -36,7 +36,8 @@ load ../bats/postgres
 	[ "$processes" -ge 3 ]
 	"$CLUSTER" remove "$PG"
 	[ ! -e "$PG" ]
-	[ -z "$(pgrep -f "$PG")" ]
+	run pgrep -f "$PG"
+	assert_failure 1
 	PG=
 }
 
