@@ -119,9 +119,14 @@ opens() {
 	before=$(sha256sum <"$KEY")
 	printf 'staple 4711' | head -c 10 >prefix
 	printf 'staple 4711\0' >nul
+	printf 'Staple 4711' >upper
+	printf ' staple 4711' >space
+	printf 'staple 4711 ' >behind
+	printf 'staple  4711' >twice
 	printf 'staple 4711\n\n' >newline
 	head -c 4096 /dev/zero >zeros
-	for file in wrong new prefix nul newline zeros; do
+	for file in wrong new prefix nul newline zeros upper space behind \
+	    twice; do
 		fault 33 passphrase show --passphrase-file $file
 		jq -r .message <<<"$stderr"
 	done >messages
@@ -129,7 +134,7 @@ opens() {
 	# what can be none is not tried, and told as what it is
 	: >empty
 	head -c 4097 /dev/zero >longer
-	head -c 1000000 /dev/zero >long
+	head -c 1048576 /dev/zero >long
 	fault 33 passphrase show --passphrase-file empty
 	assert_equal "$(jq -r .message <<<"$stderr")" \
 	    "$KEY: the passphrase is empty"

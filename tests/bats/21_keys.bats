@@ -494,7 +494,9 @@ rotates() { # WHO [--static]
 		    'keys request bob' 'keys send bob' 'keys rotate' \
 		    'keys rotate --static' 'send bob -m x' pull \
 		    "keys trust bob $(printf %064d 0)" \
-		    "keys connect carol"; do
+		    "keys connect carol" 'keys block bob' \
+		    "sendfile bob $ROOT/LICENSE" \
+		    'register --unregister --yes'; do
 			# shellcheck disable=SC2086
 			SENTINEL_RELAY=$where fault 11 relay_untrusted \
 			    alice sentinel-$command

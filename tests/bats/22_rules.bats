@@ -10,7 +10,7 @@ setup() {
 	evil_start
 }
 
-WEEK=$((7 * 24 * 3600 + 3600))
+MONTHS=$((90 * 24 * 3600))
 
 session() { # OWNER PEER
 	"$1" sentinel-keys show "$2" --get session
@@ -171,7 +171,7 @@ mishap() {
 	[ "$(session alice bob) $(session bob alice)" = 'established established' ]
 	talk
 	[ "$2" = replayed ] || return 0
-	later "$WEEK"
+	later "$MONTHS"
 	lie "$(id_of "${TO[$1]}")" 2104 inject \
 	    "$(hex "$(id_of "${FROM[$1]}")")" "$(tape "$played" type)" \
 	    "$(tape "$played" content)" 2

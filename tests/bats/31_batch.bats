@@ -274,7 +274,7 @@ bob_knows() {
 }
 
 @test "bounded memory and time whatever standard input holds" {
-	local in=$BATS_TEST_TMPDIR/in limit=65536 seconds=3
+	local in=$BATS_TEST_TMPDIR/in limit=65536 seconds=1
 
 	case $SENTINEL_BIN in
 	*/asan/* | */tsan/*) limit=500000 seconds=12 ;;

@@ -40,15 +40,15 @@ setup() {
 }
 
 @test "readers that are killed at random: all of it, in order" {
-	say 60
+	say 1000
 	killed_readers 8
-	complete 60
+	complete 1000
 }
 
 @test "a pull that is killed at random: all of it, in order" {
-	say 60
+	say 1000
 	killed_pulls 12
-	complete 60
+	complete 1000
 }
 
 @test "nobody reads, or the disk is full: not 0, and nothing is lost" {
@@ -191,6 +191,24 @@ hostile() {
 		    cmp - <(hostile "$n")
 	done
 	[ ! -e pwn ]
+}
+
+@test "10 000 texts of random bytes: records are sound JSON, each text exact" {
+	/usr/bin/python3 - >"$BATS_TEST_TMPDIR/texts" <<-'END'
+	import base64, random
+	random.seed(9)
+	for _ in range(10000):
+	    text = random.randbytes(random.randrange(60))
+	    print(base64.b64encode(text).decode())
+	END
+	sed 's/.*/{"to":"bob","body_base64":"&"}/' "$BATS_TEST_TMPDIR/texts" |
+	    alice sentinel-send -b >"$BATS_TEST_TMPDIR/sent"
+	pull >"$BATS_TEST_TMPDIR/out"
+	[ "$(wc -l <"$BATS_TEST_TMPDIR/out")" = 10000 ]
+	jq -e . "$BATS_TEST_TMPDIR/out" >"$BATS_TEST_TMPDIR/read"
+	iconv -f UTF-8 -t UTF-8 "$BATS_TEST_TMPDIR/out" >/dev/null
+	jq -r '.body_base64 // (.body | @base64)' "$BATS_TEST_TMPDIR/out" |
+	    cmp - "$BATS_TEST_TMPDIR/texts"
 }
 
 @test "--reply-to finds the answers to one message" {

@@ -17,8 +17,13 @@ commands() {
 	sentinel-keys fetch $bob_id
 	sentinel-keys request bob
 	sentinel-keys send bob
+	sentinel-keys connect carol
+	sentinel-keys block bob
+	sentinel-keys rotate
 	sentinel-send bob -m text
+	sentinel-sendfile bob $ROOT/LICENSE
 	sentinel-pull
+	sentinel-register --unregister --yes
 	EOF
 }
 
@@ -51,7 +56,7 @@ long_text() {
 		n=$((n + 1))
 		assert_equal "$(proxy_passed $n)" '42 114'
 	done < <(commands)
-	[ $n = 7 ]
+	[ $n = 12 ]
 	[ "$(sha256sum "$BATS_TEST_TMPDIR/alice.key")" = "$before" ]
 
 	relay_stop

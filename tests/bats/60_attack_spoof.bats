@@ -83,8 +83,8 @@ bundle, bound 9000 4'
 	for greeting in 'GET / HTTP/1.1\r\n\r\n' 'SSH-2.0-x\r\n' \
 	    '\026\003\001\002\000' 'SNTL\004\001\000\000' \
 	    'SNTM' '\000\000\000\000\000\000\000\000'; do
-		printf "$greeting" | timeout 10 socat -t 3 - \
-		    "TCP:127.0.0.1:$port" >"$BATS_TEST_TMPDIR/reply" || true
+		printf "$greeting" | timeout 5 socat -t 20 STDIO,ignoreeof \
+		    "TCP:127.0.0.1:$port" >"$BATS_TEST_TMPDIR/reply"
 		run od -An -tx1 "$BATS_TEST_TMPDIR/reply"
 		assert_output ' 03 28 23 00 00 00 00'
 	done

@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # Killed at its system calls, a command leaves a key file that opens and is
-# completed by repeating it.  tests/slow/61_killed.bats takes every call that is
-# to be told from the one before.
+# completed by repeating it.  Sends and pulls are, at every call that is to be
+# told from the one before; tests/slow/61_killed.bats does it with the others.
 
 load helper
 load tools
@@ -53,7 +53,7 @@ setup() {
 }
 
 @test "kill -9 of pull, of messages" {
-	each_pull_messages --calls $CALLS
+	each_pull_messages
 }
 
 @test "kill -9 of pull, with a handler" {
@@ -61,11 +61,11 @@ setup() {
 }
 
 @test "kill -9 of send" {
-	each_send --calls $CALLS
+	each_send
 }
 
 @test "kill -9 of a batch" {
-	each_batch --calls sendto,recvfrom,fdatasync/3,pwrite64/24,write
+	each_batch
 }
 
 @test "kill -9 of sendfile" {

@@ -106,6 +106,7 @@ ONE_STEP="^$HELLO commit send:[0-9]+ get (commit )?print $CLOSE\$"
 # a disk that is full, or fails: 34, and nothing half done
 # (tests/slow/62_commit_first.bats fails it at every call)
 DISK='--error ENOSPC --calls pwrite64/9,write,fdatasync/2,fsync,ftruncate'
+FULL='--error ENOSPC --calls pwrite64,write,fdatasync,fsync,ftruncate'
 
 @test "the disk fails under register" {
 	each_register $DISK
@@ -120,11 +121,15 @@ DISK='--error ENOSPC --calls pwrite64/9,write,fdatasync/2,fsync,ftruncate'
 }
 
 @test "the disk fails under pull" {
-	each_pull_messages $DISK
+	each_pull_messages $FULL
 }
 
 @test "the disk fails under send" {
 	each_send --error EIO --calls fdatasync
+}
+
+@test "the disk is full under send" {
+	each_send $FULL
 }
 
 @test "the disk fails under a batch" {

@@ -10,11 +10,11 @@ setup() {
 	handshake
 }
 
-@test "thirty races for the output directory" {
-	run races 30
+@test "a hundred races for the output directory, a thousand exchanges" {
+	run races 100
 	assert_success
 	# both sides have won some
 	[ "$(field .received)" -ge 1 ]
 	[ "$(field .lost)" -ge 1 ]
-	[ "$(field .swaps)" -ge 300 ]
+	[ "$(field .swaps)" -ge 1000 ]
 }

@@ -14,7 +14,7 @@ export BATS_TEST_TMPDIR
 at_each_call() {
 	export RELAY_STORE alice_id bob_id
 	export -f as alice bob restore unlocked drain expect at_relay same_bytes finish got ended \
-	    no_memory \
+	    no_memory silent \
 	    rows age "${POINT_FUNCTIONS[@]}"
 	"$ROOT/tests/tools/inject.py" --drain "${DRAIN-drain}" "$@" 3>&- \
 	    >"$BATS_TEST_TMPDIR/points"
@@ -112,7 +112,7 @@ finish() {
 	*)	alice sentinel-send bob -m 'a text' >/dev/null
 		expect bob message ;;
 	esac
-	[ -z "$(at_relay)" ]
+	silent at_relay
 }
 
 # got NAME N ROWS: what a killed pull of NAME has printed, and what the next
@@ -182,7 +182,7 @@ after_unregister() {
 	ended
 	[ "$(alice sentinel-register --unregister --yes --get status)" = \
 	    unregistered ]
-	[ -z "$(bob sentinel-clients)" ]
+	silent bob sentinel-clients
 	[ "$(alice sentinel-register alice --get id)" = "$alice_id" ]
 }
 
@@ -431,7 +431,7 @@ after_send() {
 	same_bytes
 	[ "$(bob sentinel-pull --get body | xargs)" = \
 	    "$([ "$left" = 0 ] || echo 'killed ')next" ]
-	[ -z "$(at_relay)" ]
+	silent at_relay
 }
 
 each_send() {
@@ -439,6 +439,20 @@ each_send() {
 	handshake
 	save alice bob
 	at_each_call "$@" 'restore alice bob' after_send \
+	    sentinel-send bob -m killed -k "$BATS_TEST_TMPDIR/alice.key"
+}
+
+before_unmarked() {
+	restore alice bob
+	rm "$BATS_TEST_TMPDIR/alice.key.mark"
+}
+
+# each_unmarked: the same where the mark of the key file has to be made again
+each_unmarked() {
+	POINT_FUNCTIONS=(before_unmarked after_send)
+	handshake
+	save alice bob
+	at_each_call "$@" before_unmarked after_send \
 	    sentinel-send bob -m killed -k "$BATS_TEST_TMPDIR/alice.key"
 }
 
@@ -463,7 +477,7 @@ after_batch() {
 	same_bytes
 	[ "$(bob sentinel-pull --get type,body | xargs)" = \
 	    "$([ "$left" = 0 ] || printf 'message %s ' 1 2 3 4)message next" ]
-	[ -z "$(at_relay)" ]
+	silent at_relay
 }
 
 each_batch() {

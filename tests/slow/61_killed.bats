@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
-# tests/bats/61_killed.bats with every system call that is to be told from the one
-# before (tests/tools/inject.py).
+# What tests/bats/61_killed.bats does at some calls, at every system call that is
+# to be told from the one before (tests/tools/inject.py).
 
 load ../bats/helper
 load ../bats/tools
@@ -56,6 +56,10 @@ setup() {
 
 @test "kill -9 of send" {
 	each_send
+}
+
+@test "kill -9 of send, that makes the mark again" {
+	each_unmarked
 }
 
 @test "kill -9 of a batch" {

@@ -29,7 +29,7 @@ from relay import FULL, Gone, Person, Relay, Wrong, tell
 TEXT, PIECE = 3, 4
 CONNECTIONS = 100
 WATCHED = 1.5           # seconds
-SPINS = 0.3             # of a core, at this
+SPINS = 0.05            # of a core, at this
 DISK = "4m"
 MOST = 4000             # sends that fill it
 
