@@ -147,9 +147,26 @@
 	"DELETE FROM blocks WHERE client = p_id;"                            \
 	"END $$;"
 
+/*
+ * What a primary committed last may be lost with it, and yet have been pulled:
+ * its standby's ids begin so far beyond that none is given twice, or an
+ * acknowledgement of the one message would take away the other.
+ */
+#define SKIPPED "1048576"
+
+#define TIMELINE_NOW                                               \
+	"('x' || substr(pg_walfile_name(pg_current_wal_lsn()), 1," \
+	" 8))::bit(32)::int"
+
+#define TIMELINE                                                     \
+	"DO $$ BEGIN EXECUTE format('ALTER TABLE clients ADD COLUMN" \
+	" IF NOT EXISTS timeline int NOT NULL DEFAULT %s', "         \
+	"" TIMELINE_NOW "); END $$;"
+
 #define ENROL                                                                   \
-	"CREATE FUNCTION sentinel_enrol(p_id uuid, p_name text, p_key bytea,"   \
-	" p_issued bigint, p_now bigint, p_nonce uuid, p_expires bigint,"       \
+	"CREATE OR REPLACE FUNCTION sentinel_enrol(p_id uuid, p_name text,"     \
+	" p_key bytea, p_issued bigint, p_now bigint, p_nonce uuid,"            \
+	" p_expires bigint,"                                                    \
 	" OUT answer int, OUT added int) LANGUAGE plpgsql AS $$ "               \
 	"DECLARE c clients;"                                                    \
 	"BEGIN "                                                                \
@@ -168,8 +185,9 @@
 	"  ON CONFLICT DO NOTHING;"                                             \
 	" IF NOT FOUND THEN answer := 13; RETURN; END IF;"                      \
 	"END IF;"                                                               \
-	"INSERT INTO clients (id, user_name, public_key, issued_at, last_seen)" \
-	" VALUES (p_id, p_name, p_key, p_issued, p_now) ON CONFLICT (id)"       \
+	"INSERT INTO clients (id, user_name, public_key, issued_at, last_seen," \
+	" timeline) VALUES (p_id, p_name, p_key, p_issued, p_now,"              \
+	" " TIMELINE_NOW ") ON CONFLICT (id)"                                   \
 	" DO UPDATE SET user_name = p_name, public_key = p_key,"                \
 	" issued_at = p_issued, last_seen = p_now;"                             \
 	"added := (c.user_name IS NULL)::int;"                                  \
@@ -270,51 +288,60 @@
  * of a mailbox go in with one statement; each of the others by itself.  hint
  * is the relay at which the recipient waits, or 0.
  */
-#define PUT                                                                  \
-	"CREATE FUNCTION sentinel_put(p_to uuid[], p_from uuid[],"           \
-	" p_type smallint[], p_now bigint[], p_content bytea[], l bigint[])" \
-	" RETURNS TABLE (answer int, hint int) LANGUAGE plpgsql AS $$\n"     \
-	"#variable_conflict use_column\n"                                    \
-	"DECLARE easy uuid[]; answers int[];"                                \
-	"BEGIN "                                                             \
-	"PERFORM FROM clients WHERE id = ANY (p_to) ORDER BY id"             \
-	" FOR NO KEY UPDATE;"                                                \
-	"SELECT array_agg(c.id) INTO easy FROM ("                            \
-	" SELECT to_client, count(*) AS n,"                                  \
-	"  sum(octet_length(content)) AS len,"                               \
-	"  bool_or(type NOT IN (2, 3) OR s.id IS NULL) AS hard"              \
-	"  FROM " ITEMS " LEFT JOIN clients AS s ON s.id = from_client"      \
-	"  AND s.user_name IS NOT NULL GROUP BY to_client) AS i"             \
-	" JOIN clients AS c ON c.id = i.to_client"                           \
-	" WHERE c.user_name IS NOT NULL AND NOT hard AND c.blocks = 0"       \
-	"  AND NOT c.shared AND c.last_id + i.n < 4294967295"                \
-	"  AND c.texts + i.n <= (l[1] + 1) / 2"                              \
-	"  AND c.text_bytes + i.len <= (l[2] + 1) / 2;"                      \
-	"IF easy IS NOT NULL THEN"                                           \
-	" WITH new AS (INSERT INTO messages SELECT to_client,"               \
-	"   c.last_id + row_number() OVER (PARTITION BY to_client"           \
-	"   ORDER BY ord), from_client, type, stored_at, content"            \
-	"   FROM " ITEMS " JOIN clients AS c ON c.id = to_client"            \
-	"   WHERE to_client = ANY (easy)"                                    \
-	"   RETURNING to_client, octet_length(content) AS len)"              \
-	" UPDATE clients AS c SET last_id = c.last_id + x.n,"                \
-	"  texts = c.texts + x.n, text_bytes = c.text_bytes + x.len"         \
-	"  FROM (SELECT to_client, count(*) AS n, sum(len) AS len FROM new"  \
-	"  GROUP BY 1) AS x WHERE c.id = x.to_client;"                       \
-	"END IF;"                                                            \
-	"FOR i IN 1 .. array_length(p_to, 1) LOOP"                           \
-	" IF p_to[i] = ANY (easy) THEN answers[i] := 0;"                     \
-	" ELSE answers[i] := sentinel_put_one(p_to[i], p_from[i],"           \
-	"  p_type[i], p_now[i], p_content[i], l); END IF;"                   \
-	"END LOOP;"                                                          \
-	"RETURN QUERY SELECT a.answer, CASE WHEN c.at_until > p_now[a.ord]"  \
-	" THEN c.at_relay ELSE 0 END FROM unnest(answers)"                   \
-	" WITH ORDINALITY AS a(answer, ord)"                                 \
-	" LEFT JOIN clients AS c ON c.id = p_to[a.ord] ORDER BY a.ord;"      \
+#define PUT                                                                 \
+	"CREATE OR REPLACE FUNCTION sentinel_put(p_to uuid[],"              \
+	" p_from uuid[], p_type smallint[], p_now bigint[],"                \
+	" p_content bytea[], l bigint[])"                                   \
+	" RETURNS TABLE (answer int, hint int) LANGUAGE plpgsql AS $$\n"    \
+	"#variable_conflict use_column\n"                                   \
+	"DECLARE easy uuid[]; answers int[]; renewed boolean;"              \
+	" now_on int := " TIMELINE_NOW ";"                                  \
+	"BEGIN "                                                            \
+	"SELECT bool_or(timeline <> now_on) INTO renewed FROM ("            \
+	" SELECT timeline FROM clients WHERE id = ANY (p_to) ORDER BY id"   \
+	" FOR NO KEY UPDATE) AS c;"                                         \
+	"IF renewed THEN"                                                   \
+	" UPDATE clients SET timeline = now_on,"                            \
+	"  last_id = least(last_id + " SKIPPED ", 4294967294)"              \
+	"  WHERE id = ANY (p_to) AND timeline <> now_on;"                   \
+	"END IF;"                                                           \
+	"SELECT array_agg(c.id) INTO easy FROM ("                           \
+	" SELECT to_client, count(*) AS n,"                                 \
+	"  sum(octet_length(content)) AS len,"                              \
+	"  bool_or(type NOT IN (2, 3) OR s.id IS NULL) AS hard"             \
+	"  FROM " ITEMS " LEFT JOIN clients AS s ON s.id = from_client"     \
+	"  AND s.user_name IS NOT NULL GROUP BY to_client) AS i"            \
+	" JOIN clients AS c ON c.id = i.to_client"                          \
+	" WHERE c.user_name IS NOT NULL AND NOT hard AND c.blocks = 0"      \
+	"  AND NOT c.shared AND c.last_id + i.n < 4294967295"               \
+	"  AND c.texts + i.n <= (l[1] + 1) / 2"                             \
+	"  AND c.text_bytes + i.len <= (l[2] + 1) / 2;"                     \
+	"IF easy IS NOT NULL THEN"                                          \
+	" WITH new AS (INSERT INTO messages SELECT to_client,"              \
+	"   c.last_id + row_number() OVER (PARTITION BY to_client"          \
+	"   ORDER BY ord), from_client, type, stored_at, content"           \
+	"   FROM " ITEMS " JOIN clients AS c ON c.id = to_client"           \
+	"   WHERE to_client = ANY (easy)"                                   \
+	"   RETURNING to_client, octet_length(content) AS len)"             \
+	" UPDATE clients AS c SET last_id = c.last_id + x.n,"               \
+	"  texts = c.texts + x.n, text_bytes = c.text_bytes + x.len"        \
+	"  FROM (SELECT to_client, count(*) AS n, sum(len) AS len FROM new" \
+	"  GROUP BY 1) AS x WHERE c.id = x.to_client;"                      \
+	"END IF;"                                                           \
+	"FOR i IN 1 .. array_length(p_to, 1) LOOP"                          \
+	" IF p_to[i] = ANY (easy) THEN answers[i] := 0;"                    \
+	" ELSE answers[i] := sentinel_put_one(p_to[i], p_from[i],"          \
+	"  p_type[i], p_now[i], p_content[i], l); END IF;"                  \
+	"END LOOP;"                                                         \
+	"RETURN QUERY SELECT a.answer, CASE WHEN c.at_until > p_now[a.ord]" \
+	" THEN c.at_relay ELSE 0 END FROM unnest(answers)"                  \
+	" WITH ORDINALITY AS a(answer, ord)"                                \
+	" LEFT JOIN clients AS c ON c.id = p_to[a.ord] ORDER BY a.ord;"     \
 	"END $$;"
 
-static const char *const first[] = { TABLES, REMOVE, ACK, UNREGISTER, ENROL,
-	BLOCK, PUT_ONE, PUT, NULL };
+static const char *const first[] = { TABLES, REMOVE, ACK, UNREGISTER, BLOCK,
+	PUT_ONE, NULL };
+static const char *const ids[] = { TIMELINE, ENROL, PUT, NULL };
 
 const char *const *const pg_schema_sql_steps[PG_SCHEMA_VERSION] = { first,
-	pg_schema_days };
+	pg_schema_days, ids };

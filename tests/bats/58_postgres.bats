@@ -84,6 +84,9 @@ cannot_load() {
 	load_end
 	nothing_lost
 	exact b
+	# what a gave out last, b has not given out again
+	[ "$(ask b 'SELECT count(*) FROM clients
+	    WHERE last_id > 1048576')" = 4 ]
 	[ "$(ask a 'SELECT sum(last_id) FROM clients')" = "$before" ]
 	grep -q timeline "$BATS_TEST_TMPDIR/relay.log"
 }

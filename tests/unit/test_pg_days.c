@@ -223,6 +223,7 @@ test_from_version_1(void **state)
 	    "DROP FUNCTION sentinel_day_table; DROP FUNCTION sentinel_days;"
 	    "DROP FUNCTION sentinel_day_begin; DROP FUNCTION sentinel_day_end;"
 	    "DROP FUNCTION sentinel_day_drop; DROP FUNCTION sentinel_settle;"
+	    "ALTER TABLE clients DROP COLUMN timeline;"
 	    "UPDATE sentinel_version SET version = 1");
 	assert_int_equal(attached(f), 1);
 	assert_int_equal(kinds[POSTGRESQL].open(f, &store_limits_none), 0);
@@ -232,6 +233,10 @@ test_from_version_1(void **state)
 	settle(f->st);
 	assert_int_equal(kept_by_day(f), 1);
 	expect_pieces(f->st, &bob, "ab");
+	/* version 3 has left out no id */
+	assert_int_equal(ask_cluster(f->database,
+			     "SELECT last_id FROM clients WHERE last_id > 0"),
+	    2);
 	close_exact(f);
 }
 

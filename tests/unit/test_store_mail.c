@@ -134,6 +134,29 @@ test_cursor(void **state)
 	close_exact(f);
 }
 
+/* What a primary gave out before it was lost, its standby does not again. */
+static void
+test_another_timeline(void **state)
+{
+	struct fixture *f = *state;
+
+	enrol_all(f->st);
+	assert_int_equal(put(f->st, &alice, &bob, 3, "before"), 0);
+	settle(f->st);
+	ask_cluster(f->database, "UPDATE clients SET timeline = timeline + 1");
+	assert_int_equal(put(f->st, &alice, &bob, 3, "first"), 0);
+	assert_int_equal(put(f->st, &alice, &bob, 3, "second"), 0);
+	assert_int_equal(put(f->st, &alice, &carol, 4, "piece"), 0);
+	settle(f->st);
+	expect_all(f->st, &bob, "1:3:before 1048578:3:first 1048579:3:second ");
+	expect_all(f->st, &carol, "1048577:4:piece ");
+	ask_cluster(f->database,
+	    "UPDATE clients SET timeline = 9, last_id = 4294000000");
+	assert_int_equal(put(f->st, &alice, &bob, 3, "x"), REASON_MAILBOX_FULL);
+	settle(f->st);
+	close_exact(f);
+}
+
 int
 main(void)
 {
@@ -141,6 +164,7 @@ main(void)
 		EACH(test_sizes),
 		EACH(test_answers_of_one_group),
 		EACH(test_cursor),
+		ON(POSTGRESQL, test_another_timeline),
 	};
 
 	return run_on_stores(cases, ARRAY_LEN(cases));
