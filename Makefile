@@ -223,7 +223,7 @@ $(unit): unit-%: $(B)/unit/%
 $(replay): replay-%: $(B)/replay/fuzz_%
 	@$(call TAP,replay.$*,-1 $< tests/fuzz/corpus/$*/*)
 $(bats): bats-%: all $(TOOLS)
-	@$(call TAP,bats.$*,bats --formatter tap tests/bats/$*.bats)
+	@TEST_LIMIT=1800 $(call TAP,bats.$*,bats --formatter tap tests/bats/$*.bats)
 $(slow): slow-%: all $(TOOLS)
 	@TEST_LIMIT=3600 $(call TAP,slow.$*,bats --formatter tap tests/slow/$*.bats)
 
