@@ -234,11 +234,11 @@ anew() {
 	mishaps delayed beside
 }
 
-@test "played again a week later, after the first session: no effect" {
+@test "played again months later, after the first session: no effect" {
 	mishaps replayed first
 }
 
-@test "played again a week later, after a second session: no effect" {
+@test "played again months later, after a second session: no effect" {
 	mishaps replayed beside
 }
 

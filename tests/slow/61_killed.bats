@@ -46,29 +46,13 @@ setup() {
 	each_pull_key
 }
 
-@test "kill -9 of pull, of messages" {
-	each_pull_messages
-}
-
 @test "kill -9 of pull, with a handler" {
 	each_pull_handled
-}
-
-@test "kill -9 of send" {
-	each_send
 }
 
 @test "kill -9 of send, that makes the mark again" {
 	each_unmarked
 }
-
-@test "kill -9 of a batch" {
-	each_batch
-}
-
-# how often threads wait for each other differs from run to run
-FILES=openat,openat2,mkdir,write,pwrite64,ftruncate,fdatasync,fsync,unlink
-FILES+=,unlinkat,renameat2,connect,sendto,recvfrom,close
 
 @test "kill -9 of sendfile" {
 	each_sendfile --calls $FILES
